@@ -1,0 +1,305 @@
+"""The nouns: frozen records that pass between the layers, one for each word of the glossary.
+
+Nothing here reads, writes or parses. Paths are POSIX strings relative to the checkout's root. Offsets are bytes of
+the UTF-8 text without a byte-order mark, in the text that the step saw. Lines and columns count from one; columns
+count characters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+__all__ = [
+    "Change",
+    "Check",
+    "Condition",
+    "Edit",
+    "Effect",
+    "EffectKind",
+    "Expect",
+    "Hint",
+    "Layer",
+    "Outcome",
+    "Parameter",
+    "Place",
+    "Plan",
+    "Range",
+    "Recipe",
+    "Scope",
+    "Skipped",
+    "Status",
+    "Step",
+    "Upstream",
+]
+
+
+def _nothing() -> Mapping[str, Any]:
+    """Return an empty mapping that nobody can fill."""
+    return MappingProxyType({})
+
+
+class Status(StrEnum):
+    """What became of a step, or of one place of it."""
+
+    APPLIED = "applied"
+    ALREADY = "already"
+    ABSENT = "absent"
+    DRIFTED = "drifted"
+    REFUSED = "refused"
+
+
+class EffectKind(StrEnum):
+    """What a step does to the numbers, on the device class and packages of the recipe's checks."""
+
+    ENABLES = "enables"
+    EXACT = "exact"
+    CHANGES = "changes"
+    UNREACHED = "unreached"
+
+
+# --- what a recipe says ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """The claim of a step. `detail` says why and by how much; `avoid` are parameter values without the effect.
+
+    `avoid` is in the parameters of the recipe that the user named, also for a step that came through `use`.
+    """
+
+    kind: EffectKind
+    detail: str = ""
+    avoid: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """From `lower` to `upper` inclusive; `upper` None is without limit."""
+
+    lower: int = 0
+    upper: int | None = None
+
+    def __str__(self) -> str:
+        if self.upper is None:
+            return f"at least {self.lower}" if self.lower else "any number"
+        return str(self.lower) if self.lower == self.upper else f"{self.lower} to {self.upper}"
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """How many sites a step counts on: in `total`, in `each` file that has one, and in how many `files`."""
+
+    total: Range = Range()
+    each: Range | None = None
+    files: Range | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One entry of `in` or `not_in`: a glob of paths and, behind `::`, a glob of qualified names."""
+
+    path: str
+    qualname: str | None = None
+
+    def __str__(self) -> str:
+        return self.path if self.qualname is None else f"{self.path}::{self.qualname}"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A `when`: tested as the step is reached.
+
+    `kind` is `parameter` (names: parameter, wanted value; `holds` was decided at load), `import` (one of the dotted
+    names is imported in the checkout), or `not`, `any`, `all` over `inner`.
+    """
+
+    kind: str
+    names: tuple[str, ...] = ()
+    inner: tuple[Condition, ...] = ()
+    holds: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A value that the user may set with `-p NAME=VALUE`; the default makes the recipe complete without it."""
+
+    name: str
+    type: str
+    default: str
+    choices: tuple[str, ...] = ()
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One verb with its id, reason, scope, expectation and claim.
+
+    `arguments` are the verb's own keys as the recipe has them, parameters already filled in: text, lists and maps of
+    text. `action` is what the verb compiled from them (see `patcher.verbs`). `origin` is `file:line:column` in the
+    recipe.
+    """
+
+    id: str
+    verb: str
+    why: str
+    effect: Effect
+    expect: Expect
+    origin: str
+    arguments: Mapping[str, Any] = field(default_factory=_nothing)
+    action: Any = None
+    within: tuple[Scope, ...] = ()
+    not_in: tuple[Scope, ...] = ()
+    when: Condition | None = None
+    requires: tuple[str, ...] = ()
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """Where the tree comes from, and the commits (40 digits each) that the recipe was tried on."""
+
+    repository: str
+    tested: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A run of the patched tree with readings and a golden; carried as the recipe has it until `verify` needs it."""
+
+    id: str
+    why: str
+    arguments: Mapping[str, Any] = field(default_factory=_nothing)
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A command that the user runs next, and what it is for. `{tree}` in it stands for the checkout's path."""
+
+    run: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a person wrote, validated, with the steps of used recipes in place and parameters filled in.
+
+    `folder` is the recipe's own folder, `digest` the SHA-256 over the texts of this recipe and all it uses.
+    """
+
+    name: str
+    summary: str
+    folder: str
+    digest: str
+    steps: tuple[Step, ...]
+    upstream: Upstream | None = None
+    parameters: tuple[Parameter, ...] = ()
+    values: Mapping[str, str] = field(default_factory=_nothing)
+    leave: Mapping[str, str] = field(default_factory=_nothing)
+    checks: tuple[Check, ...] = ()
+    next: tuple[Hint, ...] = ()
+    bundled: bool = False
+
+
+# --- what planning finds --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """The bytes from `start` to `end` become `text`; start == end inserts."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One site of a step: where it stands in the tree as it is on disk, what became of it, and why."""
+
+    path: str
+    line: int
+    column: int
+    status: Status
+    reason: str = ""
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a step, in all files together. `reason` is a whole sentence where the status needs one."""
+
+    step: Step
+    status: Status
+    places: tuple[Place, ...] = ()
+    reason: str = ""
+
+    def count(self, status: Status) -> int:
+        """Return how many places ended as `status`."""
+        return sum(place.status is status for place in self.places)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What one step did to one file: its edits, in the text that the step saw."""
+
+    step: str
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One file before and after. `before` None: the plan creates it. `layers` lead from one to the other.
+
+    `mode` is what git calls the file's mode (100644 or 100755).
+    """
+
+    path: str
+    before: bytes | None
+    after: bytes
+    layers: tuple[Layer, ...] = ()
+    mode: int = 0o100644
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The ids of the steps that had a part in it, in their order."""
+        return tuple(dict.fromkeys(layer.step for layer in self.layers))
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that was passed over, and why; no step counted on it."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All Changes and Outcomes, before anything is written."""
+
+    recipe: Recipe
+    root: str
+    outcomes: tuple[Outcome, ...]
+    changes: tuple[Change, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Hash the recipe and every file before and after, so that two equal plans have one digest."""
+        digest = hashlib.sha256(self.recipe.digest.encode())
+        for change in self.changes:
+            for part in (change.path.encode(), change.before or b"", change.after):
+                digest.update(len(part).to_bytes(8, "big") + part)
+        object.__setattr__(self, "digest", digest.hexdigest())
+
+    def of(self, status: Status) -> tuple[Outcome, ...]:
+        """Return the outcomes with this status."""
+        return tuple(outcome for outcome in self.outcomes if outcome.status is status)

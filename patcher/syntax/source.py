@@ -1,0 +1,245 @@
+"""One Python file: bytes in, a tree with byte spans and names; edits out.
+
+A Source is never changed. `splice` gives the bytes that a set of edits leads to; whatever no edit covers is copied
+byte for byte. A file whose bytes LibCST does not give back exactly is refused, because an edit to it would not be exact.
+"""
+
+from __future__ import annotations
+
+import bisect
+import codecs
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+import libcst as cst
+from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
+
+from patcher.errors import TargetError
+from patcher.model import Edit
+
+if TYPE_CHECKING:
+    from patcher.syntax.names import Names
+
+__all__ = ["Source", "fields", "splice", "walk"]
+
+Node = TypeVar("Node", bound=cst.CSTNode)
+
+# Layout and punctuation: two programs that differ only here are the same program.
+LAYOUT = (
+    "whitespace", "leading", "lines_after", "header", "footer", "trailing", "lpar", "rpar", "comma", "semicolon",
+    "lbracket", "rbracket", "lbrace", "rbrace", "newline", "dot", "colon", "separator", "indent", "first_colon",
+    "second_colon", "posonly_ind", "encoding", "default_", "has_trailing", "equal",
+)  # fmt: skip
+
+
+@cache
+def fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
+    """Return the names of the fields of a node class that carry meaning, in their order."""
+    names = [field.name for field in dataclasses.fields(kind) if not field.name.startswith("_")]
+    kept = [name for name in names if not name.startswith(LAYOUT)]
+    # `{x=}` prints something else than `{x}`, and the default of a parameter is not layout.
+    if kind is cst.FormattedStringExpression:
+        kept.append("equal")
+    if "default" in names:
+        kept.append("default")
+    return tuple(dict.fromkeys(kept))
+
+
+def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """Yield the meaningful children of a node, in their order."""
+    for name in fields(type(node)):
+        value = getattr(node, name)
+        if isinstance(value, cst.CSTNode):
+            yield value
+        elif isinstance(value, (list, tuple)):
+            yield from value
+
+
+def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """Yield a node and everything below it, parents first."""
+    stack = [node]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(reversed(list(children(node))))
+
+
+class Source:
+    """One parsed file of the tree.
+
+    `path` is relative to the checkout, `data` are the file's bytes, `text` is the program as UTF-8 without a byte-order
+    mark: every offset counts in it. `stand_ins` maps the dotted name under which a copied shim is imported in this tree
+    to the pseudo-package name `shim.NAME`.
+
+    Raises:
+        TargetError: the file does not parse, or LibCST does not give its bytes back.
+    """
+
+    def __init__(self, path: str, data: bytes, stand_ins: Mapping[str, str] | None = None) -> None:
+        self.path = path
+        self.data = data
+        self.stand_ins = stand_ins or {}
+        self.module = _parse(path, data)
+        self.text = self.module.code.encode("utf-8")
+
+    @cached_property
+    def _spans(self) -> Mapping[cst.CSTNode, object]:
+        # The tree is fresh from the parser, so no node stands in it twice and the copy can be spared.
+        wrapper = MetadataWrapper(self.module, unsafe_skip_copy=True)
+        return wrapper.resolve(ByteSpanPositionProvider)
+
+    @cached_property
+    def _index(self) -> tuple[dict[cst.CSTNode, cst.CSTNode], dict[type, list[cst.CSTNode]]]:
+        parents: dict[cst.CSTNode, cst.CSTNode] = {}
+        kinds: dict[type, list[cst.CSTNode]] = defaultdict(list)
+        stack: list[cst.CSTNode] = [self.module]
+        while stack:
+            node = stack.pop()
+            kinds[type(node)].append(node)
+            below = list(children(node))
+            for child in below:
+                parents[child] = node
+            stack.extend(reversed(below))
+        return parents, kinds
+
+    @cached_property
+    def names(self) -> Names:
+        """Which dotted names a name in this file may mean."""
+        from patcher.syntax.names import Names
+
+        return Names(self)
+
+    def parent(self, node: cst.CSTNode) -> cst.CSTNode | None:
+        """Return the node above, or None for the module."""
+        return self._index[0].get(node)
+
+    def ancestors(self, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+        """Yield the nodes above, innermost first."""
+        parents = self._index[0]
+        while (above := parents.get(node)) is not None:
+            yield above
+            node = above
+
+    def of(self, *kinds: type[Node]) -> list[Node]:
+        """Return all nodes of these classes; those of one class are in the order of the text."""
+        return [node for kind in kinds for node in self._index[1].get(kind, ())]  # type: ignore[misc]
+
+    def span(self, node: cst.CSTNode) -> tuple[int, int]:
+        """Return the bytes of a node, without its own parentheses and without comments around it."""
+        span = self._spans[node]
+        return span.start, span.start + span.length  # type: ignore[attr-defined]
+
+    def outer(self, node: cst.CSTNode) -> tuple[int, int]:
+        """Return the bytes of an expression together with its own parentheses."""
+        start, end = self.span(node)
+        left, right = getattr(node, "lpar", ()), getattr(node, "rpar", ())
+        if left:
+            start = self.span(left[0])[0]
+        if right:
+            end = self.span(right[-1])[1]
+        return start, end
+
+    def code(self, node: cst.CSTNode) -> str:
+        """Return the text of a node as the file has it, with its own parentheses."""
+        start, end = self.outer(node)
+        return self.slice(start, end)
+
+    def slice(self, start: int, end: int) -> str:
+        """Return the text between two offsets."""
+        return self.text[start:end].decode("utf-8")
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        starts = [0]
+        for line in self.text.splitlines(keepends=True):
+            starts.append(starts[-1] + len(line))
+        return starts
+
+    def line_column(self, offset: int) -> tuple[int, int]:
+        """Return line and column of an offset, both from one, the column in characters."""
+        line = bisect.bisect_right(self._line_starts, offset)
+        start = self._line_starts[line - 1]
+        return line, len(self.slice(start, offset)) + 1
+
+    def line_start(self, offset: int) -> int:
+        """Return the offset at which the line of an offset begins."""
+        return self._line_starts[bisect.bisect_right(self._line_starts, offset) - 1]
+
+    def line_end(self, offset: int) -> int:
+        """Return the offset behind the line end of the line of an offset (or the end of the text)."""
+        line = bisect.bisect_right(self._line_starts, offset)
+        return self._line_starts[line] if line < len(self._line_starts) else len(self.text)
+
+    @property
+    def newline(self) -> str:
+        """The line end that the file uses most at its beginning."""
+        return self.module.default_newline
+
+    @property
+    def indent(self) -> str:
+        """One level of indentation as the file writes it."""
+        return self.module.default_indent
+
+    def splice(self, edits: Sequence[Edit]) -> bytes:
+        """Return the file's bytes with the edits made, in the file's own encoding.
+
+        Raises:
+            TargetError: two edits touch the same bytes, or a text cannot be written in the file's encoding.
+        """
+        text = splice(self.path, self.text, edits)
+        if self.module.encoding == "utf-8-sig":
+            return codecs.BOM_UTF8 + text
+        if self.module.encoding == "utf-8":
+            return text
+        try:
+            return text.decode("utf-8").encode(self.module.encoding)
+        except UnicodeEncodeError as error:
+            raise TargetError(
+                f"{self.path} is written in {self.module.encoding}, which cannot hold {error.object[error.start]!r}; "
+                "change its encoding line to utf-8, or edit it by hand."
+            ) from None
+
+
+def splice(path: str, text: bytes, edits: Sequence[Edit]) -> bytes:
+    """Return `text` with all edits made; the same edit twice counts once.
+
+    Raises:
+        TargetError: two edits touch the same bytes.
+    """
+    parts: list[bytes] = []
+    position = 0
+    last: Edit | None = None
+    # At one offset, what is inserted stands before what is replaced; insertions keep the order in which they were given.
+    for edit in sorted(dict.fromkeys(edits), key=lambda one: (one.start, one.end)):
+        if edit.start < position or (last and edit.start == last.start and last.end == edit.end != last.start):
+            raise TargetError(
+                f"{path}: two edits of one step touch the same bytes ({edit.start} to {edit.end}); "
+                "this is a mistake in the recipe: split the step or narrow its pattern."
+            )
+        parts += (text[position : edit.start], edit.text.encode("utf-8"))
+        position, last = edit.end, edit
+    return b"".join((*parts, text[position:]))
+
+
+def _parse(path: str, data: bytes) -> cst.Module:
+    """Return the module, or say where and why the file cannot be used."""
+    try:
+        module = cst.parse_module(data)
+        faithful = module.bytes == data
+    except cst.ParserSyntaxError as error:
+        raise TargetError(
+            f"{path}:{error.raw_line} does not parse as Python 3; mend that line, or leave the file out with not_in."
+        ) from None
+    except (UnicodeError, LookupError, ValueError) as error:
+        raise TargetError(f"{path} cannot be decoded ({error}); save it as UTF-8.") from None
+    except RecursionError:
+        raise TargetError(f"{path} is nested too deeply to be parsed; leave it out with not_in.") from None
+    if not faithful:
+        raise TargetError(
+            f"{path} has line ends that cannot be given back byte for byte (a lone carriage return?); "
+            "save it with one kind of line end."
+        )
+    return module

@@ -1,0 +1,273 @@
+"""Attention with the interface of flash-attn 2, in plain torch: it needs no GPU, no nvcc and no build.
+
+Replaces, from flash-attn 2.8, with the same positional order, keywords, layouts and return values::
+
+    flash_attn_func(q, k, v, ...)         q [batch, seqlen_q, heads, dim], k, v [batch, seqlen_k, heads_k, dim]
+    flash_attn_qkvpacked_func(qkv, ...)   qkv [batch, seqlen, 3, heads, dim]
+    flash_attn_kvpacked_func(q, kv, ...)  kv [batch, seqlen_k, 2, heads_k, dim]
+
+Equal to what: against attention in float64, the error of output and gradients is at most twice that of a plain
+softmax(q k^T) v in the same dtype, as in flash-attn's own tests. Dropout draws other random numbers.
+
+Like flash-attn, and unlike a bare call of torch's scaled_dot_product_attention (SDPA):
+
+- query i sees key j if  i + seqlen_k - seqlen_q - left <= j <= i + seqlen_k - seqlen_q + right; causal means
+  right = 0, and a negative side has no limit: the mask is aligned at the bottom right, not at the top left;
+- a query that sees no key gives an output of 0 and gradients of 0, never NaN;
+- with fewer key heads than query heads, query head h reads key head h // (heads / heads_k);
+- the output is contiguous and has q's dtype, under autocast too.
+
+Accepted here though flash-attn refuses it: CPU, float32 and float64, any head dim, softcap with dropout.
+
+Refused by name: return_attn_probs with dropout (its third result would be flash-attn's own random mask), and
+shapes, dtypes or devices that do not fit together, some of which SDPA would broadcast in silence.
+
+Without effect: `deterministic`. It chooses how flash-attn sums gradients on a GPU, not what they are; in torch
+that choice is torch.use_deterministic_algorithms.
+
+Memory: softcap, alibi_slopes and return_attn_probs hold the whole score matrix, batch * heads * seqlen_q *
+seqlen_k, in float32. All else runs on torch's fused kernels; a window adds a mask of seqlen_q * seqlen_k bools.
+
+Works with torch >= 2.0 and Python >= 3.8.
+"""
+
+import contextlib
+import math
+
+import torch
+import torch.nn.functional as F
+
+try:
+    from torch.nn.attention.bias import causal_lower_right
+except ImportError:  # an older torch
+    causal_lower_right = None
+
+__all__ = ["flash_attn_func", "flash_attn_kvpacked_func", "flash_attn_qkvpacked_func"]
+
+# What this torch's scaled_dot_product_attention can be told: `scale` came with 2.1, `enable_gqa` with 2.5.
+_SDPA_TAKES = frozenset(a.name for a in torch.ops.aten.scaled_dot_product_attention.default._schema.arguments)
+
+
+def flash_attn_func(
+    q,
+    k,
+    v,
+    dropout_p=0.0,
+    softmax_scale=None,
+    causal=False,
+    window_size=(-1, -1),
+    softcap=0.0,
+    alibi_slopes=None,
+    deterministic=False,
+    return_attn_probs=False,
+):
+    """Attention of q [batch, seqlen_q, heads, dim] over k and v [batch, seqlen_k, heads_k, dim].
+
+    dropout_p: chance that an attention weight is dropped; no train/eval switch: pass 0.0 to evaluate.
+    softmax_scale: factor on q k^T, by default 1 / sqrt(dim).
+    window_size: (left, right) as in the header; a list, a tuple or a tensor.
+    softcap: if above 0, scores become softcap * tanh(scores / softcap).
+    alibi_slopes: [heads] or [batch, heads]; adds -slope * |i + seqlen_k - seqlen_q - j|. Gets no gradient.
+
+    Returns [batch, seqlen_q, heads, dim]. With return_attn_probs, like flash-attn, a tuple of that, the logsumexp
+    of the scores ([batch, heads, seqlen_q], float32, +inf where a query sees no key, no gradient), and a tensor
+    that is empty when nothing is dropped.
+    """
+    _check(q, k, v, dropout_p, alibi_slopes)
+    if return_attn_probs and dropout_p > 0:
+        raise NotImplementedError(
+            "flash_attn_torch: return_attn_probs with dropout_p > 0 is not supported, since it would return "
+            "the random mask that flash-attn draws; set dropout_p=0.0 or leave out return_attn_probs"
+        )
+    if softmax_scale is None:
+        softmax_scale = q.shape[-1] ** -0.5
+    left, right = _limits(window_size, causal, q.shape[1], k.shape[1])
+
+    # The fused kernels want a last dimension of stride 1, whatever the other strides.
+    q, k, v = [x if x.stride(-1) == 1 else x.contiguous() for x in (q, k, v)]
+    # To SDPA's layout, [batch, heads, seq, dim]: given the other it attends across heads and raises nothing.
+    q, k, v = [x.transpose(1, 2) for x in (q, k, v)]
+    lse = None
+    with _no_autocast(q.device.type):
+        if softcap > 0 or alibi_slopes is not None or return_attn_probs or k.shape[2] == 0:
+            out, lse = _by_definition(q, k, v, dropout_p, softmax_scale, left, right, softcap, alibi_slopes)
+        else:
+            out = _by_sdpa(q, k, v, dropout_p, softmax_scale, left, right)
+    out = out.transpose(1, 2).contiguous()  # callers `.view` it; after a fused kernel this copies nothing
+    return (out, lse, out.new_empty(0)) if return_attn_probs else out
+
+
+def flash_attn_qkvpacked_func(
+    qkv,
+    dropout_p=0.0,
+    softmax_scale=None,
+    causal=False,
+    window_size=(-1, -1),
+    softcap=0.0,
+    alibi_slopes=None,
+    deterministic=False,
+    return_attn_probs=False,
+):
+    """flash_attn_func of qkv [batch, seqlen, 3, heads, dim]."""
+    q, k, v = _unpack(qkv, 3, "qkv")
+    how = (dropout_p, softmax_scale, causal, window_size, softcap, alibi_slopes)
+    return flash_attn_func(q, k, v, *how, deterministic, return_attn_probs)
+
+
+def flash_attn_kvpacked_func(
+    q,
+    kv,
+    dropout_p=0.0,
+    softmax_scale=None,
+    causal=False,
+    window_size=(-1, -1),
+    softcap=0.0,
+    alibi_slopes=None,
+    deterministic=False,
+    return_attn_probs=False,
+):
+    """flash_attn_func of q [batch, seqlen_q, heads, dim] and kv [batch, seqlen_k, 2, heads_k, dim]."""
+    k, v = _unpack(kv, 2, "kv")
+    how = (dropout_p, softmax_scale, causal, window_size, softcap, alibi_slopes)
+    return flash_attn_func(q, k, v, *how, deterministic, return_attn_probs)
+
+
+def _unpack(packed, n, name):
+    if packed.dim() != 5 or packed.shape[2] != n:
+        form = f"[batch, seqlen, {n}, heads, dim]"
+        raise ValueError(f"flash_attn_torch: {name} must be {form}, but has shape {tuple(packed.shape)}")
+    return packed.unbind(2)
+
+
+def _check(q, k, v, dropout_p, alibi_slopes):
+    """Refuse what does not fit together: SDPA broadcasts some of it without a word."""
+    wrong = None
+    if not q.dim() == k.dim() == v.dim() == 4:
+        wrong = "q, k and v must have four dimensions, [batch, seqlen, heads, dim]"
+    elif k.shape != v.shape:
+        wrong = "k and v must have the same shape"
+    elif q.shape[0] != k.shape[0]:
+        wrong = "q, k and v must have the same batch size"
+    elif q.shape[3] != k.shape[3]:
+        wrong = "q, k and v must have the same head dim"
+    elif k.shape[2] == 0 or q.shape[2] % k.shape[2] != 0:
+        wrong = "the heads of q must be a multiple of the heads of k and v"
+    elif not q.dtype == k.dtype == v.dtype or not q.is_floating_point():
+        wrong = f"q, k and v must have one floating dtype, but have {q.dtype}, {k.dtype} and {v.dtype}"
+    elif not q.device == k.device == v.device:
+        wrong = f"q, k and v must be on one device, but are on {q.device}, {k.device} and {v.device}"
+    elif not 0.0 <= dropout_p < 1.0:
+        wrong = f"dropout_p must be at least 0 and below 1, but is {dropout_p}"
+    elif alibi_slopes is not None and alibi_slopes.shape not in (q.shape[2:3], (q.shape[0], q.shape[2])):
+        wrong = f"alibi_slopes must be [heads] or [batch, heads], but has shape {tuple(alibi_slopes.shape)}"
+    if wrong:
+        shapes = ", ".join(f"{name} {tuple(x.shape)}" for name, x in (("q", q), ("k", k), ("v", v)))
+        raise ValueError(f"flash_attn_torch: {wrong} (shapes: {shapes})")
+
+
+def _limits(window_size, causal, seqlen_q, seqlen_k):
+    """The window as (left, right), each -1 if it hides no key, so that a kernel without a mask can be used."""
+    left, right = [int(side) for side in window_size]
+    if causal:
+        right = 0
+    # On its diagonal key a query has at most seqlen_k - 1 keys to the left and seqlen_q - 1 to the right.
+    return (
+        -1 if left < 0 or left >= seqlen_k - 1 else left,
+        -1 if right < 0 or right >= seqlen_q - 1 else right,
+    )
+
+
+def _no_autocast(device_type):
+    """Under autocast SDPA answers float32 with bfloat16; flash-attn's kernels are not touched by autocast."""
+    available = getattr(torch.amp, "is_autocast_available", None)  # torch >= 2.4
+    if available(device_type) if available else device_type in ("cpu", "cuda"):
+        return torch.autocast(device_type, enabled=False)
+    return contextlib.nullcontext()
+
+
+def _distance(seqlen_q, seqlen_k, device):
+    """[seqlen_q, seqlen_k]: how far a key lies to the right of its query; 0 on the bottom-right diagonal."""
+    i = torch.arange(seqlen_q, device=device)[:, None]
+    j = torch.arange(seqlen_k, device=device)
+    return j - i - (seqlen_k - seqlen_q)
+
+
+def _mask(distance, left, right):
+    """What may be attended to, [seqlen_q, seqlen_k], and which queries see no key, [seqlen_q, 1]; both bool.
+
+    A blind query is shown every key: softmax over nothing is NaN in many a torch, and so is its gradient. Its
+    output is overwritten with 0. Not cached: a mask made in inference_mode could not be used for training.
+    """
+    visible = torch.ones_like(distance, dtype=torch.bool)
+    if left >= 0:
+        visible = visible & (distance >= -left)
+    if right >= 0:
+        visible = visible & (distance <= right)
+    blind = ~visible.any(dim=-1, keepdim=True)
+    return visible | blind, blind
+
+
+def _by_sdpa(q, k, v, dropout_p, scale, left, right):
+    """On torch's fused kernels; all [batch, heads, seq, dim], seqlen_k > 0."""
+    seqlen_q, seqlen_k = q.shape[2], k.shape[2]
+    if left < 0 and right < 0:
+        return _sdpa(q, k, v, None, dropout_p, False, scale)
+    if left < 0 and right == 0 and seqlen_q >= seqlen_k:
+        # Only the last seqlen_k queries see a key. Their mask is square, where SDPA's (top left) is the same.
+        early = seqlen_q - seqlen_k
+        out = _sdpa(q[:, :, early:], k, v, None, dropout_p, True, scale)
+        return F.pad(out, (0, 0, early, 0)) if early else out
+    if left < 0 and right == 0 and _has_lower_right_kernel(q):
+        return _sdpa(q, k, v, causal_lower_right(seqlen_q, seqlen_k), dropout_p, False, scale)
+    mask, blind = _mask(_distance(seqlen_q, seqlen_k, q.device), left, right)
+    return _sdpa(q, k, v, mask, dropout_p, False, scale).masked_fill(blind, 0.0)
+
+
+def _sdpa(q, k, v, mask, dropout_p, is_causal, scale):
+    options = {}
+    if k.shape[1] != q.shape[1]:
+        if _has_grouped_kernel(q, mask):
+            options["enable_gqa"] = True
+        else:
+            # [h0, h0, h1, h1], not [h0, h1, h0, h1]: `.repeat` would pair the heads wrongly, in silence.
+            k, v = [x.repeat_interleave(q.shape[1] // x.shape[1], dim=1) for x in (k, v)]
+    if "scale" in _SDPA_TAKES:
+        options["scale"] = scale
+    else:
+        factor = scale * math.sqrt(q.shape[-1])  # torch 2.0 always divides by sqrt(dim)
+        q = q if math.isclose(factor, 1.0) else q * factor
+    return F.scaled_dot_product_attention(q, k, v, mask, dropout_p, is_causal, **options)
+
+
+def _has_grouped_kernel(q, mask):
+    """Whether a fused kernel takes fewer key heads than query heads; if none does, enable_gqa means unfused."""
+    if "enable_gqa" not in _SDPA_TAKES or q.device.type != "cuda":
+        return "enable_gqa" in _SDPA_TAKES and q.device.type == "cpu"
+    # On CUDA the flash kernel does: 16 bits, no mask, head dim up to 256, an A100 or newer.
+    fits = mask is None and q.dtype in (torch.float16, torch.bfloat16) and q.shape[-1] <= 256
+    return fits and torch.cuda.get_device_properties(q.device).major >= 8
+
+
+def _has_lower_right_kernel(q):
+    return causal_lower_right is not None and q.device.type == "cuda"
+
+
+def _by_definition(q, k, v, dropout_p, scale, left, right, softcap, alibi_slopes):
+    """Explicitly, in float32 or better, for what SDPA cannot do; all [batch, heads, seq, dim]. Returns out, lse."""
+    dtype, wide = q.dtype, torch.promote_types(q.dtype, torch.float32)
+    q, k, v = [x.to(wide) for x in (q, k, v)]
+    k, v = [x.repeat_interleave(q.shape[1] // x.shape[1], dim=1) for x in (k, v)]
+    distance = _distance(q.shape[2], k.shape[2], q.device)
+    mask, blind = _mask(distance, left, right)
+
+    scores = (q @ k.transpose(-2, -1)) * scale  # [batch, heads, seqlen_q, seqlen_k]
+    if softcap > 0:
+        scores = softcap * torch.tanh(scores / softcap)
+    if alibi_slopes is not None:
+        slopes = alibi_slopes.detach().to(wide)[..., None, None]
+        scores = scores - slopes * distance.abs()
+    scores = scores.masked_fill(~mask, -math.inf)
+    weights = F.dropout(torch.softmax(scores, dim=-1), dropout_p)
+    out = (weights @ v).masked_fill(blind, 0.0)
+    lse = torch.logsumexp(scores.detach(), dim=-1).masked_fill(blind.squeeze(-1), math.inf)
+    return out.to(dtype), lse.float()
