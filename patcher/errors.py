@@ -4,6 +4,7 @@
     ├── UsageError          (2)  an argument or parameter that cannot be honoured
     ├── RecipeError         (2)  a recipe that does not load; tells every problem at once
     ├── PatternError        (2)  code in a recipe that cannot be compiled; the loader makes it a RecipeError
+    ├── SiteError         (3)  a place that is left as it is; verbs turn it into a refused site
     ├── DirtyError          (2)  a file holds work that neither git nor patcher has
     ├── TargetError         (5)  a file or tree that could not be read, parsed or written
     └── UndoError           (5)  what apply wrote is no longer what stands there
@@ -22,6 +23,7 @@ __all__ = [
     "PatternError",
     "Problem",
     "RecipeError",
+    "SiteError",
     "TargetError",
     "UndoError",
     "UsageError",
@@ -68,6 +70,12 @@ class PatternError(PatcherError):
     def __init__(self, message: str, at: tuple[str | int, ...] = ()) -> None:
         super().__init__(message)
         self.at = at
+
+
+class SiteError(PatcherError):
+    """A place that cannot be edited safely; the message says what stands in the way and what to do there."""
+
+    exit_code = 3
 
 
 class DirtyError(PatcherError):

@@ -31,6 +31,7 @@ __all__ = [
     "Range",
     "Recipe",
     "Scope",
+    "Site",
     "Skipped",
     "Status",
     "Step",
@@ -215,6 +216,16 @@ class Edit:
     start: int
     end: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One place of a step in one file: its offset in the text that the step saw, and what became of it."""
+
+    offset: int
+    status: Status
+    reason: str = ""
+    edits: tuple[Edit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

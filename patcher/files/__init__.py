@@ -1,0 +1,1 @@
+"""The targets that are not Python: text in, byte spans out."""

@@ -1,0 +1,1 @@
+"""Python text <-> edits; the only part that imports libcst."""

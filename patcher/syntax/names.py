@@ -25,6 +25,14 @@ FunctionLike = (cst.FunctionDef, cst.Lambda)
 Comprehension = (cst.GeneratorExp, cst.ListComp, cst.SetComp, cst.DictComp)
 ScopeNode = (cst.Module, cst.ClassDef, *FunctionLike, *Comprehension)
 
+# The field that holds what a node binds, other than imports, definitions and parameters.
+BINDERS: dict[type[cst.CSTNode], str] = {
+    cst.AssignTarget: "target", cst.AnnAssign: "target", cst.AugAssign: "target", cst.NamedExpr: "target",
+    cst.For: "target", cst.CompFor: "target", cst.WithItem: "asname", cst.ExceptHandler: "name",
+    cst.ExceptStarHandler: "name", cst.MatchAs: "name", cst.MatchStar: "name", cst.MatchMapping: "rest",
+    cst.TypeAlias: "name", cst.TypeVar: "name", cst.ParamSpec: "name", cst.TypeVarTuple: "name",
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Binding:
@@ -90,6 +98,10 @@ class Names:
         origins = {f"{origin}.{rest}" if rest else origin for origin in self._imported(found)}
         return tuple(sorted(self._through_stand_ins(origin) for origin in origins))
 
+    def origins_of(self, binding: Binding) -> tuple[str, ...]:
+        """Return what a binding itself imports, a copied shim by its name in recipes; empty for anything else."""
+        return (self._through_stand_ins(binding.origin),) if binding.origin else ()
+
     def bindings(self, name: str, at: cst.CSTNode) -> list[Binding]:
         """Return what binds a name as seen from a node; empty for builtins and unknown names."""
         return list(self._lookup(name, self._scope_of(at)) or ())
@@ -124,6 +136,16 @@ class Names:
             and self._is_read(node)
             and self._home(binding_name, self._scope_of(node)) is home
         ]
+
+    def in_all(self, string: cst.SimpleString) -> bool:
+        """Tell whether a string stands in the module's `__all__`."""
+        assigns = (above for above in self._source.ancestors(string) if isinstance(above, cst.Assign))
+        return any(dotted(target.target) == "__all__" for one in assigns for target in one.targets)
+
+    def exported(self, name: str) -> bool:
+        """Tell whether a name is listed in `__all__`."""
+        strings = self._source.of(cst.SimpleString)
+        return any(one.evaluated_value == name and self.in_all(one) for one in strings)
 
     def unbound(self) -> set[str]:
         """Return the names that are read and that nothing binds; empty where a star import may bind them."""
@@ -234,7 +256,15 @@ class Names:
             return above.value is node and not self._in_import(above)
         if isinstance(above, cst.Arg):
             return above.keyword is not node
-        unread = (cst.ImportAlias, cst.ImportFrom, cst.AsName, cst.Param, cst.NameItem, cst.FunctionDef, cst.ClassDef)
+        unread = (
+            cst.ImportAlias,
+            cst.ImportFrom,
+            cst.AsName,
+            cst.Param,
+            cst.NameItem,
+            cst.FunctionDef,
+            cst.ClassDef,
+        )
         if isinstance(above, unread):
             return isinstance(above, cst.Param) and above.name is not node
         return not isinstance(above, (cst.AssignTarget, cst.MatchAs, cst.MatchStar, cst.MatchKeywordElement))
@@ -249,7 +279,8 @@ class Names:
 
     def _bind_all(self) -> None:
         source = self._source
-        for outer in source.of(cst.Global, cst.Nonlocal):
+        outers: list[cst.Global | cst.Nonlocal] = [*source.of(cst.Global), *source.of(cst.Nonlocal)]
+        for outer in outers:
             names = dict.fromkeys((item.name.value for item in outer.names), isinstance(outer, cst.Global))
             self._scope_of(outer).outer.update(names)
         for statement in source.of(cst.Import):
@@ -257,7 +288,8 @@ class Names:
                 self._bind_import(statement, alias)
         for imported in source.of(cst.ImportFrom):
             self._bind_from(imported)
-        for definition in source.of(cst.FunctionDef, cst.ClassDef):
+        definitions: list[cst.FunctionDef | cst.ClassDef] = [*source.of(cst.FunctionDef), *source.of(cst.ClassDef)]
+        for definition in definitions:
             self._bind(definition.name.value, definition, self._scope_of(definition))
         for param in source.of(cst.Param):
             function = next(above for above in source.ancestors(param) if isinstance(above, FunctionLike))
@@ -303,21 +335,13 @@ class Names:
 
     def _targets(self) -> Iterator[tuple[cst.CSTNode, cst.CSTNode]]:
         """Yield every binding target that is an expression, with the node that binds it."""
-        source = self._source
-        for assign in source.of(cst.AssignTarget, cst.AnnAssign, cst.AugAssign, cst.For, cst.CompFor, cst.NamedExpr):
-            yield assign.target, assign
-        for item in source.of(cst.WithItem):
-            if item.asname is not None:
-                yield item.asname.name, item
-        for handler in source.of(cst.ExceptHandler, cst.ExceptStarHandler):
-            if handler.name is not None:
-                yield handler.name.name, handler
-        for match in source.of(cst.MatchAs, cst.MatchStar, cst.TypeAlias, cst.TypeVar, cst.ParamSpec, cst.TypeVarTuple):
-            if match.name is not None:
-                yield match.name, match
-        for mapping in source.of(cst.MatchMapping):
-            if mapping.rest is not None:
-                yield mapping.rest, mapping
+        for kind, field_name in BINDERS.items():
+            for node in self._source.of(kind):
+                target = getattr(node, field_name)
+                if isinstance(target, cst.AsName):
+                    target = target.name
+                if target is not None:
+                    yield target, node
 
     def _bind_target(self, target: cst.CSTNode, node: cst.CSTNode) -> None:
         if isinstance(target, cst.Name):

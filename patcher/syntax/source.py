@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Source", "fields", "splice", "walk"]
 
+# Any class of node; `of` promises no more than what its caller names.
 Node = TypeVar("Node", bound=cst.CSTNode)
 
 # Layout and punctuation: two programs that differ only here are the same program.
@@ -127,6 +128,15 @@ class Source:
         """Return all nodes of these classes; those of one class are in the order of the text."""
         return [node for kind in kinds for node in self._index[1].get(kind, ())]  # type: ignore[misc]
 
+    def chains(self, last: str) -> list[cst.Attribute]:
+        """Return the attribute accesses that end in a name, in the order of the text."""
+        return [node for node in self.of(cst.Attribute) if node.attr.value == last]
+
+    @property
+    def kinds(self) -> list[type[cst.CSTNode]]:
+        """The classes of which the file has nodes."""
+        return list(self._index[1])
+
     def span(self, node: cst.CSTNode) -> tuple[int, int]:
         """Return the bytes of a node, without its own parentheses and without comments around it."""
         span = self._spans[node]
@@ -135,17 +145,33 @@ class Source:
     def outer(self, node: cst.CSTNode) -> tuple[int, int]:
         """Return the bytes of an expression together with its own parentheses."""
         start, end = self.span(node)
-        left, right = getattr(node, "lpar", ()), getattr(node, "rpar", ())
-        if left:
-            start = self.span(left[0])[0]
-        if right:
-            end = self.span(right[-1])[1]
+        if isinstance(node, cst.BaseExpression) and node.lpar:
+            start, end = self.span(node.lpar[0])[0], self.span(node.rpar[-1])[1]
         return start, end
 
     def code(self, node: cst.CSTNode) -> str:
         """Return the text of a node as the file has it, with its own parentheses."""
         start, end = self.outer(node)
         return self.slice(start, end)
+
+    @cached_property
+    def comments(self) -> list[tuple[int, int]]:
+        """The spans of all comments, in the order of the text."""
+        spans = (self.span(node) for node in self._spans if isinstance(node, cst.Comment))
+        return sorted(spans)
+
+    def comment_texts(self) -> list[str]:
+        """Return the text of every comment."""
+        return [self.slice(start, end) for start, end in self.comments]
+
+    def lost_comment(self, edits: Sequence[Edit]) -> str | None:
+        """Return a comment that the edits would delete, or None."""
+        for start, end in self.comments if any(edit.start < edit.end for edit in edits) else ():
+            text = self.slice(start, end)
+            inside = [edit for edit in edits if edit.start <= start and end <= edit.end]
+            if inside and not any(text in edit.text for edit in inside):
+                return text
+        return None
 
     def slice(self, start: int, end: int) -> str:
         """Return the text between two offsets."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
-from patcher.model import Edit, Status, Step
+from patcher.model import Edit, Site, Step
 
 if TYPE_CHECKING:
     from patcher.syntax.draft import Draft
@@ -32,16 +32,6 @@ class Shape(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """One place of a step in one file: its offset in the text that the step saw, and what became of it."""
-
-    offset: int
-    status: Status
-    reason: str = ""
-    edits: tuple[Edit, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Near:
     """A place that is no site but comes close, for the message of a drifted step.
 
@@ -58,7 +48,7 @@ class Findings:
     """What a step found in one file.
 
     `edits` belong to the file and not to one site (an import that is put in once). `files` are new files that the
-    edits count on, by path.
+    edits count on, by path. `more`: a match inside a match was put off; the step is run again on the new text.
     """
 
     path: str
@@ -66,6 +56,7 @@ class Findings:
     edits: tuple[Edit, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
     near: Near | None = None
+    more: bool = False
 
 
 class Verb(Protocol):
@@ -77,6 +68,10 @@ class Verb(Protocol):
     @classmethod
     def compile(cls, arguments: Mapping[str, Any]) -> Self:
         """Return the verb made ready, or raise PatternError with the key at fault in `at`."""
+
+    @property
+    def words(self) -> list[frozenset[bytes]]:
+        """Sets of words; a file in which none of the sets stands whole cannot hold a site."""
 
     def run(self, step: Step, draft: Draft) -> Iterable[Findings]:
         """Yield what stands in each file of the step's scope, in the order of their paths."""

@@ -7,8 +7,8 @@ One step of a parameter p with gradient g, where t counts its steps from 1::
     v = v + (1 - beta2) * (g * g - v)
     p = p - lr / (1 - beta1^t) * atan2(m, sqrt(v) / sqrt(1 - beta2^t))
 
-Note where the first bias correction stands: outside of atan2, not on m. The similar package adam-atan2-pytorch
-has it inside and steps up to 1.27 times as far, so the two train different models.
+Note where the first bias correction stands: outside of atan2, not on m. The package adam-atan2-pytorch has it
+inside and steps up to 1.27 times as far, so the two train different models.
 
 Equal to what: the package's CUDA kernel, up to rounding. As there, the arithmetic is float32 for float16 and
 bfloat16 parameters too (float64 for float64), while the state has the parameter's dtype. The arguments, their
@@ -48,7 +48,6 @@ class AdamATan2(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure=None):
         """Update every parameter that has a gradient; returns what the closure returns."""
-        self._cuda_graph_capture_health_check()  # refuses: the step counts are read back below
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -71,8 +70,8 @@ class AdamATan2(torch.optim.Optimizer):
                         numbers = _numbers(group, lr, t)
                         _update_together([params[i] for i in same], [states[i] for i in same], *numbers)
                 else:
-                    for p, state, t in zip(params, states, counts):
-                        _update(p, state, *_numbers(group, lr, t))
+                    for i, t in enumerate(counts):
+                        _update(params[i], states[i], *_numbers(group, lr, t))
         return loss
 
     def _state_of(self, p):
@@ -91,6 +90,8 @@ def _check(p):
         raise RuntimeError(f"AdamATan2: sparse gradients are not supported (layout {p.grad.layout})")
     if p.is_complex():
         raise RuntimeError(f"AdamATan2: complex parameters are not supported (dtype {p.dtype})")
+    if p.is_cuda and torch.cuda.is_current_stream_capturing():
+        raise RuntimeError("AdamATan2: CUDA graph capture is not supported, as step() reads its counts back")
 
 
 def _numbers(group, lr, t):
@@ -104,23 +105,24 @@ def _numbers(group, lr, t):
 
 def _update(p, state, decay, w1, w2, correction, step_size):
     wide = torch.promote_types(p.dtype, torch.float32)
-    narrow = (p, state["exp_avg"], state["exp_avg_sq"])
-    x, m, v = [t.to(wide) for t in narrow]  # the very same tensors if they are wide already
+    stored = [p, state["exp_avg"], state["exp_avg_sq"]]
+    computed = [tensor.to(wide) for tensor in stored]  # what is wide already stays the very same tensor
+    x, m, v = computed
     g = p.grad.to(wide)
 
     x.mul_(decay)
     m.lerp_(g, w1)
-    # Not mul_(beta2).addcmul_(): 1 - float32(0.999) is off by 1e-5 of itself, and v with it; float32(0.001) is not.
+    # Not mul_(beta2).addcmul_(): 1 - float32(0.999) is 1e-5 too small, and v would grow too large by that.
     v.lerp_(g * g, w2)
     x.add_(torch.atan2(m, v.sqrt().div_(correction)), alpha=-step_size)
 
-    if p.dtype != wide:
-        for kept, new in zip(narrow, (x, m, v)):
-            kept.copy_(new)
+    for i, tensor in enumerate(computed):
+        if tensor is not stored[i]:
+            stored[i].copy_(tensor)
 
 
 def _foreach_is_faster(device, dtype):
-    """On a GPU it saves most kernel launches; on a CPU the loop is faster, its tensors stay in the cache."""
+    """On a GPU it saves most kernel launches; on a CPU the loop is faster: its tensors stay in the cache."""
     wide = dtype in (torch.float32, torch.float64)
     return wide and device.type == "cuda" and hasattr(torch, "_foreach_lerp_")
 
@@ -136,5 +138,5 @@ def _update_together(params, states, decay, w1, w2, correction, step_size):
     torch._foreach_lerp_(vs, torch._foreach_mul(grads, grads), w2)
     denominators = torch._foreach_sqrt(vs)
     torch._foreach_div_(denominators, correction)
-    angles = [torch.atan2(m, d, out=d) for m, d in zip(ms, denominators)]  # torch has no _foreach_atan2_
+    angles = [torch.atan2(m, denominators[i]) for i, m in enumerate(ms)]  # torch has no _foreach_atan2
     torch._foreach_add_(params, angles, alpha=-step_size)

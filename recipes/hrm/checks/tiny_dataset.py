@@ -13,10 +13,10 @@
                                           group_indices       [G + 1]   int32   a group's first, G = 80 / 3
 
 The task: tokens are 1..11 (0 is padding), and label[i] = input[order[i]], where the puzzle's identifier, 1
-or 2, says which of two fixed permutations `order` is. A label is a token of another position, so nothing learns
-it without attention (HRM gets 8 of 10 unseen tokens right after 1500 steps, 20 seconds on one core). Every
-puzzle has one example, so that the batches depend on the configured seed alone: HRM draws among a puzzle's
-examples from numpy's global generator.
+or 2, says which of two fixed permutations `order` is. A label is a token of another position, so attention is
+needed to learn it (HRM gets 8 of 10 unseen tokens right after 1500 steps, 20 seconds on a core). Every puzzle
+has one example, so that the batches depend on the configured seed alone: HRM draws among a puzzle's examples
+from numpy's global generator.
 
 Exactly ten steps, for HRM and for its miniature alike, as
 total_steps = int(epochs * 80 groups * 1.0 examples / global_batch_size):

@@ -2,12 +2,13 @@
 
 Replaces, from flash-attn 2.8, with the same positional order, keywords, layouts and return values::
 
-    flash_attn_func(q, k, v, ...)         q [batch, seqlen_q, heads, dim], k, v [batch, seqlen_k, heads_k, dim]
+    flash_attn_func(q, k, v, ...)         q [batch, seqlen_q, heads, dim]
+                                          k, v [batch, seqlen_k, heads_k, dim]
     flash_attn_qkvpacked_func(qkv, ...)   qkv [batch, seqlen, 3, heads, dim]
     flash_attn_kvpacked_func(q, kv, ...)  kv [batch, seqlen_k, 2, heads_k, dim]
 
-Equal to what: against attention in float64, the error of output and gradients is at most twice that of a plain
-softmax(q k^T) v in the same dtype, as in flash-attn's own tests. Dropout draws other random numbers.
+Equal to what: against attention in float64, output and gradients err at most twice as much as a plain
+softmax(q k^T) v in the same dtype does, as in flash-attn's own tests. Dropout draws other random numbers.
 
 Like flash-attn, and unlike a bare call of torch's scaled_dot_product_attention (SDPA):
 
@@ -22,13 +23,13 @@ Accepted here though flash-attn refuses it: CPU, float32 and float64, any head d
 Refused by name: return_attn_probs with dropout (its third result would be flash-attn's own random mask), and
 shapes, dtypes or devices that do not fit together, some of which SDPA would broadcast in silence.
 
-Without effect: `deterministic`. It chooses how flash-attn sums gradients on a GPU, not what they are; in torch
-that choice is torch.use_deterministic_algorithms.
+Without effect: `deterministic`. It fixes the order in which flash-attn sums gradients on a GPU; in torch that
+switch is torch.use_deterministic_algorithms.
 
-Memory: softcap, alibi_slopes and return_attn_probs hold the whole score matrix, batch * heads * seqlen_q *
-seqlen_k, in float32. All else runs on torch's fused kernels; a window adds a mask of seqlen_q * seqlen_k bools.
+Memory: softcap, alibi_slopes and return_attn_probs hold all batch * heads * seqlen_q * seqlen_k scores. The
+rest runs on torch's fused kernels; a window or unequal lengths may add a mask of [seqlen_q, seqlen_k].
 
-Works with torch >= 2.0 and Python >= 3.8.
+Works with torch >= 2.0 and Python >= 3.8; float16 on a CPU where torch itself can multiply it (2.0 cannot).
 """
 
 import contextlib
@@ -39,13 +40,17 @@ import torch.nn.functional as F
 
 try:
     from torch.nn.attention.bias import causal_lower_right
-except ImportError:  # an older torch
+except ImportError:  # torch < 2.3
     causal_lower_right = None
 
 __all__ = ["flash_attn_func", "flash_attn_kvpacked_func", "flash_attn_qkvpacked_func"]
 
 # What this torch's scaled_dot_product_attention can be told: `scale` came with 2.1, `enable_gqa` with 2.5.
-_SDPA_TAKES = frozenset(a.name for a in torch.ops.aten.scaled_dot_product_attention.default._schema.arguments)
+_SDPA_TAKES = [a.name for a in torch.ops.aten.scaled_dot_product_attention.default._schema.arguments]
+
+# Where there is autocast to be switched off. Found out here, as torch.compile cannot trace the question.
+_may_autocast = getattr(torch.amp, "is_autocast_available", ("cpu", "cuda").__contains__)  # torch >= 2.4
+_AUTOCAST_DEVICES = [device_type for device_type in ("cpu", "cuda", "mps", "xpu") if _may_autocast(device_type)]
 
 
 def flash_attn_func(
@@ -69,15 +74,14 @@ def flash_attn_func(
     softcap: if above 0, scores become softcap * tanh(scores / softcap).
     alibi_slopes: [heads] or [batch, heads]; adds -slope * |i + seqlen_k - seqlen_q - j|. Gets no gradient.
 
-    Returns [batch, seqlen_q, heads, dim]. With return_attn_probs, like flash-attn, a tuple of that, the logsumexp
-    of the scores ([batch, heads, seqlen_q], float32, +inf where a query sees no key, no gradient), and a tensor
-    that is empty when nothing is dropped.
+    Returns [batch, seqlen_q, heads, dim]. With return_attn_probs a tuple: that, the logsumexp of the scores
+    ([batch, heads, seqlen_q], float32, +inf where a query sees no key, no gradient), and an empty tensor.
     """
     _check(q, k, v, dropout_p, alibi_slopes)
     if return_attn_probs and dropout_p > 0:
         raise NotImplementedError(
-            "flash_attn_torch: return_attn_probs with dropout_p > 0 is not supported, since it would return "
-            "the random mask that flash-attn draws; set dropout_p=0.0 or leave out return_attn_probs"
+            "flash_attn_torch: return_attn_probs with dropout_p > 0 is not supported, as it would return the "
+            "random mask that flash-attn draws; set dropout_p=0.0 or leave out return_attn_probs"
         )
     if softmax_scale is None:
         softmax_scale = q.shape[-1] ** -0.5
@@ -97,39 +101,16 @@ def flash_attn_func(
     return (out, lse, out.new_empty(0)) if return_attn_probs else out
 
 
-def flash_attn_qkvpacked_func(
-    qkv,
-    dropout_p=0.0,
-    softmax_scale=None,
-    causal=False,
-    window_size=(-1, -1),
-    softcap=0.0,
-    alibi_slopes=None,
-    deterministic=False,
-    return_attn_probs=False,
-):
-    """flash_attn_func of qkv [batch, seqlen, 3, heads, dim]."""
+def flash_attn_qkvpacked_func(qkv, *options, **named_options):
+    """flash_attn_func of qkv [batch, seqlen, 3, heads, dim]; the options are the same, in the same order."""
     q, k, v = _unpack(qkv, 3, "qkv")
-    how = (dropout_p, softmax_scale, causal, window_size, softcap, alibi_slopes)
-    return flash_attn_func(q, k, v, *how, deterministic, return_attn_probs)
+    return flash_attn_func(q, k, v, *options, **named_options)
 
 
-def flash_attn_kvpacked_func(
-    q,
-    kv,
-    dropout_p=0.0,
-    softmax_scale=None,
-    causal=False,
-    window_size=(-1, -1),
-    softcap=0.0,
-    alibi_slopes=None,
-    deterministic=False,
-    return_attn_probs=False,
-):
-    """flash_attn_func of q [batch, seqlen_q, heads, dim] and kv [batch, seqlen_k, 2, heads_k, dim]."""
+def flash_attn_kvpacked_func(q, kv, *options, **named_options):
+    """flash_attn_func of q and kv [batch, seqlen_k, 2, heads_k, dim]; the options are the same."""
     k, v = _unpack(kv, 2, "kv")
-    how = (dropout_p, softmax_scale, causal, window_size, softcap, alibi_slopes)
-    return flash_attn_func(q, k, v, *how, deterministic, return_attn_probs)
+    return flash_attn_func(q, k, v, *options, **named_options)
 
 
 def _unpack(packed, n, name):
@@ -166,7 +147,7 @@ def _check(q, k, v, dropout_p, alibi_slopes):
 
 
 def _limits(window_size, causal, seqlen_q, seqlen_k):
-    """The window as (left, right), each -1 if it hides no key, so that a kernel without a mask can be used."""
+    """The window as (left, right), each -1 if it hides no key: then a kernel without a mask can be used."""
     left, right = [int(side) for side in window_size]
     if causal:
         right = 0
@@ -179,8 +160,7 @@ def _limits(window_size, causal, seqlen_q, seqlen_k):
 
 def _no_autocast(device_type):
     """Under autocast SDPA answers float32 with bfloat16; flash-attn's kernels are not touched by autocast."""
-    available = getattr(torch.amp, "is_autocast_available", None)  # torch >= 2.4
-    if available(device_type) if available else device_type in ("cpu", "cuda"):
+    if device_type in _AUTOCAST_DEVICES:
         return torch.autocast(device_type, enabled=False)
     return contextlib.nullcontext()
 
@@ -229,8 +209,7 @@ def _sdpa(q, k, v, mask, dropout_p, is_causal, scale):
         if _has_grouped_kernel(q, mask):
             options["enable_gqa"] = True
         else:
-            # [h0, h0, h1, h1], not [h0, h1, h0, h1]: `.repeat` would pair the heads wrongly, in silence.
-            k, v = [x.repeat_interleave(q.shape[1] // x.shape[1], dim=1) for x in (k, v)]
+            k, v = _for_each_query_head(k, q), _for_each_query_head(v, q)
     if "scale" in _SDPA_TAKES:
         options["scale"] = scale
     else:
@@ -239,8 +218,13 @@ def _sdpa(q, k, v, mask, dropout_p, is_causal, scale):
     return F.scaled_dot_product_attention(q, k, v, mask, dropout_p, is_causal, **options)
 
 
+def _for_each_query_head(x, q):
+    """[batch, heads_k, seq, dim] with q's heads: [h0, h0, h1, h1], where `.repeat` gives [h0, h1, h0, h1]."""
+    return x[:, :, None].expand(-1, -1, q.shape[1] // x.shape[1], -1, -1).flatten(1, 2)
+
+
 def _has_grouped_kernel(q, mask):
-    """Whether a fused kernel takes fewer key heads than query heads; if none does, enable_gqa means unfused."""
+    """Whether a fused kernel takes fewer key heads than query heads; else enable_gqa would mean unfused."""
     if "enable_gqa" not in _SDPA_TAKES or q.device.type != "cuda":
         return "enable_gqa" in _SDPA_TAKES and q.device.type == "cpu"
     # On CUDA the flash kernel does: 16 bits, no mask, head dim up to 256, an A100 or newer.
@@ -249,14 +233,14 @@ def _has_grouped_kernel(q, mask):
 
 
 def _has_lower_right_kernel(q):
-    return causal_lower_right is not None and q.device.type == "cuda"
+    # torch.compile cannot trace the making of that bias; it gets the mask.
+    return causal_lower_right is not None and q.device.type == "cuda" and not torch.compiler.is_compiling()
 
 
 def _by_definition(q, k, v, dropout_p, scale, left, right, softcap, alibi_slopes):
-    """Explicitly, in float32 or better, for what SDPA cannot do; all [batch, heads, seq, dim]. Returns out, lse."""
-    dtype, wide = q.dtype, torch.promote_types(q.dtype, torch.float32)
-    q, k, v = [x.to(wide) for x in (q, k, v)]
-    k, v = [x.repeat_interleave(q.shape[1] // x.shape[1], dim=1) for x in (k, v)]
+    """What SDPA cannot do, in float32 or better; all [batch, heads, seq, dim]. Returns the output and lse."""
+    dtype, wide = q.dtype, torch.float64 if q.dtype == torch.float64 else torch.float32
+    q, k, v = [_for_each_query_head(x.to(wide), q) for x in (q, k, v)]
     distance = _distance(q.shape[2], k.shape[2], q.device)
     mask, blind = _mask(distance, left, right)
 

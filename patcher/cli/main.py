@@ -1,0 +1,99 @@
+"""The entry point: finds the command, and is the one place that turns exceptions into exit codes.
+
+A command's module is imported only when it is called, so that `patcher --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+
+import click
+
+from patcher import __version__
+from patcher.errors import PatcherError
+
+__all__ = ["entry", "patcher"]
+
+COMMANDS = {
+    "apply": "Apply a recipe to a checkout, or show what it would change.",
+    "list": "List the recipes that come with patcher.",
+    "show": "Show what a recipe does, step by step.",
+    "undo": "Take back what the last apply wrote.",
+}
+BUG, INTERRUPTED, PIPE_CLOSED = 70, 130, 141
+
+
+class _Commands(click.Group):
+    """A group that knows its commands' names and one-line helps without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"patcher.cli.{name}_")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean `patcher {close[0]}`?" if close else ""
+            raise click.UsageError(f"There is no command {args[0]!r}.{hint}", ctx) from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 fine, 1 changes needed, 2 usage or invalid recipe, 3 drift or a refused place, "
+    "4 numbers differ, 5 a file could not be used, 70 a bug in patcher, 130 interrupted.",
+)
+@click.version_option(__version__, prog_name="patcher")
+def patcher() -> None:
+    """Make research code run, by recipes whose every edit has a reason."""
+
+
+def entry() -> None:
+    """Run the command line and exit with its code; no traceback reaches the user."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        code = patcher.main(standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except PatcherError as error:
+        click.echo(f"patcher: {error}", err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("patcher: interrupted; nothing is half written.", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has left; point stdout elsewhere so that the interpreter's last flush is quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except Exception as error:
+        click.echo(f"patcher: this is a bug in patcher: {type(error).__name__}: {error}", err=True)
+        if "PATCHER_TRACEBACK" in os.environ:
+            traceback.print_exc()
+        else:
+            click.echo("Set PATCHER_TRACEBACK=1, run it again, and report what it prints.", err=True)
+        return BUG

@@ -1,0 +1,48 @@
+"""`patcher show`: a recipe, step by step."""
+
+from __future__ import annotations
+
+import click
+
+from patcher.cli.common import load_recipe, paint, parameters_option
+from patcher.model import Recipe, Step
+
+__all__ = ["command"]
+
+
+@click.command("show", short_help="Show what a recipe does, step by step.")
+@click.argument("recipe")
+@parameters_option
+def command(recipe: str, params: tuple[str, ...]) -> int:
+    """Show what RECIPE does: its parameters, and each step with its reason and effect."""
+    loaded = load_recipe(recipe, params)
+    click.echo(paint(loaded.name, "head") + f": {loaded.summary}")
+    _upstream(loaded)
+    _parameters(loaded)
+    click.echo(paint("\nSteps", "head"))
+    for step in loaded.steps:
+        _step(step)
+    return 0
+
+
+def _upstream(recipe: Recipe) -> None:
+    if recipe.upstream is not None:
+        tested = ", ".join(commit[:7] for commit in recipe.upstream.tested)
+        click.echo(f"For {recipe.upstream.repository}" + (f", tried on {tested}." if tested else "."))
+
+
+def _parameters(recipe: Recipe) -> None:
+    if recipe.parameters:
+        click.echo(paint("\nParameters", "head"))
+    for parameter in recipe.parameters:
+        kind = " | ".join(parameter.choices) or parameter.type
+        click.echo(f"  {parameter.name}: {kind} (now {recipe.values.get(parameter.name, parameter.default)})")
+        click.echo(paint(f"      {parameter.help}", "why"))
+
+
+def _step(step: Step) -> None:
+    where = f" in {', '.join(map(str, step.within))}" if step.within else ""
+    effect = step.effect.kind.value + (f": {step.effect.detail}" if step.effect.detail else "")
+    click.echo(f"  {step.id} ({step.verb}{where}; expects {step.expect.total})")
+    click.echo(paint(f"      {step.why}", "why"))
+    click.echo(paint(f"      effect: {effect}", "why"))

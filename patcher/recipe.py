@@ -1,0 +1,222 @@
+"""recipe.yaml to Recipe: finds recipe files, reads their keys, and has their steps expanded and compiled.
+
+Everything wrong with a recipe and with those it uses is told at once, each with its file, line and column.
+Nothing here reads a checkout or writes a file, and a recipe of one's own never takes a bundled one's place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from patcher.errors import RecipeError, UsageError
+from patcher.expand import Expander, RecipeFile, Setting, choose, fill, read_id, read_parameters
+from patcher.model import Check, Hint, Range, Recipe, Upstream
+from patcher.safeyaml import Node, Reader, Table, Text, did_you_mean, parse, plain
+
+if TYPE_CHECKING:
+    from patcher.verbs.base import Verb
+
+__all__ = ["SHIMS", "Description", "bundled_names", "bundled_root", "describe", "load"]
+
+# The folder beside the bundled recipes that holds what they copy into a tree; it is no recipe.
+SHIMS = "shims"
+
+_FILE = "recipe.yaml"
+_KEYS = ("recipe", "summary", "upstream", "parameters", "leave", "steps", "checks", "next")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A bundled recipe in a list; `trouble` says why it would not load."""
+
+    name: str
+    summary: str
+    trouble: str = ""
+
+
+def bundled_root() -> Path:
+    """Return the folder of the bundled recipes: in the installed package, else beside it in a checkout."""
+    package = Path(__file__).parent
+    installed = package / "_recipes"
+    return installed if installed.is_dir() else package.parent / "recipes"
+
+
+def bundled_names(library: Path | None = None) -> tuple[str, ...]:
+    """Return the names of the bundled recipes, sorted."""
+    found = (library or bundled_root()).glob(f"*/{_FILE}")
+    return tuple(sorted(path.parent.name for path in found if path.parent.name != SHIMS))
+
+
+def describe(library: Path | None = None) -> tuple[Description, ...]:
+    """Return name and summary of every bundled recipe, reading each file and compiling none."""
+    return tuple(_describe((library or bundled_root()) / name / _FILE) for name in bundled_names(library))
+
+
+def _describe(path: Path) -> Description:
+    reader = Reader()
+    try:
+        root = reader.table(parse(_bytes(path), str(path), reader), "a recipe")
+    except UsageError as error:
+        return Description(path.parent.name, "", str(error))
+    summary = root.get("summary")
+    trouble = str(reader.problems[0]) if reader.problems else ""
+    return Description(path.parent.name, summary.value if isinstance(summary, Text) else "", trouble)
+
+
+def _locate(spec: str, library: Path, base: Path) -> Path:
+    """Return the file of a recipe, given a bundled name or a path from `base`."""
+    if "/" in spec or "\\" in spec or spec.endswith(".yaml") or spec in (".", ".."):
+        return _on_disk(spec, base / spec)
+    names = bundled_names(library)
+    if spec in names:
+        return library / spec / _FILE
+    beside = f" For the one here write `./{spec}`." if (base / spec).exists() else ""
+    raise UsageError(f"There is no recipe `{spec}`{did_you_mean(spec, names)} See `patcher list`.{beside}")
+
+
+def _on_disk(spec: str, path: Path) -> Path:
+    if path.is_dir() and not (path / _FILE).exists():
+        raise UsageError(f"The folder `{spec}` has no {_FILE}.")
+    if not path.exists():
+        raise UsageError(f"There is no file or folder `{spec}`; name a recipe, or see `patcher list`.")
+    return path / _FILE if path.is_dir() else path
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"The recipe `{path}` cannot be read: {error.strerror}.") from None
+
+
+def load(
+    spec: str,
+    values: Mapping[str, str] | None = None,
+    *,
+    library: Path | None = None,
+    verbs: Mapping[str, type[Verb]] | None = None,
+) -> Recipe:
+    """Return a recipe, given its bundled name or its path, with the parameters set to these values.
+
+    Raises:
+        RecipeError: the recipe, or one that it uses, does not load; it tells every problem.
+        UsageError: there is no such recipe, or a value cannot be honoured.
+
+    """
+    if verbs is None:
+        from patcher.verbs import VERBS
+
+        verbs = VERBS
+    return _Loader(library or bundled_root(), verbs).load(spec, values or {})
+
+
+class _Loader:
+    """Loads one recipe and those it uses, each file read once."""
+
+    def __init__(self, library: Path, verbs: Mapping[str, type[Verb]]) -> None:
+        self._library, self._verbs, self._reader = library, verbs, Reader()
+        self._files: dict[Path, RecipeFile] = {}
+
+    def load(self, spec: str, given: Mapping[str, str]) -> Recipe:
+        """Return the recipe, or raise with everything that is wrong."""
+        file = self._open(_locate(spec, self._library, Path()))
+        values, wrong = choose(file.parameters, given)
+        setting = Setting(file.parameters, values)
+        least = Range(1 if "upstream" in file.fields else 0)
+        found = Expander(self._used, self._verbs, least, self._reader).expand(file, setting)
+        checks, hints = self._checks(file, setting), self._hints(file, setting)
+        self._stop(wrong)
+        return Recipe(
+            name=file.name,
+            summary=self._reader.text(file.fields["summary"], "summary"),
+            folder=str(file.path.parent),
+            digest=self._digest(),
+            steps=tuple(found.steps),
+            upstream=file.upstream,
+            parameters=tuple(parameter for parameter in file.parameters.values() if parameter),
+            values=MappingProxyType({name: value for name, value in values.items() if value is not None}),
+            leave=MappingProxyType(dict(found.leave)),
+            checks=checks,
+            next=hints,
+            bundled=self._is_bundled(file.path),
+        )
+
+    def _used(self, spec: str, user: RecipeFile) -> RecipeFile:
+        """Return the recipe that another one uses."""
+        return self._open(_locate(spec, self._library, user.path.parent))
+
+    def _is_bundled(self, path: Path) -> bool:
+        return path.parent.parent == self._library
+
+    def _stop(self, wrong: Mapping[str, str]) -> None:
+        """Raise what is wrong with the recipes, else with what the user gave."""
+        if self._reader.problems:
+            raise RecipeError(*sorted(self._reader.problems, key=lambda told: (told.file, told.line, told.column)))
+        if wrong:
+            raise UsageError("\n".join(f"-p {name}: {sentence}" for name, sentence in wrong.items()))
+
+    def _digest(self) -> str:
+        digest = hashlib.sha256()
+        for name, data in sorted({(file.name, file.data) for file in self._files.values()}):
+            digest.update(f"{name}\0{len(data)}\0".encode() + data)
+        return digest.hexdigest()
+
+    def _open(self, path: Path) -> RecipeFile:
+        """Return a recipe file, read once."""
+        key = path.resolve()
+        if key not in self._files:
+            data = _bytes(path)
+            root = self._reader.table(parse(data, str(path), self._reader), "a recipe")
+            fields = self._reader.fields(root, _KEYS, ("recipe", "summary", "steps"))
+            self._reader.text(fields.get("summary"), "summary")
+            name, upstream = self._name(path, fields.get("recipe")), self._upstream(fields.get("upstream"))
+            parameters = read_parameters(fields.get("parameters"), self._reader)
+            self._files[key] = RecipeFile(path, name, data, fields, upstream, parameters)
+        return self._files[key]
+
+    def _name(self, path: Path, node: Node | None) -> str:
+        name, folder = read_id(node, "recipe", self._reader), path.parent.name
+        if node and name and self._is_bundled(path) and name != folder:
+            self._reader.tell(node.mark, f"A bundled recipe has the name of its folder, which is `{folder}`.")
+        return name or folder
+
+    def _upstream(self, node: Node | None) -> Upstream | None:
+        table = self._reader.table(node, "upstream")
+        fields = self._reader.fields(table, ("repository", "tested"), ("repository",))
+        repository = self._reader.text(fields.get("repository"), "repository")
+        tested = self._reader.texts(fields.get("tested"), "tested")
+        for text in tested:
+            if not _COMMIT.fullmatch(text.value):
+                self._reader.tell(text.mark, f"`{text.value}` is no commit; write all its 40 digits.")
+        return Upstream(repository, tuple(text.value for text in tested)) if node else None
+
+    def _entries(self, file: RecipeFile, key: str, setting: Setting) -> Iterator[Table]:
+        """Yield the maps of a list in a recipe, parameters filled in."""
+        for node in self._reader.items(file.fields.get(key), key):
+            yield self._reader.table(fill(node, setting.values, self._reader), f"an entry of {key}")
+
+    def _checks(self, file: RecipeFile, setting: Setting) -> tuple[Check, ...]:
+        found: dict[str, Check] = {}
+        for table in self._entries(file, "checks", setting):
+            keys = [key.value for key, _ in table.entries]
+            fields = self._reader.fields(table, keys, ("id", "why"))
+            name = read_id(fields.get("id"), "id", self._reader, found)
+            why = self._reader.text(fields.get("why"), "why")
+            arguments = {key: plain(node) for key, node in fields.items() if key not in ("id", "why")}
+            found[name] = Check(name, why, MappingProxyType(arguments))
+        return tuple(found.values())
+
+    def _hints(self, file: RecipeFile, setting: Setting) -> tuple[Hint, ...]:
+        found = []
+        for table in self._entries(file, "next", setting):
+            fields = self._reader.fields(table, ("run", "why"), ("run", "why"))
+            run, why = (self._reader.text(fields.get(key), key) for key in ("run", "why"))
+            found.append(Hint(run, why))
+        return tuple(found)

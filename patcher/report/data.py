@@ -1,0 +1,66 @@
+"""A plan as plain data for JSON; the keys are a promise to the scripts that read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from patcher import __version__
+from patcher.model import Change, Outcome, Plan, Status
+from patcher.report.patch import change_patch
+
+__all__ = ["plan_data"]
+
+FORMAT = 1
+
+
+def plan_data(plan: Plan, *, written: bool, exit_code: int) -> dict[str, Any]:
+    """Return everything that the text report says, and the diff of each file."""
+    return {
+        "format": FORMAT,
+        "patcher": __version__,
+        "recipe": plan.recipe.name,
+        "recipe_digest": plan.recipe.digest,
+        "parameters": dict(plan.recipe.values),
+        "root": plan.root,
+        "plan_digest": plan.digest,
+        "written": written,
+        "exit_code": exit_code,
+        "counts": {status.value: len(plan.of(status)) for status in Status},
+        "steps": [_step(outcome) for outcome in plan.outcomes],
+        "changes": [_change(change) for change in plan.changes],
+        "skipped": [{"path": skipped.path, "reason": skipped.reason} for skipped in plan.skipped],
+        "next": [{"run": hint.run, "why": hint.why} for hint in plan.recipe.next],
+    }
+
+
+def _step(outcome: Outcome) -> dict[str, Any]:
+    step = outcome.step
+    return {
+        "id": step.id,
+        "verb": step.verb,
+        "why": step.why,
+        "effect": {"kind": step.effect.kind.value, "detail": step.effect.detail, "avoid": dict(step.effect.avoid)},
+        "expect": str(step.expect.total),
+        "status": outcome.status.value,
+        "reason": outcome.reason,
+        "places": [
+            {
+                "path": place.path,
+                "line": place.line,
+                "column": place.column,
+                "status": place.status.value,
+                "reason": place.reason,
+                "text": place.text,
+            }
+            for place in outcome.places
+        ],
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "path": change.path,
+        "kind": "added" if change.before is None else "modified",
+        "steps": list(change.steps),
+        "diff": change_patch(change).decode("utf-8", "replace"),
+    }

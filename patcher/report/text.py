@@ -1,0 +1,100 @@
+"""A plan as text for a person: every step with its places and reasons, then what to run next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from patcher.model import Change, EffectKind, Outcome, Place, Plan, Status
+
+__all__ = ["check_lines", "summary"]
+
+Paint = Callable[[str, str], str]
+"""Gives a text the look of a role: a status word, `why`, `head`, `warn`. Without colour it gives the text back."""
+
+SHOWN = 4
+TOLD = (Status.APPLIED, Status.REFUSED, Status.DRIFTED)
+
+
+def summary(plan: Plan, paint: Paint, *, written: bool, tree: str) -> str:
+    """Return the report of an apply."""
+    lines = [paint(f"{plan.recipe.name} on {tree}", "head"), *_steps(plan, paint), "", _counts(plan, written)]
+    lines += _numbers(plan, paint)
+    lines += [f"Passed over: {skipped.reason}" for skipped in plan.skipped]
+    if written:
+        lines += ["", *_next(plan, paint, tree)]
+    return "\n".join(lines) + "\n"
+
+
+def check_lines(plan: Plan) -> str:
+    """Return one line a file that the plan would change."""
+    return "".join(f"{change.path}: would be {_verb(change)} ({', '.join(change.steps)})\n" for change in plan.changes)
+
+
+def _steps(plan: Plan, paint: Paint) -> Iterator[str]:
+    width = max((len(outcome.step.id) for outcome in plan.outcomes), default=0)
+    for outcome in plan.outcomes:
+        status = paint(f"{outcome.status.value:8}", outcome.status.value)
+        yield f"  {status}  {outcome.step.id:{width}}  {_where(outcome)}".rstrip()
+        if outcome.status in TOLD:
+            yield paint(f"            {outcome.step.why}", "why")
+        if outcome.status is Status.DRIFTED:
+            yield f"            {outcome.reason}"
+        for place in outcome.places:
+            if place.reason and place.status is Status.REFUSED:
+                yield f"            {place}: {place.reason}."
+
+
+def _where(outcome: Outcome) -> str:
+    if outcome.status is Status.ABSENT:
+        return outcome.reason or _left(outcome) or "nothing here asks for it"
+    if outcome.status is Status.DRIFTED:
+        return ""
+    shown = [place for place in outcome.places if place.status is not Status.ABSENT]
+    others = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
+    mixed = len({place.status for place in shown}) > 1
+    return ", ".join(_named(place, outcome, mixed) for place in shown[:SHOWN]) + others
+
+
+def _named(place: Place, outcome: Outcome, mixed: bool) -> str:
+    return f"{place} ({place.status.value})" if mixed and place.status is not outcome.status else str(place)
+
+
+def _left(outcome: Outcome) -> str:
+    return "; ".join(f"{place}: {place.reason}" for place in outcome.places if place.reason)
+
+
+def _counts(plan: Plan, written: bool) -> str:
+    counts = ", ".join(f"{len(found)} {status.value}" for status in Status if (found := plan.of(status)))
+    changed = sum(change.before is not None for change in plan.changes)
+    added = len(plan.changes) - changed
+    if not plan.changes:
+        return f"Steps: {counts}. No file needs a change."
+    done = "were" if written else "would be"
+    parts = [_files(changed, "changed"), _files(added, "added")]
+    return f"Steps: {counts}. {' and '.join(part for part in parts if part)} {done} written."
+
+
+def _files(count: int, what: str) -> str:
+    return f"{count} file{'s' if count != 1 else ''} {what}" if count else ""
+
+
+def _numbers(plan: Plan, paint: Paint) -> Iterator[str]:
+    """Name every step in force that changes what is computed, and the parameter that does not."""
+    for outcome in plan.outcomes:
+        effect = outcome.step.effect
+        if effect.kind is EffectKind.CHANGES and outcome.status in (Status.APPLIED, Status.ALREADY, Status.REFUSED):
+            other = " ".join(f"-p {name}={value}" for name, value in effect.avoid)
+            keeps = f"; {other} keeps them" if other else ""
+            yield paint(f"This changes the numbers: {outcome.step.id}: {effect.detail}{keeps}.", "warn")
+
+
+def _next(plan: Plan, paint: Paint, tree: str) -> Iterator[str]:
+    yield paint(f"Next, in {tree}:", "head")
+    for hint in plan.recipe.next:
+        yield f"  {hint.run.replace('{tree}', tree)}"
+        yield paint(f"      {hint.why}", "why")
+    yield f"To take it back: patcher undo {tree}"
+
+
+def _verb(change: Change) -> str:
+    return "added" if change.before is None else "changed"

@@ -1,0 +1,210 @@
+"""The tree as the steps so far leave it, and what came of the edits; nothing on disk.
+
+A Draft reads through to the checkout until a step changes a file. It parses a file at most once for each of its texts,
+and only when a step's words stand in its bytes.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from patcher.checkout import Checkout
+from patcher.errors import TargetError
+from patcher.model import Change, Edit, Layer, Skipped, Step
+from patcher.syntax.source import Source, splice
+
+__all__ = ["Draft", "glob_match"]
+
+
+def glob_match(path: str, pattern: str) -> bool:
+    """Match a POSIX path against a glob in which `*` stays in its folder and `**` does not."""
+    if "**" not in pattern:
+        parts, globs = path.split("/"), pattern.split("/")
+        return len(parts) == len(globs) and all(map(fnmatch.fnmatchcase, parts, globs))
+    head, _, tail = pattern.partition("**")
+    if not path.startswith(head) and not fnmatch.fnmatchcase(path[: len(head)], head):
+        return False
+    rest = tail.removeprefix("/")
+    below = path[len(head) :].split("/")
+    return not rest or any(glob_match("/".join(below[start:]), rest) for start in range(len(below)))
+
+
+class Draft:
+    """The overlay of one plan over one checkout.
+
+    `shims` is the folder that shims are copied from; `leave` are globs of files that no step touches.
+    """
+
+    def __init__(self, checkout: Checkout, shims: Path, leave: Iterable[str] = ()) -> None:
+        self.checkout = checkout
+        self.shims = shims
+        self._leave = tuple(leave)
+        self._changed: dict[str, bytes] = {}
+        self._layers: dict[str, list[Layer]] = {}
+        self._bytes: dict[str, bytes] = {}
+        self._sources: dict[str, Source] = {}
+        self._unparsed: dict[str, tuple[bytes, TargetError]] = {}
+        self.skipped: dict[str, str] = {}
+
+    @cached_property
+    def _tree(self) -> tuple[str, ...]:
+        return tuple(path for path in self.checkout.paths if not any(glob_match(path, one) for one in self._leave))
+
+    @property
+    def paths(self) -> Sequence[str]:
+        """All files that a step may look at, those that steps created among them, in their order."""
+        return sorted({*self._tree, *self._changed}) if self._changed else self._tree
+
+    def in_scope(self, step: Step, path: str) -> bool:
+        """Tell whether a file is in a step's `in` and in none of its `not_in` that speaks of whole files."""
+        if any(glob_match(path, scope.path) for scope in step.not_in if scope.qualname is None):
+            return False
+        return not step.within or any(glob_match(path, scope.path) for scope in step.within)
+
+    def in_qualname(self, step: Step, path: str, qualname: str) -> bool:
+        """Tell whether a place in a function or class is in the step's scope."""
+        enclosing = ["", *_prefixes(qualname)]
+        inside = [scope for scope in step.within if glob_match(path, scope.path)]
+        wanted = not step.within or any(_within(scope.qualname, enclosing) for scope in inside)
+        barred = (scope for scope in step.not_in if scope.qualname is not None and glob_match(path, scope.path))
+        return wanted and not any(_within(scope.qualname, enclosing) for scope in barred)
+
+    def exists(self, path: str) -> bool:
+        """Tell whether anything at all stands at a path."""
+        return path in self._changed or self.checkout.exists(path)
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of a file as the steps so far leave them."""
+        if path in self._changed:
+            return self._changed[path]
+        if path not in self._bytes:
+            self._bytes[path] = self.checkout.read(path)
+        return self._bytes[path]
+
+    def source(self, path: str) -> Source:
+        """Return the parsed file.
+
+        Raises:
+            TargetError: it cannot be read, does not parse, or would not be given back byte for byte.
+        """
+        data = self.read(path)
+        known = self._sources.get(path)
+        if known is not None and known.data == data:
+            return known
+        failed = self._unparsed.get(path)
+        if failed is not None and failed[0] == data:
+            raise failed[1]
+        try:
+            self._sources[path] = Source(path, data, self.stand_ins)
+        except TargetError as error:
+            self._unparsed[path] = (data, error)
+            raise
+        return self._sources[path]
+
+    def original(self, path: str) -> Source | None:
+        """Return a changed file as it is on disk, parsed, or None if a step created it."""
+        if not self.checkout.exists(path):
+            return None
+        return Source(path, self.checkout.read(path), self.stand_ins)
+
+    def sources(self, step: Step, words: Iterable[frozenset[bytes]]) -> Iterator[Source]:
+        """Yield the Python files of a step's scope that hold all words of one of the sets.
+
+        A file that does not parse is passed over and listed, unless the step names it.
+        """
+        gates = list(words)
+        for path in self.paths:
+            if not path.endswith((".py", ".pyi")) or not self.in_scope(step, path):
+                continue
+            try:
+                data = self.read(path)
+                if any(all(word in data for word in gate) for gate in gates):
+                    yield self.source(path)
+            except TargetError as error:
+                if any(scope.path == path for scope in step.within):
+                    raise
+                self.skipped.setdefault(path, str(error))
+
+    def edit(self, path: str, step: str, edits: Sequence[Edit]) -> None:
+        """Make a step's edits in a file."""
+        data = self.read(path)
+        if path in self._sources and self._sources[path].data == data:
+            after = self._sources[path].splice(edits)
+        else:
+            after = splice_bytes(path, data, edits)
+        if after != data:
+            self._changed[path] = after
+            self._layers.setdefault(path, []).append(Layer(step, tuple(edits)))
+
+    def add(self, path: str, step: str, data: bytes) -> None:
+        """Put a file into the tree, or replace the whole text of one."""
+        if not self.exists(path) or self.read(path) != data:
+            self._changed[path] = data
+            self._layers.setdefault(path, []).append(Layer(step, ()))
+            self.__dict__.pop("stand_ins", None)
+
+    def changes(self) -> tuple[Change, ...]:
+        """Return every file that differs from the checkout, in the order of the paths."""
+        found = []
+        for path, after in sorted(self._changed.items()):
+            there = self.checkout.exists(path)
+            before = self.checkout.read(path) if there else None
+            mode = self.checkout.mode(path) if there else 0o100644
+            if before != after:
+                found.append(Change(path, before, after, tuple(self._layers[path]), mode))
+        return tuple(found)
+
+    def passed_over(self) -> tuple[Skipped, ...]:
+        """Return the files that could not be used, and why."""
+        return tuple(Skipped(path, reason) for path, reason in sorted(self.skipped.items()))
+
+    def origin(self, path: str, offset: int) -> tuple[int, int]:
+        """Return line and column on disk for an offset in a file's present text.
+
+        What a step inserted is placed where it was inserted.
+        """
+        for layer in reversed(self._layers.get(path, ())):
+            offset = _before(layer.edits, offset)
+        data = self.checkout.read(path) if self.checkout.exists(path) else self.read(path)
+        text = data.removeprefix(b"\xef\xbb\xbf")
+        line_start = text.rfind(b"\n", 0, offset) + 1
+        return text.count(b"\n", 0, offset) + 1, len(text[line_start:offset].decode("utf-8", "replace")) + 1
+
+    @cached_property
+    def stand_ins(self) -> dict[str, str]:
+        """The dotted names of copied shims in this tree, as absolute imports may write them -> `shim.NAME`."""
+        from patcher.syntax.shims import stamped_modules
+
+        return stamped_modules(self)
+
+
+def splice_bytes(path: str, data: bytes, edits: Sequence[Edit]) -> bytes:
+    """Make edits in a file that is not Python; a byte-order mark stays and offsets do not count it."""
+    mark = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""
+    return mark + splice(path, data[len(mark) :], edits)
+
+
+def _before(edits: Sequence[Edit], offset: int) -> int:
+    """Map an offset behind a layer of edits to the text before it."""
+    shift = 0
+    for edit in sorted(edits, key=lambda one: (one.start, one.end)):
+        start = edit.start + shift
+        length = len(edit.text.encode("utf-8"))
+        if offset < start:
+            break
+        if offset < start + length:
+            return min(edit.start + (offset - start), edit.end)
+        shift += length - (edit.end - edit.start)
+    return offset - shift
+
+
+def _prefixes(qualname: str) -> list[str]:
+    parts = qualname.split(".") if qualname else []
+    return [".".join(parts[: count + 1]) for count in range(len(parts))]
+
+
+def _within(wanted: str | None, enclosing: list[str]) -> bool:
+    return wanted is None or any(fnmatch.fnmatchcase(one, wanted) for one in enclosing if one)

@@ -1,0 +1,76 @@
+"""Statements as lines: indentation, blocks and the edits that put statements under or behind others.
+
+Every edit here is an insertion, so the statement that is moved deeper keeps its bytes, its comments and its place.
+"""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from patcher.errors import SiteError
+from patcher.model import Edit
+from patcher.syntax.source import Source
+
+__all__ = ["block_edits", "indent_of", "line_of", "lines_after", "reindent"]
+
+RECIPE_INDENT = "    "
+
+
+def indent_of(source: Source, offset: int) -> str:
+    """Return the white space that begins the line of an offset."""
+    line = source.slice(source.line_start(offset), offset)
+    return line[: len(line) - len(line.lstrip(" \t\f"))]
+
+
+def reindent(text: str, source: Source, start: int) -> str:
+    """Return several lines of recipe code as they stand at an offset: the file's indentation and line ends."""
+    first, *rest = text.split("\n")
+    indent = indent_of(source, start)
+    lines = [first]
+    for line in rest:
+        depth = (len(line) - len(line.lstrip(" "))) // len(RECIPE_INDENT)
+        lines.append(f"{indent}{source.indent * depth}{line[depth * len(RECIPE_INDENT) :]}" if line.strip() else "")
+    return source.newline.join(lines)
+
+
+def line_of(source: Source, statement: cst.CSTNode) -> cst.CSTNode:
+    """Return the whole line or compound statement that a statement is, alone.
+
+    Raises:
+        SiteError: it shares its line with another statement or with the header of a block.
+    """
+    if isinstance(statement, cst.BaseCompoundStatement):
+        return statement
+    line = source.parent(statement)
+    if isinstance(line, cst.SimpleStatementSuite):
+        raise SiteError("it stands on the line of its header; give it a line of its own first")
+    if not isinstance(line, cst.SimpleStatementLine) or len(line.body) > 1:
+        raise SiteError("it shares its line with another statement; give it a line of its own first")
+    return line
+
+
+def block_edits(source: Source, first: cst.CSTNode, last: cst.CSTNode, header: str) -> list[Edit]:
+    """Return the edits that put the lines from `first` to `last` one level deeper, under `header` (`if x`, `try`)."""
+    start, end = source.span(first)[0], source.span(last)[1]
+    indent = indent_of(source, start)
+    edits = [Edit(start, start, f"{header}:{source.newline}{indent}{source.indent}")]
+    position = source.line_end(start)
+    while position < end:
+        if source.text[position : source.line_end(position)].strip() and not _in_string(source, position):
+            edits.append(Edit(position, position, source.indent))
+        position = source.line_end(position)
+    return edits
+
+
+def lines_after(source: Source, statement: cst.CSTNode, lines: list[str]) -> Edit:
+    """Return the edit that puts lines behind a statement's last line; each line brings its own indentation."""
+    end = source.line_end(max(source.span(statement)[1] - 1, source.span(statement)[0]))
+    text = source.newline.join(lines)
+    unfinished = not source.text[:end].endswith((b"\n", b"\r"))
+    return Edit(end, end, source.newline + text if unfinished else text + source.newline)
+
+
+def _in_string(source: Source, offset: int) -> bool:
+    """Tell whether a line begins inside a string, where white space is part of the program."""
+    literals = source.of(cst.SimpleString, cst.FormattedString)
+    return any(span[0] < offset < span[1] for span in map(source.span, literals))

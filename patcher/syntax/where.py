@@ -1,0 +1,179 @@
+"""Constraints on holes: the `where` of a step.
+
+`from` follows assignments backwards inside one function, so that a step survives the renaming of a variable. It takes
+every assignment that can reach the place, whichever branch it stands in, and it never leaves the function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import libcst as cst
+
+from patcher.errors import PatternError
+from patcher.syntax.matching import Captured, Match, match_at
+from patcher.syntax.pattern import Code, compile_code, hole_of
+from patcher.syntax.source import Source, walk
+
+__all__ = ["Where", "compile_where"]
+
+Loops = (cst.For, cst.While)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hole:
+    """What one hole must be: one of `any_of`, none of `none_of`, and from one of `sources`."""
+
+    any_of: tuple[Code, ...] = ()
+    none_of: tuple[Code, ...] = ()
+    sources: tuple[Code, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The constraints of a step by hole. Of a hole that a match did not bind nothing is asked."""
+
+    holes: Mapping[str, _Hole]
+
+    def failure(self, subject: Source | Code, match: Match) -> tuple[cst.CSTNode, str] | None:
+        """Return None if the match satisfies everything, else the node at fault and a clause that says why."""
+        for name, wanted in self.holes.items():
+            captured = match.captures.get(name)
+            if isinstance(captured, cst.CSTNode) and not _assumed(subject, name, captured):
+                reason = _hole_failure(subject, match, name, wanted, captured)
+                if reason:
+                    return captured, reason
+        return None
+
+    def without(self, names: Iterable[str]) -> Where:
+        """Return the constraints without those of some holes."""
+        left_out = set(names)
+        return Where({name: hole for name, hole in self.holes.items() if name not in left_out})
+
+    @property
+    def literals(self) -> frozenset[bytes]:
+        """Words that must stand in every file in which the constraints can hold."""
+        words: frozenset[bytes] = frozenset()
+        for hole in self.holes.values():
+            for group in (hole.any_of, hole.sources):
+                if group:
+                    words |= frozenset.intersection(*(code.literals for code in group))
+        return words
+
+
+def compile_where(where: Mapping[str, Any], local: Iterable[str]) -> Where:
+    """Compile the `where` of a step.
+
+    Raises:
+        PatternError: a pattern in it does not compile, or a key is not a constraint.
+    """
+    return Where({name: _compile_hole(name, value, tuple(local)) for name, value in where.items()})
+
+
+def _compile_hole(name: str, value: Any, local: tuple[str, ...]) -> _Hole:
+    if not isinstance(value, Mapping):
+        return _Hole(any_of=_codes(value, local, (name,)))
+    groups: dict[str, tuple[Code, ...]] = {}
+    for key, patterns in value.items():
+        if key not in ("not", "from"):
+            raise PatternError(
+                f"`{key}` is no constraint of a hole; write `not` or `from`, or patterns alone.",
+                ("where", name),
+            )
+        groups[key] = _codes(patterns, local, (name, key))
+    return _Hole(none_of=groups.get("not", ()), sources=groups.get("from", ()))
+
+
+def _codes(value: Any, local: tuple[str, ...], at: tuple[str, ...]) -> tuple[Code, ...]:
+    texts = [value] if isinstance(value, str) else list(value)
+    found = []
+    for index, text in enumerate(texts):
+        try:
+            found.append(compile_code(text, local))
+        except PatternError as error:
+            place: tuple[str | int, ...] = ("where", *at) if isinstance(value, str) else ("where", *at, index)
+            raise PatternError(str(error), place) from None
+    return tuple(found)
+
+
+def _assumed(subject: Source | Code, name: str, captured: cst.CSTNode) -> bool:
+    """In a recipe's own code a hole stands for anything that its constraints allow."""
+    if isinstance(subject, Source):
+        return False
+    hole = hole_of(captured)
+    return hole is not None and hole.name == name
+
+
+def _hole_failure(subject: Source | Code, match: Match, name: str, wanted: _Hole, captured: cst.CSTNode) -> str | None:
+    shown = " ".join(subject.code(captured).split())
+    if wanted.any_of and not _matches_any(wanted.any_of, subject, captured, match.captures):
+        return f"`{shown}` is none of {_listed(wanted.any_of)}"
+    if wanted.none_of and _matches_any(wanted.none_of, subject, captured, match.captures):
+        return f"`{shown}` is {_listed(wanted.none_of)}, which ${name} must not be"
+    if wanted.sources and not _comes_from(subject, captured, wanted.sources, name):
+        return f"`{shown}` does not come from {_listed(wanted.sources)}"
+    return None
+
+
+def _matches_any(
+    codes: tuple[Code, ...], subject: Source | Code, node: cst.CSTNode, captures: Mapping[str, Captured]
+) -> bool:
+    return any(match_at(code, subject, node, captures=captures) is not None for code in codes)
+
+
+def _comes_from(subject: Source | Code, node: cst.CSTNode, codes: tuple[Code, ...], name: str) -> bool:
+    if not isinstance(subject, Source):
+        return any((hole := hole_of(below)) and hole.name == name for below in walk(node))
+    return any(
+        match_at(code, subject, below) is not None
+        for value in _reaching(subject, node)
+        for below in walk(value)
+        for code in codes
+    )
+
+
+def _reaching(source: Source, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """Yield the expression and, through assignments of its function, the values that it may be made of."""
+    names = source.names
+    function = names.enclosing_function(node)
+    seen: set[cst.CSTNode] = set()
+    pending: list[tuple[cst.CSTNode, int]] = [(node, source.span(node)[0])]
+    while pending:
+        value, place = pending.pop()
+        yield value
+        for below in walk(value):
+            if not isinstance(below, cst.Name):
+                continue
+            for binding in names.bindings(below.value, below):
+                origin = _assigned_value(source, binding.node)
+                if origin is None or origin in seen or names.enclosing_function(binding.node) is not function:
+                    continue
+                if source.span(binding.node)[0] < place or _same_loop(source, binding.node, below):
+                    seen.add(origin)
+                    pending.append((origin, source.span(binding.node)[0] + 1))
+
+
+def _assigned_value(source: Source, node: cst.CSTNode) -> cst.CSTNode | None:
+    """Return the value that a binding node gives to its names, where it is an expression."""
+    match node:
+        case cst.AssignTarget():
+            above = source.parent(node)
+            return above.value if isinstance(above, cst.Assign) else None
+        case cst.AnnAssign() | cst.AugAssign() | cst.NamedExpr():
+            return node.value
+        case cst.For() | cst.CompFor():
+            return node.iter
+        case cst.WithItem():
+            return node.item
+    return None
+
+
+def _same_loop(source: Source, one: cst.CSTNode, other: cst.CSTNode) -> bool:
+    loops = {above for above in source.ancestors(one) if isinstance(above, Loops)}
+    return any(above in loops for above in source.ancestors(other))
+
+
+def _listed(codes: tuple[Code, ...]) -> str:
+    return " or ".join(f"`{code.text}`" for code in codes)

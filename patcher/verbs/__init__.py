@@ -1,0 +1,22 @@
+"""The verbs of the recipe language, one file each."""
+
+from __future__ import annotations
+
+from patcher.verbs.base import Verb
+from patcher.verbs.edit import Edit
+from patcher.verbs.guard_import import GuardImport
+from patcher.verbs.rename import Rename
+from patcher.verbs.replace import Replace
+from patcher.verbs.requirements import Requirements
+from patcher.verbs.wrap import Wrap
+
+__all__ = ["VERBS"]
+
+VERBS: dict[str, type[Verb]] = {
+    "rename": Rename,
+    "edit": Edit,
+    "replace": Replace,
+    "wrap": Wrap,
+    "guard_import": GuardImport,
+    "requirements": Requirements,
+}

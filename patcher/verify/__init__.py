@@ -1,0 +1,1 @@
+"""Training the patched tree and comparing it with golden outputs."""
