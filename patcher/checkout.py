@@ -11,13 +11,13 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from patcher.errors import TargetError
 from patcher.model import Change
+from patcher.swap import Swap, forward, place_of, prune, reason_of, refuse_blocked, swap_all, sweep
 
 __all__ = ["Checkout"]
 
@@ -58,7 +58,7 @@ class Checkout:
         except FileNotFoundError:
             raise TargetError(f"There is no folder {path}: clone the upstream there first.") from None
         except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: links that go round in a circle
-            raise TargetError(f"{path} cannot be opened as a folder: {_reason(error)}.") from error
+            raise TargetError(f"{path} cannot be opened as a folder: {reason_of(error)}.") from error
         if not root.is_dir():
             raise TargetError(f"{path} is a file: name the folder of the checkout instead.")
         return cls(root)
@@ -89,20 +89,20 @@ class Checkout:
     def read(self, path: str) -> bytes:
         """Return the bytes of a file."""
         try:
-            return _place(self.root, path).read_bytes()
+            return place_of(self.root, path).read_bytes()
         except OSError as error:
-            raise TargetError(f"{path} could not be read: {_reason(error)}.") from error
+            raise TargetError(f"{path} could not be read: {reason_of(error)}.") from error
 
     def mode(self, path: str) -> int:
         """Return what git would call the mode of a file as it is on disk: 100644 or 100755."""
         try:
-            return 0o100755 if _place(self.root, path).stat().st_mode & stat.S_IXUSR else 0o100644
+            return 0o100755 if place_of(self.root, path).stat().st_mode & stat.S_IXUSR else 0o100644
         except OSError as error:
-            raise TargetError(f"{path} could not be read: {_reason(error)}.") from error
+            raise TargetError(f"{path} could not be read: {reason_of(error)}.") from error
 
     def exists(self, path: str) -> bool:
         """Say whether anything stands at this path: also a folder, a link, or a file that git ignores."""
-        return os.path.lexists(_place(self.root, path))
+        return os.path.lexists(place_of(self.root, path))
 
     @property
     def is_git(self) -> bool:
@@ -191,32 +191,32 @@ class Checkout:
 
     def check(self, changes: Sequence[Change]) -> None:
         """Refuse what `write` would refuse, naming every file and its reason; change nothing."""
-        _refuse_blocked(self.root, _forward(changes))
+        refuse_blocked(self.root, forward(changes))
 
     def write(self, changes: Sequence[Change]) -> None:
         """Write all changes or none, each only over a file that holds exactly what the change starts from."""
-        self._swap(_forward(changes))
+        self._swap(forward(changes))
 
     def restore(self, changes: Sequence[Change], folders: Sequence[str] = ()) -> tuple[str, ...]:
         """Take all changes back or none; then remove the folders that are empty, and return the others."""
-        self._swap([_Swap(change.path, change.after, change.before, change.mode) for change in changes])
-        _prune(self.root, folders)
+        self._swap([Swap(change.path, change.after, change.before, change.mode) for change in changes])
+        prune(self.root, folders)
         return tuple(folder for folder in folders if self.exists(folder))
 
     def new_folders(self, paths: Iterable[str]) -> tuple[str, ...]:
         """Return the folders that writing these paths would create."""
-        places = [_place(self.root, path).relative_to(self.root) for path in paths]
+        places = [place_of(self.root, path).relative_to(self.root) for path in paths]
         folders = {folder.as_posix() for place in places for folder in place.parents[:-1]}
         return tuple(sorted(folder for folder in folders if not self.exists(folder)))
 
     def sweep(self, paths: Iterable[str]) -> None:
         """Remove the temporary files that a killed patcher left beside these paths."""
-        _sweep(self.root, paths)
+        sweep(self.root, paths)
 
-    def _swap(self, swaps: Sequence[_Swap]) -> None:
+    def _swap(self, swaps: Sequence[Swap]) -> None:
         folders = self.new_folders(swap.path for swap in swaps if swap.new is not None)
         try:
-            _swap_all(self.root, swaps, folders)
+            swap_all(self.root, swaps, folders)
         finally:
             for name in ("_listed", "_names"):
                 self.__dict__.pop(name, None)
@@ -280,177 +280,3 @@ def _why(code: str) -> str:
     if code[1] == " ":
         return "staged"
     return "deleted" if code[1] == "D" else "modified"
-
-
-def _reason(error: BaseException) -> str:
-    return str(getattr(error, "strerror", None) or error).lower()
-
-
-@dataclass(frozen=True, slots=True)
-class _Swap:
-    """A file that goes from `old` to `new`; None is its absence. `mode` counts only where it was absent."""
-
-    path: str
-    old: bytes | None
-    new: bytes | None
-    mode: int
-
-
-def _forward(changes: Sequence[Change]) -> list[_Swap]:
-    return [_Swap(change.path, change.before, change.after, change.mode) for change in changes]
-
-
-def _swap_all(root: Path, swaps: Sequence[_Swap], folders: Sequence[str]) -> None:
-    """Swap all files or none. `folders` are missing, and remain so where no file comes to stand in them."""
-    _refuse_blocked(root, swaps)
-    begun: list[_Swap] = []
-    try:
-        for swap in swaps:
-            _stage(root, swap)
-        for swap in swaps:
-            begun.append(swap)
-            _commit(root, swap)
-        begun.clear()
-    finally:
-        stuck = [f"{swap.path} ({why})" for swap in reversed(begun) if (why := _put_back(root, swap))]
-        _sweep(root, [swap.path for swap in swaps])
-        _prune(root, folders)
-        if stuck:
-            files = "\n  ".join(stuck)
-            raise TargetError(f"These could not be put back:\n  {files}\nRun `patcher undo {root}`.")
-
-
-def _stage(root: Path, swap: _Swap) -> None:
-    """Write the new bytes beside the file, down to the disk, with the permissions that they will have."""
-    if swap.new is None:
-        return
-    aside = _aside(root, swap.path)
-    try:
-        aside.parent.mkdir(parents=True, exist_ok=True)
-        aside.unlink(missing_ok=True)
-        mode = swap.mode & 0o111 | 0o666 if swap.old is None else 0o600
-        with os.fdopen(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "wb") as file:
-            if swap.old is not None:
-                _take_after(file.fileno(), _place(root, swap.path).stat())
-            file.write(swap.new)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise TargetError(f"Nothing was written: {swap.path} cannot be ({_reason(error)}).") from error
-
-
-def _commit(root: Path, swap: _Swap) -> None:
-    """Put the new bytes in the file's place; a file that goes is set aside.
-
-    The place gets another inode, so a hard link elsewhere (in a package cache, say) keeps the old bytes.
-    """
-    place, aside = _place(root, swap.path), _aside(root, swap.path)
-    if reason := _blocked(root, swap):
-        raise TargetError(f"Nothing was written: {swap.path} {reason}.")
-    try:
-        if swap.new is None:
-            place.replace(aside)
-        else:
-            aside.replace(place)
-    except OSError as error:
-        raise TargetError(f"Nothing was written: {swap.path} cannot be ({_reason(error)}).") from error
-
-
-def _put_back(root: Path, swap: _Swap) -> str:
-    """Swap back if the swap took place; return why that failed, or nothing."""
-    back = _Swap(swap.path, swap.new, swap.old, swap.mode)
-    try:
-        if _content(_place(root, swap.path)) == swap.new:
-            if swap.new is not None:  # else the file itself stands aside
-                _stage(root, back)
-            _commit(root, back)
-    except (OSError, TargetError) as error:
-        return _reason(error.__cause__ or error)
-    return ""
-
-
-def _refuse_blocked(root: Path, swaps: Sequence[_Swap]) -> None:
-    blocked = [f"{swap.path} {reason}" for swap in swaps if (reason := _blocked(root, swap))]
-    if blocked:
-        raise TargetError("Nothing was written, because of these files:\n  " + "\n  ".join(blocked))
-
-
-def _blocked(root: Path, swap: _Swap) -> str:
-    """Return why this file may not be swapped, or nothing."""
-    place = _place(root, swap.path)
-    try:
-        return _barred(root, place) or _unfit(place, swap.old)
-    except OSError as error:
-        return f"cannot be read ({_reason(error)})"
-
-
-def _barred(root: Path, place: Path) -> str:
-    """Return what forbids to write here, whatever stands here, or nothing."""
-    path = place.relative_to(root)
-    if ".git" in (part.lower() for part in path.parts):
-        return "is git's own"
-    for name in reversed(path.parents[:-1]):
-        folder = root / name
-        if folder.is_symlink():
-            return f"lies behind the symbolic link {name}: name what that leads to"
-        if folder.exists() and not folder.is_dir():
-            return f"lies below {name}, which is a file"
-        if os.path.lexists(folder / ".git"):
-            return f"belongs to another repository, {name}: patch that one by itself"
-    return ""
-
-
-def _unfit(place: Path, expected: bytes | None) -> str:
-    """Return why what stands here is not to be replaced, or nothing."""
-    if place.is_symlink():
-        return "is a symbolic link: name the file that it leads to"
-    if expected is None:
-        return "exists already: move it away" if os.path.lexists(place) else ""
-    if _content(place) != expected:
-        return "was changed or removed since patcher read it: run the command again"
-    # A rename asks for no permission to write the file, and root may write all: the mode says what is meant.
-    if not place.stat().st_mode & 0o222 or not os.access(place, os.W_OK):
-        return "is read-only: make it writable with `chmod u+w`"
-    return ""
-
-
-def _content(place: Path) -> bytes | None:
-    try:
-        return place.read_bytes()
-    except FileNotFoundError:
-        return None
-
-
-def _take_after(descriptor: int, old: os.stat_result) -> None:
-    """Give a new file the owner and the permissions of the one that it replaces."""
-    new = os.fstat(descriptor)
-    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
-        with suppress(PermissionError):  # only root may give a file away
-            os.fchown(descriptor, old.st_uid, old.st_gid)
-    if stat.S_IMODE(new.st_mode) != stat.S_IMODE(old.st_mode):
-        os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
-
-
-def _sweep(root: Path, paths: Iterable[str]) -> None:
-    for path in paths:
-        with suppress(OSError):
-            _aside(root, path).unlink()
-
-
-def _prune(root: Path, folders: Iterable[str]) -> None:
-    """Remove those of the folders that are empty, the inner ones first."""
-    for folder in sorted(folders, reverse=True):
-        with suppress(OSError):
-            _place(root, folder).rmdir()
-
-
-def _aside(root: Path, path: str) -> Path:
-    """Return where a file's next bytes wait: a name that nobody else takes and that recovery finds again."""
-    return _place(root, path).with_name(f".patcher-{hashlib.sha256(path.encode()).hexdigest()[:16]}.tmp")
-
-
-def _place(root: Path, path: str) -> Path:
-    """Return where a path of the tree is on disk; a path that leads out of the tree is refused."""
-    if "\0" in path or not {"", ".", ".."}.isdisjoint(path.split("/")):
-        raise TargetError(f"{path!r} is not a path below {root}, so patcher does not touch it.")
-    return root / path

@@ -157,7 +157,7 @@ class Expander:
         fields = self._reader.fields(table, (*_STEP_KEYS, *keys), ("id", "why", "effect"))
         required = self._reader.texts(fields.get("requires"), "requires")
         found.required += required
-        arguments = self._arguments(fields, keys)
+        arguments = self._arguments(fields, keys, table.whole)
         step = Step(
             id=name,
             verb=verb,
@@ -184,7 +184,7 @@ class Expander:
     def _verb(self, table: Table) -> str | None:
         """Return the one verb of a step; tell if there is none, or more than one."""
         named = [key for key, _ in table.entries if key.value in self._verbs]
-        if len(named) > 1:
+        if len(named) > 1 and table.whole:
             both = " and ".join(f"`{key.value}`" for key in named)
             self._reader.tell(named[1].mark, f"A step has one verb, and this has {both}; make two steps.")
         if not named and table.whole:
@@ -195,11 +195,11 @@ class Expander:
             self._reader.tell((odd or table).mark, f"A step has one of the verbs {verbs}.{near}")
         return named[0].value if len(named) == 1 else None
 
-    def _arguments(self, fields: Mapping[str, Node], keys: Mapping[str, Shape]) -> dict[str, Any] | None:
-        """Return what the verb is told, if all of it has the shape that the verb wants."""
+    def _arguments(self, fields: Mapping[str, Node], keys: Mapping[str, Shape], whole: bool) -> dict[str, Any] | None:
+        """Return what the verb is told, if all of it is there and has the shape that the verb wants."""
         given = {key: node for key, node in fields.items() if key in keys}
         fits = [self._fits(node, key, keys[key], _LEVELS[keys[key]]) for key, node in given.items()]
-        return {key: plain(node) for key, node in given.items()} if all(fits) else None
+        return {key: plain(node) for key, node in given.items()} if whole and all(fits) else None
 
     def _fits(self, node: Node, key: str, shape: Shape, levels: tuple[tuple[type, ...], ...]) -> bool:
         """Whether a value has the wanted shape, and none of its code was lost to YAML; tell what is wrong."""
@@ -225,7 +225,10 @@ class Expander:
 
     def _use(self, found: Steps, raw: Table, table: Table) -> None:
         """Add the steps of a used recipe."""
-        fields = self._reader.fields(table, _USE_KEYS)
+        verb = next((key for key, _ in table.entries if key.value in self._verbs), None)
+        if verb and table.whole:
+            self._reader.tell(verb.mark, "A step is a `use` or has a verb, and this has both; make two steps.")
+        fields = self._reader.fields(table, [key.value for key, _ in table.entries] if verb else _USE_KEYS)
         file = self._used(found, fields["use"])
         if file is None:
             found.whole = False
@@ -478,7 +481,7 @@ def _effect(node: Node | None, setting: Setting, reader: Reader) -> Effect:
         return Effect(kinds.get(word, EffectKind.EXACT))
     fields = reader.fields(node, (*kinds, "avoid"))
     words = [word for word in kinds if word in fields]
-    if len(words) != 1 and node.whole:
+    if len(words) != 1 and node.whole and len(fields) == len(node.entries):
         reader.tell(node.mark, f"An effect is one of {', '.join(kinds)}, and here are {len(words)} of them.")
     avoid = reader.table(fields.get("avoid"), "avoid").entries
     tests = (test for key, value in avoid for test in _tests(key, value, setting, reader))
@@ -518,7 +521,7 @@ def _tests(key: Text, node: Node, setting: Setting, reader: Reader) -> Iterator[
     if name not in setting.parameters:
         reader.tell(key.mark, f"There is no parameter `{name}`{did_you_mean(name, setting.parameters)}")
         return
-    parameter = setting.parameters[name]
+    parameter = setting.parameters.get(name)
     for text in reader.texts(node, name):
         wrong = _complaint(parameter, text.value) if parameter else ""
         if wrong:
@@ -554,9 +557,18 @@ def _complaint(parameter: Parameter, value: str) -> str:
     return "" if fits(value) else f"`{value}` is not {wanted}, as `{parameter.name}` wants."
 
 
-def read_parameters(node: Node | None, reader: Reader) -> Parameters:
-    """Return the parameters of a recipe by name; one that is wrong is None."""
-    table = reader.table(node, "parameters")
+class _Unread(dict[str, None]):
+    """Parameters that could not be read: every name may be one, and none has a value."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+def read_parameters(fields: Mapping[str, Node], whole: bool, reader: Reader) -> Parameters:
+    """Return the parameters of a recipe by name; one that is wrong is None. `whole`: `fields` are all there are."""
+    table = reader.table(fields.get("parameters"), "parameters")
+    if not (table.whole if "parameters" in fields else whole):
+        return _Unread()
     return {key.value: _parameter(key, value, reader) for key, value in table.entries}
 
 
@@ -567,33 +579,34 @@ def _parameter(key: Text, node: Node, reader: Reader) -> Parameter | None:
     table = reader.table(node, key.value)
     fields = reader.fields(table, ("type", "choices", "default", "help"), ("default",))
     choices = tuple(text.value for text in reader.texts(fields.get("choices"), "choices"))
-    kind = reader.text(fields.get("type"), "type") or ("choice" if choices else "")
-    if kind not in _TYPES and table.whole:
-        known = did_you_mean(kind, _TYPES)
-        reader.tell(fields.get("type", key).mark, f"`{key.value}` has no type{known}")
-    elif (kind == "choice") != bool(choices):
-        reader.tell(key.mark, f"`{key.value}` has the type `{kind}`; `choice` and `choices` go together.")
+    kind = reader.text(fields.get("type"), "type") or ("choice" if "choices" in fields else "")
     default = reader.text(fields.get("default"), "default", empty=True)
     found = Parameter(key.value, kind, default, choices, reader.text(fields.get("help"), "help"))
-    if len(reader.problems) == before and "default" in fields:
-        _check_default(found, fields["default"], reader)
-    broken = any(isinstance(value, Broken) for value in (node, *fields.values()))
-    return None if broken or len(reader.problems) > before else found
+    if len(reader.problems) > before or not table.whole or any(isinstance(value, Broken) for value in fields.values()):
+        return None
+    _check_parameter(found, key, fields, reader)
+    return found if len(reader.problems) == before else None
 
 
-def _check_default(parameter: Parameter, node: Node, reader: Reader) -> None:
-    """Tell what is wrong with a default."""
-    wrong = _complaint(parameter, parameter.default)
-    if "${" in parameter.default:
-        reader.tell(node.mark, "A default is a value of its own and cannot use another parameter.")
-    elif wrong:
-        reader.tell(node.mark, wrong)
-    elif parameter.type == "expr":
-        reader.uncut(node)
+def _check_parameter(found: Parameter, key: Text, fields: Mapping[str, Node], reader: Reader) -> None:
+    """Tell what of a parameter does not fit together."""
+    default = fields["default"]
+    if found.type not in _TYPES:
+        reader.tell(fields.get("type", key).mark, f"`{found.name}` has no type{did_you_mean(found.type, _TYPES)}")
+    elif (found.type == "choice") != bool(found.choices):
+        reader.tell(key.mark, f"`{found.name}` has the type `{found.type}`; `choice` and `choices` go together.")
+    elif "${" in found.default:
+        reader.tell(default.mark, "A default is a value of its own and cannot use another parameter.")
+    elif wrong := _complaint(found, found.default):
+        reader.tell(default.mark, wrong)
+    elif found.type == "expr":
+        reader.uncut(default)
 
 
 def choose(parameters: Parameters, given: Values) -> tuple[Values, dict[str, str]]:
     """Return what each parameter stands for, and a sentence for each given name that cannot be honoured."""
+    if isinstance(parameters, _Unread):
+        return parameters, {}
     values = {name: parameter.default if parameter else None for name, parameter in parameters.items()}
     wrong = {}
     for name, value in given.items():
@@ -617,7 +630,7 @@ def fill(node: Node, values: Values, reader: Reader) -> Node:
         entries = tuple((key, fill(value, values, reader)) for key, value in keys if isinstance(key, Text))
         if len({key.value for key, _ in entries}) < len(entries):
             reader.tell(node.mark, "Two keys of this map are the same once the parameters are filled in.")
-        return replace(node, entries=entries, whole=node.whole and len(entries) == len(keys))
+        return replace(node, entries=entries, refused=node.refused + len(keys) - len(entries))
     return node
 
 

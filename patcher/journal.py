@@ -7,6 +7,7 @@ from its folder only what it put there.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -150,9 +151,9 @@ class Journal:
         return self.folder / "running"
 
     def _lock(self) -> None:
-        mine = f"{os.getpid()} {os.uname().nodename}\n".encode()
         for _ in range(3):
-            self._open()
+            with suppress(FileExistsError):
+                self.folder.mkdir(parents=True)
             try:
                 descriptor = os.open(self._lock_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
             except FileExistsError:
@@ -160,34 +161,33 @@ class Journal:
             except FileNotFoundError:  # another patcher has just cleared the folder away
                 continue
             else:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(mine)
-                return
+                return self._take(descriptor)
         raise self._busy("another process")
 
+    def _take(self, descriptor: int) -> None:
+        """Sign a new lock; one that cannot be signed is given back, as nobody could tell whose it is."""
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(f"{os.getpid()} {os.uname().nodename}\n".encode())
+            if not self._hidden and not (self.folder / ".gitignore").exists():
+                _store(self.folder / ".gitignore", IGNORE_ALL)
+        except OSError:
+            self._lock_file.unlink(missing_ok=True)
+            raise
+
     def _evict(self) -> None:
-        """Take the lock of a process that died; one that lives, or may live on another machine, keeps it."""
-        aside = self._lock_file.with_name(f"running.{os.getpid()}.new")
-        with suppress(FileNotFoundError):
+        """Remove the lock of a process that died; one that lives, or may live on another machine, keeps it."""
+        with suppress(FileNotFoundError), _alone_in(self.folder):
             holder = self._lock_file.read_bytes()
             if _may_live(holder):
                 raise self._busy(f"process {holder.decode(errors='replace').strip() or 'unknown'}")
-            self._lock_file.replace(aside)
-            if aside.read_bytes() != holder:  # somebody was faster, and this is a lock that lives
-                aside.replace(self._lock_file)
-            else:
-                aside.unlink()
+            self._lock_file.unlink()
 
     def _busy(self, holder: str) -> UsageError:
         return UsageError(
             f"Another patcher is at work on this tree ({holder}): wait for it, "
             f"or delete {self._lock_file} if you know that it is gone."
         )
-
-    def _open(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if not self._hidden and not (self.folder / ".gitignore").exists():
-            _store(self.folder / ".gitignore", IGNORE_ALL)
 
     def _bare(self) -> None:
         """Without records leave no trace of the journal, so that its folder can go too."""
@@ -239,7 +239,8 @@ def _is_blob(file: Path) -> bool:
 def _store(file: Path, data: bytes) -> None:
     """Write a file so that after a crash it is there as a whole or not at all."""
     new = file.with_name(f"{file.name}.new")
-    with new.open("wb") as stream:
+    new.unlink(missing_ok=True)
+    with new.open("xb") as stream:  # never through a link that came with an archive
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
@@ -249,6 +250,18 @@ def _store(file: Path, data: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Let one process at a time judge a lock, lest a second removes what the first has put in its place."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems know no such thing
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _may_live(holder: bytes) -> bool:

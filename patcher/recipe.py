@@ -177,7 +177,8 @@ class _Loader:
             fields = self._reader.fields(root, _KEYS, ("recipe", "summary", "steps"))
             self._reader.text(fields.get("summary"), "summary")
             name, upstream = self._name(path, fields.get("recipe")), self._upstream(fields.get("upstream"))
-            parameters = read_parameters(fields.get("parameters"), self._reader)
+            whole = root.whole and len(fields) == len(root.entries)
+            parameters = read_parameters(fields, whole, self._reader)
             self._files[key] = RecipeFile(path, name, data, fields, upstream, parameters)
         return self._files[key]
 

@@ -8,7 +8,7 @@ nobody complains again.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import accumulate
@@ -68,13 +68,18 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A map; `source` and `quoted` as for a list. Not `whole`: an entry was refused, so keys may lack."""
+    """A map; `source` and `quoted` as for a list, `refused` is how many of its keys were wrong."""
 
     mark: Mark
     entries: tuple[tuple[Text, Node], ...] = ()
     source: str = ""
     quoted: str = ""
-    whole: bool = True
+    refused: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether its keys are all that it was meant to have."""
+        return not self.refused
 
     def get(self, key: str) -> Node | None:
         """Return the value of a key."""
@@ -151,6 +156,7 @@ class Reader:
         """Return the texts of a value that is one text or a list of text."""
         if isinstance(node, Table):
             self.refuse(node, key, "text or a list of text", code=True)
+            return ()
         found = node.items if isinstance(node, Items) else (node,)
         return tuple(item for item in found if self.text(item, key) and isinstance(item, Text))
 
@@ -164,18 +170,19 @@ class Reader:
         """Return the map that a value is."""
         if isinstance(node, Text | Items):
             self.refuse(node, key, "a map")
-        return node if isinstance(node, Table) else Table(node.mark if node else _NOWHERE, whole=False)
+        return node if isinstance(node, Table) else Table(node.mark if node else _NOWHERE, refused=1)
 
     def fields(self, table: Table, known: Iterable[str], required: Iterable[str] = ()) -> dict[str, Node]:
-        """Return the values of the known keys; tell the unknown ones, and the required ones that lack."""
+        """Return the values of the known keys; tell which others there are, and which required ones are missing."""
         words = frozenset(known)
-        for key, _ in table.entries:
-            if key.value not in words:
-                nearest = did_you_mean(key.value, words)
-                self.tell(key.mark, f"The key `{key.value}` is not known here{nearest}")
-        lacking = [f"`{key}`" for key in required if table.get(key) is None]
-        if lacking and table.whole:
-            self.tell(table.mark, f"Here lacks {' and '.join(lacking)}.")
+        # With two keys refused it is two entries in one, and which keys are of the other cannot be known.
+        odd = [key for key, _ in table.entries if key.value not in words] if table.refused < 2 else []
+        meant = {near for key in odd for near in get_close_matches(key.value, words, 1)}
+        for key in odd:
+            self.tell(key.mark, f"The key `{key.value}` is not known here{did_you_mean(key.value, words)}")
+        missing = [f"`{key}`" for key in required if table.get(key) is None and key not in meant]
+        if missing and table.whole:
+            self.tell(table.mark, f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing here.")
         return {key.value: value for key, value in table.entries if key.value in words}
 
 
@@ -272,6 +279,24 @@ def _quote(text: str) -> str:
     return f'"{text}"' if "'" in text and not {'"', "\\"} & set(text) else "'" + text.replace("'", "''") + "'"
 
 
+def _is_left_out(node: Node) -> bool:
+    return isinstance(node, Text) and node.bare and not node.value
+
+
+def _wrong(key: Node, entries: Mapping[str, tuple[Text, Node]]) -> str:
+    """Return why this cannot be a key beside those there are, or nothing."""
+    if isinstance(key, Items | Table):
+        return f"A key is text; if it is code, write: {key.quoted or 'it in quotes.'}"
+    if not isinstance(key, Text):
+        return ""
+    if key.bare and key.value in ("", "<<"):
+        return f"`{key.value}` is no key; write keys out, each with its value."
+    if key.value in entries:
+        first = f"first on line {entries[key.value][0].mark.line}"
+        return f"The key `{key.value}` stands here a second time, {first}; a new entry of a list starts with `- `."
+    return ""
+
+
 class _Builder:
     """Builds values from events, and tells what YAML allows and a recipe does not."""
 
@@ -325,7 +350,8 @@ class _Builder:
             items.append(self._node(event))
         if self._cut(start, items):
             return Broken(mark)
-        return Items(mark, tuple(self._given(item) for item in items), *self._written(start, event))
+        given = (self._refuse(item.mark, "This entry has no value.") if _is_left_out(item) else item for item in items)
+        return Items(mark, tuple(given), *self._written(start, event))
 
     def _table(self, start: Any, mark: Mark) -> Table | Broken:
         """Return the map that starts with this event, each key once."""
@@ -335,31 +361,23 @@ class _Builder:
         if self._cut(start, [node for pair in pairs for node in pair]):
             return Broken(mark)
         entries: dict[str, tuple[Text, Node]] = {}
+        refused = 0
         for key, value in pairs:
-            if self._fresh(key, entries) and isinstance(key, Text):
-                entries[key.value] = (key, self._given(value, key))
-        whole = all(isinstance(key, Text) and key.value in entries for key, _ in pairs)
-        return Table(mark, tuple(entries.values()), *self._written(start, event), whole)
+            wrong = _wrong(key, entries)
+            if wrong and not refused:
+                self._reader.tell(key.mark, wrong)
+            given = self._given(key, value)
+            if isinstance(key, Text) and not wrong and not (start.flow_style and isinstance(given, Broken)):
+                entries[key.value] = (key, given)
+            else:
+                refused += 1
+        return Table(mark, tuple(entries.values()), *self._written(start, event), refused)
 
-    def _fresh(self, key: Node, entries: dict[str, tuple[Text, Node]]) -> bool:
-        """Whether an entry may have this key; tell why not."""
-        if isinstance(key, Items | Table):
-            self._refuse(key.mark, f"A key is text; if it is code, write: {key.quoted or 'it in quotes'}")
-        elif isinstance(key, Text) and key.bare and key.value in ("", "<<"):
-            self._refuse(key.mark, f"`{key.value}` is no key; write keys out, each with its value.")
-        elif isinstance(key, Text) and key.value in entries:
-            line = entries[key.value][0].mark.line
-            self._refuse(key.mark, f"The key `{key.value}` stands here a second time, first on line {line}.")
-        else:
-            return isinstance(key, Text)
-        return False
-
-    def _given(self, node: Node, key: Text | None = None) -> Node:
+    def _given(self, key: Node, value: Node) -> Node:
         """Return a value, or what is broken if it was left out."""
-        if not isinstance(node, Text) or not node.bare or node.value:
-            return node
-        mark, what = (key.mark, f"`{key.value}`") if key else (node.mark, "This entry")
-        return self._refuse(mark, f"{what} has no value; write one, or '' for empty text.")
+        if not isinstance(key, Text) or not _is_left_out(value) or _is_left_out(key):
+            return value
+        return self._refuse(key.mark, f"`{key.value}` has no value; write it behind `: `, or '' for empty text.")
 
     def _cut(self, start: Any, nodes: list[Node]) -> bool:
         """Whether a comma cut code in a list or map in brackets into pieces; tell it."""

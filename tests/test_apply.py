@@ -26,15 +26,6 @@ B = Change("sub/b.py", b"b\n", b"B\n")
 NEW = Change("shims/x/new.py", None, b"new\n")
 
 
-@pytest.fixture(autouse=True)
-def _own_git(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{name}_NAME", "Ada")
-        monkeypatch.setenv(f"GIT_{name}_EMAIL", "ada@example.org")
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-
-
 def git(folder: Path, *arguments: str) -> str:
     run = subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True)
     return run.stdout.strip()
@@ -147,6 +138,14 @@ class TestJournal:
         with pytest.raises(TargetError, match=r"\.patcher is a symbolic link"):
             write(plain, A)
         assert list((tmp_path / "outside").iterdir()) == []
+
+    def test_a_link_that_came_with_the_archive_is_not_written_through(self, plain: Path, tmp_path: Path) -> None:
+        (tmp_path / "victim").write_text("mine")
+        (plain / ".patcher").mkdir()
+        for name in ("000001.json.new", ".gitignore.new"):
+            (plain / ".patcher" / name).symlink_to(tmp_path / "victim")
+        write(plain, A)
+        assert (tmp_path / "victim").read_text() == "mine"
 
     @pytest.mark.parametrize("text", ["{", "[]", '{"format": 1}', '{"format": 1, "state": "?", "recipe": ""}'])
     def test_a_damaged_record_is_named_with_a_remedy(self, tree: Path, text: str) -> None:

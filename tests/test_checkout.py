@@ -8,6 +8,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,15 +18,6 @@ from patcher.errors import TargetError
 from patcher.model import Change
 
 TORN = b"a\xff.py"
-
-
-@pytest.fixture(autouse=True)
-def _own_git(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{name}_NAME", "Ada")
-        monkeypatch.setenv(f"GIT_{name}_EMAIL", "ada@example.org")
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -364,12 +356,13 @@ class TestWriting:
         Checkout.open(tree).write([Change("a.py", b"a\n", b"A")])
         assert (tree.parent / "cache.py").read_bytes() == b"a\n"
 
-    @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
     def test_the_owner_stays(self, tree: Path) -> None:
-        os.chown(tree / "a.py", 1234, 1235)
+        with suppress(PermissionError):  # only root may give a file away
+            os.chown(tree / "a.py", 1234, 1235)
+        owner = (tree / "a.py").stat().st_uid, (tree / "a.py").stat().st_gid
         Checkout.open(tree).write([Change("a.py", b"a\n", b"A")])
         info = (tree / "a.py").stat()
-        assert (info.st_uid, info.st_gid) == (1234, 1235)
+        assert (info.st_uid, info.st_gid) == owner
 
     def test_new_folders_are_those_that_writing_creates(self, tree: Path) -> None:
         assert Checkout.open(tree).new_folders(["x/y/z.py", "sub/c.py", "d.py"]) == ("x", "x/y")
@@ -451,13 +444,14 @@ class TestRefusing:
         with pytest.raises(TargetError, match=r"(?s)a\.py was changed.*sub/b\.py exists already"):
             Checkout.open(tree).write(changes)
 
-    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
     def test_a_folder_without_write_permission(self, tree: Path) -> None:
         (tree / "sub").chmod(0o555)
-        try:
-            self.refused(tree, Change("sub/new.py", None, b"X"), r"sub/new\.py cannot be \(permission denied\)")
-        finally:
-            (tree / "sub").chmod(0o755)
+        change = Change("sub/new.py", None, b"X")
+        if os.access(tree / "sub", os.W_OK):  # root may write everywhere
+            Checkout.open(tree).check([change])
+        else:
+            self.refused(tree, change, r"sub/new\.py cannot be written: you may not write to")
+        (tree / "sub").chmod(0o755)
 
 
 class TestFailingHalfway:

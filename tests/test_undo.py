@@ -20,15 +20,6 @@ B = Change("sub/b.py", b"b\n", b"B\n")
 NEW = Change("shims/x/new.py", None, b"new\n")
 
 
-@pytest.fixture(autouse=True)
-def _own_git(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{name}_NAME", "Ada")
-        monkeypatch.setenv(f"GIT_{name}_EMAIL", "ada@example.org")
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-
-
 def git(folder: Path, *arguments: str) -> str:
     run = subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True)
     return run.stdout.strip()

@@ -22,6 +22,7 @@ COMMANDS = {
     "list": "List the recipes that come with patcher.",
     "show": "Show what a recipe does, step by step.",
     "undo": "Take back what the last apply wrote.",
+    "verify": "Train the patched tree by the recipe's checks.",
 }
 BUG, INTERRUPTED, PIPE_CLOSED = 70, 130, 141
 

@@ -7,41 +7,39 @@ What is put in takes the layout of the last item that stays. Items that stay kee
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from patcher.files.requirements import Cut, Span, line_of, newline_of
 
-__all__ = ["added", "removed"]
+__all__ = ["UNUSUAL", "added", "removed", "usual"]
+
+UNUSUAL = "Its list is laid out in an unusual way."
 
 _COMMA = re.compile(r"[ \t]*,")
-_FAR_COMMA = re.compile(r"(?:\s|#[^\n]*)*,")
+_FAR_COMMA = re.compile(r"(?:\s|#[^\r\n]*+)*+,")  # possessive: a comma in a comment is none
 _REST_OF_LINE = re.compile(r"[ \t]*,?[ \t]*(?:#[^\r\n]*)?(?:\r\n|\n|\r|\Z)")
+
+
+def usual(text: str, items: Sequence[Span]) -> bool:
+    """Tell whether each comma stands right behind its item, which is what the functions below need."""
+    return all(bool(_FAR_COMMA.match(text, end)) == bool(_COMMA.match(text, end)) for _, end in items)
 
 
 def removed(text: str, items: Sequence[Span], gone: Collection[Span]) -> dict[Span, Span]:
     """Return what goes with each item that goes; `items` are all of one pair of brackets, in their order."""
-    spans: dict[Span, Span] = {}
-    last_kept = max((number for number, item in enumerate(items) if item not in gone), default=-1)
-    for number, item in enumerate(items):
-        if item not in gone:
-            continue
-        following = items[number + 1] if number + 1 < len(items) else None
-        if _own_line(text, item):
-            spans[item] = line_of(text, *item)
-        elif number > last_kept >= 0 and _beside(text, items[number - 1], item):
-            spans[item] = (items[number - 1][1], item[1])
-        elif following is not None and _beside(text, item, following):
-            spans[item] = (item[0], following[0])
-        else:
-            comma = _COMMA.match(text, item[1])
-            spans[item] = (item[0], comma.end() if comma else item[1])
+    spans = {item: line_of(text, *item) for item in items if item in gone and _own_line(text, item)}
+    for first, last in _runs(text, items, gone):
+        run = items[first : last + 1]
+        start, end = _extent(text, items, first, last)
+        starts = [start, *(item[0] for item in run[1:])]
+        spans |= dict(zip(run, zip(starts, [*starts[1:], end], strict=True), strict=True))
     return spans
 
 
 def added(
     text: str, items: Sequence[Span], gone: Collection[Span], opening: int, new: Sequence[str]
-) -> list[tuple[Cut, ...]] | None:
-    """Return the insertions for each new item, or None if there is no plain place; `opening` follows the bracket."""
+) -> list[tuple[Cut, ...]]:
+    """Return the insertions for each new item; `opening` is the place behind the opening bracket."""
     left = [item for item in items if item not in gone]
     if left:
         return _behind(text, left[-1], items[-1], new)
@@ -53,10 +51,31 @@ def added(
     return [((place, place, ", " * bool(number) + one),) for number, one in enumerate(new)]
 
 
-def _behind(text: str, last: Span, final: Span, new: Sequence[str]) -> list[tuple[Cut, ...]] | None:
+def _runs(text: str, items: Sequence[Span], gone: Collection[Span]) -> Iterator[tuple[int, int]]:
+    """Yield the first and last of each row of items that go and stand side by side, sharing their line."""
+    first = 0
+    for number, item in enumerate(items):
+        goes = item in gone and not _own_line(text, item)
+        if not goes or number == first or not _beside(text, items[number - 1], item):
+            first = number if goes else number + 1
+        on = number + 1 < len(items) and items[number + 1] in gone and _beside(text, item, items[number + 1])
+        if goes and not on:
+            yield first, number
+
+
+def _extent(text: str, items: Sequence[Span], first: int, last: int) -> Span:
+    """Return what goes with a row of items: them and the one comma that then has nothing to part."""
+    start, end = items[first][0], items[last][1]
+    if last + 1 < len(items) and _beside(text, items[last], items[last + 1]):
+        return start, items[last + 1][0]
+    if first and _beside(text, items[first - 1], items[first]):
+        return items[first - 1][1], end
+    comma = _COMMA.match(text, end)
+    return start, comma.end() if comma else end
+
+
+def _behind(text: str, last: Span, final: Span, new: Sequence[str]) -> list[tuple[Cut, ...]]:
     """Return the insertions behind an item that stays; `final` tells whether the list ends with a comma."""
-    if bool(_FAR_COMMA.match(text, last[1])) != bool(_COMMA.match(text, last[1])):
-        return None
     if not _own_line(text, last):
         return [((last[1], last[1], f", {one}"),) for one in new]
     start, end = line_of(text, *last)

@@ -64,7 +64,9 @@ def read(text: str) -> Listing | None:
         found = leaves(text)
     except tomllib.TOMLDecodeError:
         return mentions(text, "This file is not TOML that can be read, so it is not edited.")
-    entries = [entry for leaf in found if (entry := _array_entry(text, leaf)) is not None]
+    groups = {_group(leaf) for leaf in found if isinstance(leaf.path[-1], int)}
+    unusual = {group for group in groups if not bracketed.usual(text, _items(found, group))}
+    entries = [entry for leaf in found if (entry := _array_entry(text, leaf, unusual)) is not None]
     entries += _poetry_entries(text, found)
     includes = tuple(Include(text[leaf.start + 1 : leaf.end - 1]) for leaf in found if _is_file(text, leaf))
     accepts = any(_dotted(leaf) == _MAIN for leaf in found) or any(entry.group == _POETRY for entry in entries)
@@ -98,7 +100,9 @@ def extend(text: str, gone: Collection[Span], requirements: Sequence[str]) -> Se
     items = _items(found, _MAIN)
     away = [item for item in items if any(start <= item[0] and item[1] <= end for start, end in gone)]
     quoted = [_quoted(requirement) for requirement in requirements]
-    return bracketed.added(text, items, away, array.start + 1, quoted) or "Its list is laid out in an unusual way."
+    if not bracketed.usual(text, items):
+        return bracketed.UNUSUAL
+    return bracketed.added(text, items, away, array.start + 1, quoted)
 
 
 def _dotted(leaf: Leaf) -> str:
@@ -116,7 +120,7 @@ def _items(found: Sequence[Leaf], group: str) -> list[Span]:
     return [(leaf.start, leaf.end) for leaf in found if isinstance(leaf.path[-1], int) and _group(leaf) == group]
 
 
-def _array_entry(text: str, leaf: Leaf) -> Entry | None:
+def _array_entry(text: str, leaf: Leaf, unusual: Collection[str]) -> Entry | None:
     """Return the requirement that a value is, if it is one in an array of requirements."""
     group = _group(leaf)
     if not isinstance(leaf.path[-1], int) or not any(fnmatch.fnmatchcase(group, one) for one in _ARRAYS):
@@ -124,14 +128,16 @@ def _array_entry(text: str, leaf: Leaf) -> Entry | None:
     written = text[leaf.start : leaf.end]
     if written[0] not in "'\"":
         return None
-    plain = written[1:-1]
-    entry = parse(plain)
+    value = tomllib.loads(f"v = {written}")["v"]
+    entry = parse(value)
     if not isinstance(entry, Entry):
         return None
-    cannot = dict(entry.cannot)
-    if written.startswith(('"""', "'''")) or (written[0] == '"' and "\\" in plain):
-        cannot |= dict.fromkeys(_WORDS, _PIECES)
-    placed = entry.moved(range(leaf.start + 1, leaf.end - 1), (leaf.start, leaf.end))
+    plain = written[1:-1] == value
+    cannot = dict(entry.cannot) if plain else dict.fromkeys(_WORDS, _PIECES)
+    if group in unusual:
+        cannot["drop"] = bracketed.UNUSUAL
+    places = range(leaf.start + 1, leaf.end - 1) if plain else [leaf.start] * len(value)
+    placed = entry.moved(places, (leaf.start, leaf.end))
     return replace(placed, group=group, installs=group != _BUILD, cannot=cannot)
 
 
@@ -204,15 +210,25 @@ def _poetry_line(requirement: str) -> str | None:
 
 def _extend_poetry(text: str, found: Sequence[Leaf], requirements: Sequence[str]) -> Sequence[Sequence[Cut]] | str:
     """Return the lines below the last one of Poetry's dependencies."""
-    below = [leaf for leaf in found if _group(leaf) == _POETRY and leaf.key]
+    below = [line for leaf in found if (line := _line_of_poetry(text, leaf)) is not None]
     if not below:
         return f"It has no `{_MAIN}` to which one could be added."
     lines = [_poetry_line(requirement) for requirement in requirements]
-    start, end = line_of(text, below[-1].key[0] if below[-1].key else 0, below[-1].end)
-    if None in lines or not _one_line(text, (start, end)):
+    if None in lines:
         return "It would need a table of its own here."
+    start, end = below[-1]
     newline, ended = newline_of(text), text[start:end].endswith("\n")
     return [((end, end, f"{line}{newline}" if ended else f"{newline}{line}"),) for line in lines]
+
+
+def _line_of_poetry(text: str, leaf: Leaf) -> Span | None:
+    """Return the line of a value of Poetry's dependencies, if it is one line that begins with the package."""
+    if leaf.key is None or not _dotted(leaf).startswith(f"{_POETRY}."):
+        return None
+    line = line_of(text, leaf.key[0], leaf.end)
+    name = re.escape(str(leaf.path[3]))
+    begins = rf"\s*[\"']?{name}[\"']?\s*" + ("=" if len(leaf.path) == 4 else r"(?:=\s*\{|\.)")
+    return line if _one_line(text, line) and re.match(begins, text[slice(*line)]) else None
 
 
 def _quoted(requirement: str) -> str:

@@ -10,6 +10,7 @@ import posixpath
 import re
 import shlex
 from collections.abc import Mapping
+from itertools import pairwise
 from urllib.parse import unquote, urlsplit
 
 from packaging.markers import InvalidMarker, Marker
@@ -99,6 +100,8 @@ def _requirement(line: str, start: int, body_end: int, end: int) -> Entry | None
     if named is None:
         return None
     name, hints, pin, cannot = named
+    if _astray(line[body_end:end]):
+        cannot = dict.fromkeys(_WORDS, f"A word behind the options of {name or 'this line'} belongs to nothing.")
     pins = () if pin is None else ((start + pin[0], start + pin[1], ""),)
     return Entry(
         name,
@@ -176,6 +179,13 @@ def _archived(filename: str) -> str:
 def _hashes(line: str, start: int, end: int) -> tuple[Cut, ...]:
     """Return the cuts that take the hashes out, each with the white space before it."""
     return tuple((*found.span(), "") for found in _HASH.finditer(line, start, end))
+
+
+def _astray(options: str) -> bool:
+    """Tell whether a word among the options is neither an option nor the value of one; pip passes over such words."""
+    words = _words(options)
+    values = (word for last, word in pairwise(words) if last.startswith("-") and "=" not in last)
+    return sum(not word.startswith("-") for word in words) > sum(not word.startswith("-") for word in values)
 
 
 def _marker(text: str) -> str:

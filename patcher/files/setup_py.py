@@ -79,8 +79,9 @@ def extend(text: str, gone: Collection[Span], requirements: Sequence[str]) -> Se
     if any(quote in requirement for requirement in requirements):
         return "It would need other quotes here."
     quoted = [f"{quote}{requirement}{quote}" for requirement in requirements]
-    insertions = bracketed.added(text, items.spans, away, items.span[0] + 1, quoted)
-    return insertions or "Its list is laid out in an unusual way."
+    if not bracketed.usual(text, items.spans):
+        return bracketed.UNUSUAL
+    return bracketed.added(text, items.spans, away, items.span[0] + 1, quoted)
 
 
 def _main(found: Sequence[_Items]) -> _Items | None:
@@ -116,6 +117,7 @@ def _below(name: str, value: ast.expr, where: _Where) -> Iterator[_Items]:
 def _entries(text: str, items: _Items) -> Iterator[Entry]:
     """Yield the requirements among the items of a list."""
     before = items.span[0] + 1
+    unusual = {} if bracketed.usual(text, items.spans) else {"drop": bracketed.UNUSUAL}
     for item, (start, end) in zip(items.items, items.spans, strict=True):
         told = _told(item)
         found = parse(told) if told else None
@@ -126,7 +128,7 @@ def _entries(text: str, items: _Items) -> Iterator[Entry]:
             places = range(start + 1, end - 1) if plain else [start] * len(told)
             placed = found.moved(places, (start, end))
             group = f"{items.name} {items.span[0]}"
-            yield replace(placed, group=group, cannot=found.cannot if plain else _CANNOT)
+            yield replace(placed, group=group, cannot={**found.cannot, **unusual} if plain else _CANNOT)
         before = end
 
 

@@ -89,11 +89,24 @@ def _numbers(plan: Plan, paint: Paint) -> Iterator[str]:
 
 
 def _next(plan: Plan, paint: Paint, tree: str) -> Iterator[str]:
-    yield paint(f"Next, in {tree}:", "head")
+    if plan.recipe.next:
+        yield paint(f"Next, in {tree}:", "head")
     for hint in plan.recipe.next:
-        yield f"  {hint.run.replace('{tree}', tree)}"
+        yield f"  {hint.run}"
         yield paint(f"      {hint.why}", "why")
-    yield f"To take it back: patcher undo {tree}"
+    if plan.recipe.checks:
+        options = "".join(f" -p {name}={value}" for name, value in _chosen(plan))
+        yield f"See it train:  patcher verify {tree} --recipe {plan.recipe.name}{options}"
+    if plan.changes:
+        yield f"Take it back:  patcher undo {tree}"
+
+
+def _chosen(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield the parameters that are not at their default."""
+    for parameter in plan.recipe.parameters:
+        value = plan.recipe.values.get(parameter.name, parameter.default)
+        if value != parameter.default:
+            yield parameter.name, value
 
 
 def _verb(change: Change) -> str:

@@ -71,6 +71,7 @@ class _Matcher:
     code: Code
     subject: Source | Code
     excluded: frozenset[str] = frozenset()
+    result: bool = False
     miss: Miss = field(default_factory=Miss)
     captures: dict[str, Captured] = field(default_factory=dict)
     pairs: dict[cst.CSTNode, Captured] = field(default_factory=dict)
@@ -117,7 +118,9 @@ class _Matcher:
     def name(self, want: cst.CSTNode, got: cst.CSTNode) -> Iterator[None]:
         target = self.code.dotted[want]
         origins = self.origins(got) if isinstance(got, (cst.Name, cst.Attribute)) else ()
-        if target in origins:
+        # In a replacement, `config.lr` may also mean a variable that is in scope (see Spelling): its own result is
+        # known by how it is spelled.
+        if target in origins or (self.result and not origins and dotted(got) == target):
             yield from self.step()
         elif _last(got) == target.rpartition(".")[2]:
             # Spelled the same and something else: the most telling near miss there is.
@@ -291,9 +294,13 @@ def match_at(
     excluded: frozenset[str] = frozenset(),
     constraint: Constraint | None = None,
     miss: Miss | None = None,
+    result: bool = False,
 ) -> Match | None:
-    """Match a pattern against exactly these nodes and return the first match that the constraint lets pass."""
-    matcher = _Matcher(code, subject, excluded, miss if miss is not None else Miss(), dict(captures or {}))
+    """Match a pattern against exactly these nodes and return the first match that the constraint lets pass.
+
+    `result`: the code is a replacement, looked for where it may have been made already.
+    """
+    matcher = _Matcher(code, subject, excluded, result, miss if miss is not None else Miss(), dict(captures or {}))
     given = (nodes,) if isinstance(nodes, cst.CSTNode) else tuple(nodes)
     for _ in matcher.sequence(code.roots, given, given[0]):
         match = Match(given, dict(matcher.captures), dict(matcher.pairs))

@@ -126,6 +126,7 @@ class Edit:
             node,
             captures=captures,
             constraint=lambda result: self.where.failure(source, result),
+            result=True,
         )
         return found is not None
 

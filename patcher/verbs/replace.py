@@ -103,6 +103,7 @@ class Replace:
                 excluded=keywords(other) - keywords(code),
                 constraint=lambda found: self.where.failure(source, found),
                 miss=None if is_result else miss,
+                result=is_result,
             )
             if match is not None and scoped(match):
                 return self._already(source, match) if is_result else self._applied(pair, source, match)

@@ -22,8 +22,8 @@ from patcher.errors import PatternError, TargetError
 from patcher.files.requirements import canonical, position
 from patcher.files.requirements_edit import New, Touch, Wish, chosen, touch
 from patcher.files.requirements_tree import File, find
-from patcher.model import Edit, Step
-from patcher.verbs.base import Findings, Shape, Site
+from patcher.model import Edit, Site, Step
+from patcher.verbs.base import Findings, Shape
 
 if TYPE_CHECKING:
     from patcher.syntax.draft import Draft
@@ -32,8 +32,9 @@ __all__ = ["Requirements"]
 
 _WORDS = ("replace", "drop", "add", "loosen")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-_GLOB = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._*?!\[\]-]+")
-_GLOB_SIGNS = "*?["
+# No brackets: `torch[cuda]` would be a glob that looks like extras.
+_GLOB = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._*?-]+")
+_GLOB_SIGNS = "*?"
 
 At = tuple[str | int, ...]
 """The way from the step's map to an item, for a message."""

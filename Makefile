@@ -1,0 +1,68 @@
+# make demo        see the whole job on the bundled miniature of HRM
+# make test        format, lint, types and the default tests
+# make test-all    `make test`, and what is too slow for it
+# make upstream    the recipes on the real trees in $PATCHER_UPSTREAMS, as a table
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+DEMO   := .demo/HRM
+
+.PHONY: demo env format lint types test test-all quick upstream clean
+
+# --- the environment ------------------------------------------------------------------------------
+
+env: $(VENV)/.installed
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable '.[dev,train]' numpy adam-atan2-pytorch einops tqdm
+	@touch $@
+
+# --- the demo -------------------------------------------------------------------------------------
+
+demo: env
+	@rm -rf $(DEMO) && mkdir -p .demo && cp -r fixtures/hrm $(DEMO)
+	@git -C $(DEMO) init --quiet && git -C $(DEMO) add --all && \
+	  git -C $(DEMO) -c user.name=demo -c user.email=demo@localhost commit --quiet --message "The tree as it is"
+	@printf '\n== 1. A fresh checkout does not start ==\n\n'
+	@cd $(DEMO) && if ../../$(BIN)/python -B pretrain.py data_path=none 2>&1 | tail -n 3; then true; fi
+	@printf '\n== 2. What patcher would change (patcher apply --diff), without the shim that it copies ==\n\n'
+	@$(BIN)/patcher apply $(DEMO) --recipe hrm --diff > .demo/hrm.patch; test $$? -eq 1
+	@git -C $(DEMO) apply --check ../hrm.patch
+	@awk '/^diff --git/ { show = !/flash_attn_torch/ } show' .demo/hrm.patch
+	@printf '\n== 3. Apply it ==\n\n'
+	@$(BIN)/patcher apply $(DEMO) --recipe hrm
+	@printf '\n== 4. Ten training steps ==\n\n'
+	@$(BIN)/patcher verify $(DEMO) --recipe hrm --python $(BIN)/python
+
+# --- the tests ------------------------------------------------------------------------------------
+
+format: env
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: env
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: env
+	$(BIN)/mypy
+
+quick: env
+	$(BIN)/pytest --numprocesses auto -m "not slow and not upstream"
+
+test: lint types
+	$(BIN)/pytest --numprocesses auto -m "not full"
+
+test-all: lint types
+	$(BIN)/pytest --numprocesses auto
+
+upstream: env
+	$(BIN)/python bench/upstream.py
+
+clean:
+	rm -rf .demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,43 @@
+"""`patcher verify`: train the patched tree by the recipe's own checks."""
+
+from __future__ import annotations
+
+import click
+
+from patcher.cli.common import load_recipe, paint, parameters_option, recipe_option
+from patcher.errors import UsageError
+
+__all__ = ["command"]
+
+NUMBERS_DIFFER = 4
+
+
+@click.command("verify", short_help="Train the patched tree by the recipe's checks.")
+@click.argument("path", type=click.Path())
+@recipe_option
+@parameters_option
+@click.option("--python", metavar="PYTHON", help="The Python that has what the tree imports.")
+@click.option("--allow-run", is_flag=True, help="Run the checks of a recipe that did not come with patcher.")
+def command(path: str, recipe: str, params: tuple[str, ...], python: str | None, allow_run: bool) -> int:
+    """Train a copy of the tree at PATH by the recipe's checks, and say whether it trains.
+
+    This version has no golden outputs yet: it shows the losses and does not judge them.
+    """
+    from patcher.checkout import Checkout
+    from patcher.report.training import run_report
+    from patcher.verify.run import interpreter, run_check
+
+    loaded = load_recipe(recipe, params)
+    if not loaded.checks:
+        raise UsageError(f"{loaded.name} has no checks, so there is nothing to run.")
+    if not (loaded.bundled or allow_run):
+        raise UsageError(f"{loaded.name} did not come with patcher; read its checks, then give --allow-run to run them.")
+    checkout = Checkout.open(path)
+    chosen = interpreter(checkout, python)
+    code = 0
+    for check in loaded.checks:
+        click.echo(f"{check.id}: running {check.arguments.get('run', [''])[1]} with {chosen}", err=True)
+        run = run_check(loaded, check, checkout, chosen)
+        click.echo(run_report(check, run, paint), nl=False)
+        code = code if run.trained else NUMBERS_DIFFER
+    return code
