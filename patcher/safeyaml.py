@@ -327,8 +327,8 @@ class _Builder:
         mark = self._mark(event)
         if event.anchor or getattr(event, "tag", None):
             found = _WORD.match(self._text, event.start_mark.index)
-            remedy = "text that starts so goes in quotes, and shared text is written out at each place"
-            self._refuse(mark, f"`{found[0] if found else ''}` is an anchor, alias or tag of YAML; {remedy}.")
+            what = f"`{found[0] if found else ''}` is an anchor, alias or tag of YAML"
+            self._refuse(mark, f"{what}; put it in quotes if it is text, else write it out at each place.")
             if isinstance(event, yaml.AliasEvent) or not getattr(event, "value", "more"):
                 return Broken(mark)
         if isinstance(event, yaml.ScalarEvent):

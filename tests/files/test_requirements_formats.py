@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from patcher.files.requirements_tree import find
 from patcher.files.toml_spans import leaves, look_up
 from patcher.model import Status
 
-READERS = {"yml": yaml.safe_load, "toml": tomllib.loads, "py": ast.parse}
+READERS: dict[str, Callable[[str], Any]] = {"yml": yaml.safe_load, "toml": tomllib.loads, "py": ast.parse}
 
 
 def run(path: str, text: str, **words: Any) -> tuple[str, Sequence[Touch]]:
@@ -148,14 +148,28 @@ def test_a_yaml_file_that_does_not_parse_is_refused_where_it_names_one() -> None
     check_noop(ENV, text, loosen=["triton"])
 
 
-@pytest.mark.parametrize("text", ["", "dependencies: torch\n", "- torch\n", "jobs:\n  - torch\n", "dependencies:\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "dependencies: torch\n",
+        "dependencies: {torch: 1}\n",
+        "torch",
+        "env:\n  torch: x\n",
+        "- torch\n",
+        "jobs:\n  - torch\n",
+        "dependencies:\n",
+    ],
+)
 def test_other_yaml_is_no_list(text: str) -> None:
     check_noop(ENV, text, drop=["torch"], add=["numpy"])
 
 
+PY = "setup.py"
+TOML = "pyproject.toml"
+
 # --- pyproject.toml -------------------------------------------------------------------------------------------------
 
-TOML = "pyproject.toml"
 PEP621 = """[build-system]
 requires = ["setuptools", "torch==2.0"]  # for the build
 [project]
@@ -218,6 +232,30 @@ def test_pyproject_drop_and_add_in_every_layout(before: str, expected: str) -> N
 
 def test_pyproject_add_to_an_empty_list() -> None:
     check_transformed(TOML, "[project]\ndependencies = []", '[project]\ndependencies = ["a", "b"]', 2, add=["a", "b"])
+
+
+@pytest.mark.parametrize("path", [TOML, PY])
+@pytest.mark.parametrize("items", ['"b"\n, "a"', '\n  "a" # c\n  , "b"\n', '"b" # c\n, "a"'])
+def test_a_comma_on_the_next_line_is_left_to_a_person(path: str, items: str) -> None:
+    text = "[project]\ndependencies = [{}]\n" if path == TOML else "setup(install_requires=[{}])\n"
+    check_noop(path, text.format(items), "refused", "refused", drop=["b"], add=["c"])
+
+
+def test_a_comma_in_a_comment_parts_nothing() -> None:
+    text = '[project]\ndependencies = [\n  "a", # b, c\n  "b" # c, d\n]\n'
+    check_transformed(TOML, text, text.replace('  "b" # c, d\n', ""), drop=["b"])
+
+
+def test_a_row_of_items_goes_with_one_comma() -> None:
+    text = "[project]\ndependencies = [{}]\n"
+    for before, expected, new in (
+        ('"a", "b","b" , "b"', '"a"', 3),
+        ('"b", "b", "a"', '"a"', 2),
+        ('\n  "b", "b", # c\n  "a",\n', '\n   # c\n  "a",\n', 2),
+        ('"a", # c\n  "b", "b",\n', '"a", # c\n  \n', 2),
+        ('"a", "b", # c\n  "d"', '"a", # c\n  "d"', 1),
+    ):
+        check_transformed(TOML, text.format(before), text.format(expected), new, drop=["b"])
 
 
 def test_pyproject_names_elsewhere_are_no_requirements() -> None:
@@ -358,7 +396,6 @@ def test_setup_cfg_leads_to_its_files() -> None:
 
 # --- setup.py -------------------------------------------------------------------------------------------------------
 
-PY = "setup.py"
 PY_TEXT = """from setuptools import setup  # é
 import torch, flash_attn
 EXTRAS = {"gpu": ["triton>=2", "flash-attn", 'é'], "all": ["flash-attn"]}

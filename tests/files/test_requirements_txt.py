@@ -130,7 +130,7 @@ def test_what_loosening_leaves(line: str, after: str) -> None:
     assert loosened(line) == after
 
 
-@pytest.mark.parametrize("line", ["flash-attn needs CUDA", "torch=2.0.1", "torch 2.0", "torch=>2"])
+@pytest.mark.parametrize("line", ["flash-attn needs CUDA", "torch=2.0.1", "torch 2.0", "torch=>2", "torch --hash=a b"])
 def test_a_line_that_pip_cannot_read_is_not_edited(line: str) -> None:
     assert set(only(line).cannot) == {"replace", "drop", "loosen"}
 

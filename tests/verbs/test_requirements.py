@@ -99,8 +99,8 @@ def check_transformed_tree(before: Files, expected: Files, words: Words, new: in
 
 def check_transformed(before: str, expected: str, words: Words, new: int = 1) -> None:
     for mark in (b"", BOM):
-        files = [{"requirements.txt": mark + text.encode()} for text in (before, expected)]
-        check_transformed_tree(*files, words, new)
+        first, last = ({"requirements.txt": mark + text.encode()} for text in (before, expected))
+        check_transformed_tree(first, last, words, new)
 
 
 def check_noop_tree(files: Files, words: Words, *expected: str, within: str = "", not_in: str = "") -> list[Site]:
@@ -341,7 +341,9 @@ def test_loosen_leaves_the_rest_of_the_file() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["torch\n", "torch[x] ; os_name=='nt'\n", "torch  # ==2\n"])
+@pytest.mark.parametrize(
+    "text", ["torch\n", "torch[x] ; os_name=='nt'\n", "torch  # ==2\n", "torch --global-option=x\n"]
+)
 def test_loosen_is_done_already(text: str) -> None:
     check_noop(text, LOOSEN, "already")
 
@@ -351,7 +353,9 @@ def test_loosen_of_what_is_not_listed(text: str) -> None:
     check_noop(text, LOOSEN)
 
 
-@pytest.mark.parametrize("line", ["torch @ https://x.org/t.whl", "-e git+https://x.org/t#egg=torch", "torch=2.0"])
+@pytest.mark.parametrize(
+    "line", ["torch @ https://x.org/t.whl", "-e git+https://x.org/t#egg=torch", "torch=2.0", "torch==2 --hash=a:b c"]
+)
 def test_loosen_refuses_what_is_no_pin(line: str) -> None:
     (site,) = check_noop(line, LOOSEN, "refused")
     assert site.reason.endswith("Take the pin off torch by hand.")
