@@ -239,6 +239,7 @@ _SYNTAX = (
     (r"found character '(.)' that", False, True, "Text that starts with `{}` goes in quotes."),
     (r"an? (alias|anchor|tag)", True, True, "YAML takes this for an {}; text that starts so goes in quotes."),
     (r"mapping values", False, True, "Text with a colon goes in quotes; keys of a map stand in one column."),
+    (r"<stream end>", False, False, "A bracket that opens above is never closed."),
     (r"flow (sequence|mapping)", True, True, "This bracket closes as no flow {}; code goes in quotes."),
     (r"expected ':'", True, False, "This line is no `key: value`; several lines of text go in a `|` block."),
     (r"found '(<scalar>|.)'", False, True, "Text goes on behind a closing quote or bracket; quote it all."),

@@ -65,7 +65,8 @@ def test_marks_count_characters_from_one() -> None:
     assert str(node.entries[1][1].mark) == "f:2:4"
 
 
-ANCHOR = "is an anchor, alias or tag of YAML; text that starts so goes in quotes, and shared text is written out at each place."
+ANCHOR = "is an anchor, alias or tag of YAML; put it in quotes if it is text, else write it out at each place."
+FOREIGN = "is refused; remove it, or escape it in double quotes."
 STRUCTURE = {
     "anchor and alias": ("a: &x 1\nb: *x\n", ["1:4 `&x` " + ANCHOR, "2:4 `*x` " + ANCHOR]),
     "code that reads as an alias": ("a: f\nb: *args\n", ["2:4 `*args` " + ANCHOR]),
@@ -112,14 +113,8 @@ STRUCTURE = {
         "a: |\n  x\ty\n",
         ["2:4 Tabs are refused; indent with spaces, and where a tab is meant write \\t in double quotes."],
     ),
-    "a control character": (
-        "a: b\x07\n",
-        ["1:5 The character U+0007 is refused; remove it, or escape it in double quotes."],
-    ),
-    "a line break of YAML alone": (
-        "a: b\u2028c\n",
-        ["1:5 The character U+2028 is refused; remove it, or escape it in double quotes."],
-    ),
+    "a control character": ("a: b\x07\n", ["1:5 The character U+0007 " + FOREIGN]),
+    "a line break of YAML alone": ("a: b\u2028c\n", ["1:5 The character U+2028 " + FOREIGN]),
     "no end to the nesting": ("[" * 50 + "]" * 50, ["1:41 This is nested too deeply."]),
 }
 
@@ -147,6 +142,7 @@ SYNTAX = {
         "a: b\n  c: d\n",
         "2:4 Text with a colon goes in quotes; keys of a map stand in one column.",
     ),
+    "an open bracket at the end": ("a: b\nc: [\n", "2:5 A bracket that opens above is never closed."),
     "an open bracket": ("a: [1, 2\nb: 3\n", "1:4 This bracket closes as no flow sequence; code goes in quotes."),
     "a parameter in a map": (
         "with: {a: ${b}, c: d}\n",
