@@ -22,10 +22,9 @@ from typing import TYPE_CHECKING, Any
 from patcher.errors import PatternError, UsageError
 from patcher.model import Condition, Effect, EffectKind, Expect, Parameter, Range, Scope, Step, Upstream
 from patcher.safeyaml import Broken, Items, Mark, Node, Reader, Table, Text, did_you_mean, plain
-from patcher.verbs.base import Shape
 
 if TYPE_CHECKING:
-    from patcher.verbs.base import Verb
+    from patcher.verbs.base import Shape, Verb
 
 __all__ = ["Expander", "RecipeFile", "Setting", "Steps", "choose", "fill", "read_id", "read_parameters"]
 
@@ -40,14 +39,15 @@ _KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _RANGE = re.compile(r"(\d+)(?:(\.\.)(\d+)?)?")
 _FILL = re.compile(r"(\$?)\$\{([^}]*)\}")
 _WHOLE_FILL = re.compile(r"\$\{([^}]*)\}")
-# What may stand in a value, level by level; the last level repeats. A list holds text.
-_LEVELS: Mapping[Shape, tuple[tuple[type, ...], ...]] = {
-    Shape.TEXT: ((Text,),),
-    Shape.TEXTS: ((Text, Items),),
-    Shape.PAIRS: ((Table,), (Text,)),
-    Shape.CODE_OR_PAIRS: ((Text, Items, Table), (Text,)),
-    Shape.WHERE: ((Table,), (Text, Items, Table)),
-    Shape.LISTS: ((Table,), (Items, Table), (Text,)),
+# What may stand in a value, level by level; the last level repeats, and a list holds text. By name, so that listing
+# recipes does not import the verbs, and with them libcst.
+_LEVELS: Mapping[str, tuple[tuple[type, ...], ...]] = {
+    "TEXT": ((Text,),),
+    "TEXTS": ((Text, Items),),
+    "PAIRS": ((Table,), (Text,)),
+    "CODE_OR_PAIRS": ((Text, Items, Table), (Text,)),
+    "WHERE": ((Table,), (Text, Items, Table)),
+    "LISTS": ((Table,), (Items, Table), (Text,)),
 }
 
 
@@ -124,7 +124,7 @@ class Expander:
         if isinstance(steps, Items) and not steps.items:
             self._reader.tell(steps.mark, "This recipe has no steps.")
         for node in self._reader.items(steps, "steps"):
-            self._add(found, self._reader.table(node, "a step"))
+            self._add(found, self._reader.table(node, "A step"))
         for text in found.required:
             self._check_id(text, found)
         return found
@@ -150,7 +150,7 @@ class Expander:
         """Add a step that has a verb of its own."""
         name, verb = read_id(table.get("id"), "id", self._reader, found.ids), self._verb(table)
         found.whole = found.whole and bool(name)
-        found.ids.add(name)
+        found.ids |= {name} - {""}
         if verb is None:
             return
         keys = self._verbs[verb].KEYS
@@ -198,12 +198,12 @@ class Expander:
     def _arguments(self, fields: Mapping[str, Node], keys: Mapping[str, Shape], whole: bool) -> dict[str, Any] | None:
         """Return what the verb is told, if all of it is there and has the shape that the verb wants."""
         given = {key: node for key, node in fields.items() if key in keys}
-        fits = [self._fits(node, key, keys[key], _LEVELS[keys[key]]) for key, node in given.items()]
+        fits = [self._fits(node, key, keys[key], _LEVELS[keys[key].name]) for key, node in given.items()]
         return {key: plain(node) for key, node in given.items()} if whole and all(fits) else None
 
     def _fits(self, node: Node, key: str, shape: Shape, levels: tuple[tuple[type, ...], ...]) -> bool:
         """Whether a value has the wanted shape, and none of its code was lost to YAML; tell what is wrong."""
-        taken = isinstance(node, Items) and shape is not Shape.LISTS and _is_code(node)
+        taken = isinstance(node, Items) and shape.name != "LISTS" and _is_code(node)
         if taken or not isinstance(node, levels[0]):
             self._reader.refuse(node, key, shape.value, code=Text in levels[0])
             return False
@@ -213,7 +213,7 @@ class Expander:
             parts = [self._fits(value, key, shape, levels[1:] or levels) for _, value in node.entries]
             parts.append(node.whole)
         else:
-            parts = [shape is Shape.LISTS or self._reader.uncut(node)]
+            parts = [shape.name == "LISTS" or self._reader.uncut(node)]
         return all(parts)
 
     def _compile(self, verb: str, arguments: Mapping[str, Any], table: Table) -> Any:
@@ -396,7 +396,7 @@ def _meet(left: Any, right: Any, covers: Callable[[Any, Any], bool | None]) -> l
 
 def _path_covers(wide: str, narrow: str) -> bool | None:
     """Whether every path of a glob is one of another; None for two globs, of which that cannot be told."""
-    from patcher.syntax.draft import glob_match  # only here, so that listing recipes does not import libcst
+    from patcher.syntax.draft import glob_match  # not at the top: it imports libcst
 
     if wide in (narrow, "**"):
         return True

@@ -222,8 +222,16 @@ def _unmet(condition: Condition, draft: Draft) -> str:
             return "" if _unmet(condition.inner[0], draft) else "A condition that must not hold does."
         case "any":
             reasons = [_unmet(inner, draft) for inner in condition.inner]
-            return " ".join(reasons) if all(reasons) else ""
+            return _joined(condition, reasons) if all(reasons) else ""
     return next((reason for inner in condition.inner if (reason := _unmet(inner, draft))), "")
+
+
+def _joined(condition: Condition, reasons: list[str]) -> str:
+    """Say of several values of one parameter that it has none of them, in one sentence."""
+    names = {inner.names[:1] for inner in condition.inner if inner.kind == "parameter"}
+    if len(names) == 1 and all(inner.kind == "parameter" for inner in condition.inner):
+        return f"{names.pop()[0]} is not {' or '.join(value for one in condition.inner for value in one.names[1:])}."
+    return " ".join(reasons)
 
 
 def _imports(draft: Draft, names: tuple[str, ...]) -> bool:

@@ -62,7 +62,7 @@ def describe(library: Path | None = None) -> tuple[Description, ...]:
 def _describe(path: Path) -> Description:
     reader = Reader()
     try:
-        root = reader.table(parse(_bytes(path), str(path), reader), "a recipe")
+        root = reader.table(parse(_bytes(path), str(path), reader), "A recipe")
     except UsageError as error:
         return Description(path.parent.name, "", str(error))
     summary = root.get("summary")
@@ -173,7 +173,7 @@ class _Loader:
         key = path.resolve()
         if key not in self._files:
             data = _bytes(path)
-            root = self._reader.table(parse(data, str(path), self._reader), "a recipe")
+            root = self._reader.table(parse(data, str(path), self._reader), "A recipe")
             fields = self._reader.fields(root, _KEYS, ("recipe", "summary", "steps"))
             self._reader.text(fields.get("summary"), "summary")
             name, upstream = self._name(path, fields.get("recipe")), self._upstream(fields.get("upstream"))
@@ -201,7 +201,7 @@ class _Loader:
     def _entries(self, file: RecipeFile, key: str, setting: Setting) -> Iterator[Table]:
         """Yield the maps of a list in a recipe, parameters filled in."""
         for node in self._reader.items(file.fields.get(key), key):
-            yield self._reader.table(fill(node, setting.values, self._reader), f"an entry of {key}")
+            yield self._reader.table(fill(node, setting.values, self._reader), f"An entry of {key}")
 
     def _checks(self, file: RecipeFile, setting: Setting) -> tuple[Check, ...]:
         found: dict[str, Check] = {}

@@ -132,7 +132,8 @@ class Reader:
         kind = f"YAML reads this as {_KINDS[type(node)]}."
         if code and isinstance(node, Items | Table) and node.quoted:
             kind = f"{kind[:-1]}; if it is code, write: {node.quoted}"
-        self.tell(node.mark, f"`{key}` wants {wanted}, and {kind}")
+        what = key if " " in key else f"`{key}`"
+        self.tell(node.mark, f"{what} wants {wanted}, and {kind}")
 
     def uncut(self, node: Node) -> bool:
         """Whether no comment may have cut off the tail of a text; tell how to write it uncut."""
@@ -182,7 +183,7 @@ class Reader:
             self.tell(key.mark, f"The key `{key.value}` is not known here{did_you_mean(key.value, words)}")
         missing = [f"`{key}`" for key in required if table.get(key) is None and key not in meant]
         if missing and table.whole:
-            self.tell(table.mark, f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing here.")
+            self.tell(table.mark, f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing here.")
         return {key.value: value for key, value in table.entries if key.value in words}
 
 

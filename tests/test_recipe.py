@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import patcher.expand
 import patcher.recipe
 from patcher.errors import PatternError, RecipeError, UsageError
 from patcher.model import Check, Condition, Effect, EffectKind, Expect, Hint, Parameter, Range, Recipe, Scope, Step
 from patcher.recipe import SHIMS, bundled_names, bundled_root, describe, load
+from patcher.verbs import VERBS as VERBS_OF_PATCHER
 from patcher.verbs.base import Shape
 
 
@@ -201,7 +205,7 @@ TOP = {
     ),
     "a step that is no map": (
         "recipe: demo\nsummary: x\nsteps: [one]\n",
-        ["3:9: `a step` wants a map, and YAML reads this as text."],
+        ["3:9: A step wants a map, and YAML reads this as text."],
     ),
     "a commit in short": (
         "recipe: demo\nsummary: x\nupstream: {repository: r, tested: [42410da]}\nsteps:\n" + STEP,
@@ -211,7 +215,7 @@ TOP = {
         "recipe: demo\nsummary: x\nupstream: {tested: []}\nsteps:\n" + STEP,
         ["3:11: `repository` is missing here."],
     ),
-    "a list": ("- a\n", ["1:1: `a recipe` wants a map, and YAML reads this as a list."]),
+    "a list": ("- a\n", ["1:1: A recipe wants a map, and YAML reads this as a list."]),
     "an empty file": ("", ["1:1: This file is empty."]),
     "broken YAML": ("recipe: 'demo\n", ["1:9: This quote is never closed."]),
     "an empty summary": ("recipe: demo\nsummary: ''\nsteps:\n" + STEP, ["2:10: `summary` is empty."]),
@@ -528,7 +532,7 @@ def test_a_step_refused(shelf: Shelf, text: str, told: list[str]) -> None:
 def test_id_why_and_effect_are_needed(shelf: Shelf) -> None:
     shelf.add("demo", "steps:\n  - edit: f\n  - {id: a, why: b, edit: f, efect: exact}\n")
     assert shelf.problems() == [
-        "demo/recipe.yaml:4:5: `id` and `why` and `effect` are missing here.",
+        "demo/recipe.yaml:4:5: `id`, `why`, `effect` are missing here.",
         "demo/recipe.yaml:5:30: The key `efect` is not known here; did you mean `effect`?",
     ]
 
@@ -1027,3 +1031,24 @@ def test_a_mistake_in_a_recipe_that_is_used_twice_is_told_once(shelf: Shelf) -> 
     shelf.add("outer", "steps:\n  - use: inner\n")
     shelf.add("demo", "steps:\n  - use: inner\n  - use: outer\n")
     assert shelf.problems() == ["inner/recipe.yaml:7:11: `oops` is no pattern."]
+
+
+def test_every_shape_that_a_verb_may_want_is_known() -> None:
+    assert set(patcher.expand._LEVELS) == {shape.name for shape in Shape}
+
+
+def test_recipes_are_listed_without_importing_libcst() -> None:
+    code = "import sys, patcher.recipe as r; r.describe(); sys.exit('libcst' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_steps_of_steps_are_named_by_their_way(shelf: Shelf) -> None:
+    shelf.add("inner", "steps:\n" + STEP + STEP.replace("one", "two"))
+    recipe = use(shelf, "expect: {inner/one: 7}\nskip: inner/two", "steps:\n  - use: inner\n")
+    assert [(step.id, step.expect.total) for step in recipe.steps] == [("used/inner/one", Range(7, 7))]
+
+
+def test_the_verbs_are_those_of_patcher_where_nobody_gives_others(shelf: Shelf) -> None:
+    shelf.add("demo", "steps:\n  - {id: one, why: because, effect: exact}\n")
+    with pytest.raises(RecipeError, match=f"one of the verbs {', '.join(sorted(VERBS_OF_PATCHER))}"):
+        load("demo", library=shelf.root)

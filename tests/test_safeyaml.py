@@ -262,7 +262,7 @@ def fields(text: str, known: str, required: str = "") -> list[str]:
 def test_unknown_and_missing_keys() -> None:
     assert fields("a: b\nsumary: c\n", "a summary recipe why", "recipe why") == [
         "2:1 The key `sumary` is not known here; did you mean `summary`?",
-        "1:1 `recipe` and `why` are missing here.",
+        "1:1 `recipe`, `why` are missing here.",
     ]
 
 

@@ -36,7 +36,7 @@ def command(path: str, recipe: str, params: tuple[str, ...], python: str | None,
     chosen = interpreter(checkout, python)
     code = 0
     for check in loaded.checks:
-        click.echo(f"{check.id}: running {check.arguments.get('run', [''])[1]} with {chosen}", err=True)
+        click.echo(f"{check.id}: {' '.join(check.arguments.get('run', []))}, with {chosen}", err=True)
         run = run_check(loaded, check, checkout, chosen)
         click.echo(run_report(check, run, paint), nl=False)
         code = code if run.trained else NUMBERS_DIFFER

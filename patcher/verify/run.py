@@ -59,12 +59,12 @@ def interpreter(checkout: Checkout, named: str | None = None) -> str:
         found = shutil.which(named)
         if found is None:
             raise UsageError(f"--python {named} is no program that can be run; give the path of a Python.")
-        return found
+        return os.path.abspath(found)  # noqa: PTH100  (resolving the link would leave the virtual environment)
     folders = [os.environ.get("VIRTUAL_ENV"), os.environ.get("CONDA_PREFIX"), str(checkout.root / ".venv")]
     for folder in folders:
         python = Path(folder, "bin", "python") if folder else None
         if python is not None and python.exists():
-            return str(python)
+            return os.path.abspath(python)  # noqa: PTH100
     found = shutil.which("python") or shutil.which("python3")
     if found is None:
         raise UsageError("There is no Python to run the tree with; activate its environment, or give --python.")
@@ -104,7 +104,10 @@ def _prepare(recipe: Recipe, check: Check, python: str, places: Mapping[str, Pat
     if script is None:
         return
     command = [python, str(Path(recipe.folder, script)), str(places["data"])]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  (the recipe's own script)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  (the recipe's script)
+    except OSError as error:
+        raise TargetError(f"{python} could not be started ({error.strerror}); give another one with --python.") from None
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise TargetError(f"{script} could not prepare the data of the check {check.id} with {python}: {last}")
@@ -144,6 +147,8 @@ def _run(command: tuple[str, ...], check: Check, places: Mapping[str, Path]) -> 
         code, printed = done.returncode, done.stdout
     except subprocess.TimeoutExpired as error:
         code, printed = None, error.stdout or b""
+    except OSError as error:
+        raise TargetError(f"{command[0]} could not be started ({error.strerror}); is it installed?") from None
     losses, rates = _readings(places["probe"])
     lines = printed.decode("utf-8", "replace").strip().splitlines()[-TAIL:]
     return Run(command, losses, rates, code, time.monotonic() - begun, "\n".join(lines))
