@@ -20,7 +20,7 @@ from patcher.errors import Problem
 
 __all__ = ["Broken", "Items", "Mark", "Node", "Reader", "Table", "Text", "did_you_mean", "parse", "plain"]
 
-# libyaml is ten times as fast with the same marks; its messages differ, so the other parser tells errors.
+# libyaml is twenty times as fast with the same marks; its messages differ, so the other parser tells errors.
 _FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEEPEST = 40
 # What YAML cannot hold, and what it takes for a line break where an editor does not.
@@ -48,7 +48,7 @@ _NOWHERE = Mark("", 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A scalar. `uncut` is the line to write where a comment may have cut off the text's tail."""
+    """A scalar. `uncut` is what to write where a comment may have cut off the text's tail."""
 
     mark: Mark
     value: str
@@ -396,10 +396,10 @@ class _Builder:
         return (self._text[first:last], self._line(first, last)) if start.flow_style else ("", "")
 
     def _line(self, start: int, end: int) -> str:
-        """Return the line that holds this span, with the span in quotes; nothing for several lines."""
+        """Return the line that holds this span, with the span in quotes."""
         code = self._text[start:end]
         if "\n" in code:
-            return ""
+            return "it in a `|` block."
         left = self._text[self._text.rfind("\n", 0, start) + 1 : start]
         right = self._text[end:].partition("\n")[0]
         return (left + _quote(code) + right).strip()

@@ -197,6 +197,7 @@ def test_everything_is_told_at_once() -> None:
         ("a: f(x) # y", "a: 'f(x) # y'"),
         ('- e: f("a # b")', "- e: 'f(\"a # b\")'"),
         ("a: it's # y", 'a: "it\'s # y"'),
+        ("a: f(x,\n  z) # y", "it in a `|` block."),
         ("a: f(x)# y", ""),
         ("a: 'f(x)' # y", ""),
         ("a: |\n  x # y", ""),
@@ -216,7 +217,7 @@ def test_text_that_a_comment_may_have_cut(text: str, uncut: str) -> None:
     [
         ("- a: [$X for $Y in $Z]  # b", "[$X for $Y in $Z]", "- a: '[$X for $Y in $Z]'  # b"),
         ("- a: {k: v}", "{k: v}", "- a: '{k: v}'"),
-        ("- a: [b,\n    c]", "[b,\n    c]", ""),
+        ("- a: [b,\n    c]", "[b,\n    c]", "it in a `|` block."),
         ("- a:\n  - b", "", ""),
     ],
 )

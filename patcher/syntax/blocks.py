@@ -1,0 +1,135 @@
+"""Statements put into a block or taken out of it; what stays keeps its bytes and its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import libcst as cst
+
+from patcher.errors import SiteError
+from patcher.model import Edit
+from patcher.syntax.layout import indent_of, line_of
+from patcher.syntax.matching import Match, match_at
+from patcher.syntax.pattern import Code, statements
+from patcher.syntax.source import Source
+
+__all__ = ["block_of", "deletion", "insertion", "stands_in", "unused_names"]
+
+
+def block_of(source: Source, match: Match, where: str) -> cst.CSTNode:
+    """Return the block that an insertion goes into: around the anchor, or its own body for `first_in` and `last_in`."""
+    if where in ("first_in", "last_in"):
+        body = getattr(match.node, "body", None)
+        assert isinstance(body, cst.CSTNode)
+        return body
+    return next(above for above in source.ancestors(match.node) if _is_block(above))
+
+
+def _is_block(node: cst.CSTNode) -> bool:
+    return isinstance(node, (cst.Module, cst.IndentedBlock, cst.SimpleStatementSuite))
+
+
+def stands_in(source: Source, block: cst.CSTNode, code: Code, match: Match) -> cst.CSTNode | None:
+    """Return the first statement of a block at which the code stands already, or None."""
+    lines, count = statements(block), len(code.roots)
+    for at in range(len(lines) - count + 1):
+        if match_at(code, source, lines[at : at + count], captures=match.captures, result=True):
+            return lines[at]
+    return None
+
+
+def insertion(source: Source, match: Match, where: str, text: str) -> Edit:
+    """Return the edit that puts lines before or behind the anchor's statement, or first or last in its body.
+
+    Raises:
+        SiteError: the anchor shares its line, so that a line cannot be put beside it.
+    """
+    if where in ("first_in", "last_in"):
+        body = block_of(source, match, where)
+        if not isinstance(body, cst.IndentedBlock):
+            raise SiteError("its body stands on the line of its header; give it lines of its own first")
+        lines = list(body.body)
+        docstring = where == "first_in" and _is_docstring(lines[0]) and len(lines) > 0
+        if where == "first_in" and not docstring:
+            return _before(source, lines[0], text)
+        return _behind(source, lines[0] if docstring else lines[-1], text)
+    statement = _statement(source, match.nodes[0] if where == "before" else match.nodes[-1])
+    line = line_of(source, statement)
+    return _before(source, line, text) if where == "before" else _behind(source, line, text)
+
+
+def _statement(source: Source, node: cst.CSTNode) -> cst.CSTNode:
+    """Return the statement that a node is or stands in."""
+    kinds = (cst.BaseSmallStatement, cst.BaseCompoundStatement)
+    return node if isinstance(node, kinds) else next(one for one in source.ancestors(node) if isinstance(one, kinds))
+
+
+def _before(source: Source, line: cst.CSTNode, text: str) -> Edit:
+    start = source.span(line)[0]
+    decorators = getattr(line, "decorators", ())
+    if decorators:
+        start = source.span(decorators[0])[0]
+    return Edit(start, start, _laid_out(source, start, text) + source.newline + indent_of(source, start))
+
+
+def _behind(source: Source, line: cst.CSTNode, text: str) -> Edit:
+    start, end = source.span(line)
+    indent = indent_of(source, start)
+    position = source.line_end(max(end - 1, start))
+    lines = indent + _laid_out(source, start, text)
+    unfinished = not source.text[:position].endswith((b"\n", b"\r"))
+    return Edit(position, position, source.newline + lines if unfinished else lines + source.newline)
+
+
+def _laid_out(source: Source, start: int, text: str) -> str:
+    from patcher.syntax.layout import reindent
+
+    return reindent(text, source, start)
+
+
+def _is_docstring(line: cst.CSTNode) -> bool:
+    body = line.body if isinstance(line, cst.SimpleStatementLine) else ()
+    first = body[0] if body else None
+    return isinstance(first, cst.Expr) and isinstance(first.value, (cst.SimpleString, cst.ConcatenatedString))
+
+
+# --- taking out -----------------------------------------------------------------------------------------------------
+
+
+def deletion(source: Source, nodes: Sequence[cst.CSTNode]) -> list[Edit]:
+    """Return the edits that take statements out; a block that would be empty keeps a `pass`."""
+    block = next(above for above in source.ancestors(nodes[0]) if _is_block(above))
+    lines = statements(block)
+    if len(lines) == len(nodes) and not isinstance(block, cst.Module):
+        start, end = source.span(nodes[0])[0], source.span(nodes[-1])[1]
+        return [Edit(start, end, "pass")]
+    return [edit for node in nodes for edit in _without(source, node, nodes)]
+
+
+def _without(source: Source, node: cst.CSTNode, gone: Sequence[cst.CSTNode]) -> list[Edit]:
+    line = source.parent(node) if isinstance(node, cst.BaseSmallStatement) else node
+    together = list(getattr(line, "body", ())) if isinstance(node, cst.BaseSmallStatement) else [node]
+    kept = [one for one in together if one not in gone]
+    if kept and isinstance(node, cst.BaseSmallStatement):  # one of several, joined by semicolons
+        index = together.index(node)
+        if index + 1 < len(together):
+            return [Edit(source.span(node)[0], source.span(together[index + 1])[0], "")]
+        return [Edit(source.span(together[index - 1])[1], source.span(node)[1], "")]
+    assert line is not None
+    start, end = source.span(line)
+    decorators = getattr(line, "decorators", ())
+    if decorators:
+        start = source.span(decorators[0])[0]
+    # From the beginning of its first line to the end of its last one, a comment behind it included.
+    return [Edit(source.line_start(start), source.line_end(max(end - 1, start)), "")]
+
+
+def unused_names(source: Source, names: Sequence[cst.CSTNode]) -> list[cst.ImportAlias]:
+    """Return those of the captured import names that the file never reads and does not export."""
+    aliases = [one for one in names if isinstance(one, cst.ImportAlias)]
+    return [alias for alias in aliases if not _read(source, alias)]
+
+
+def _read(source: Source, alias: cst.ImportAlias) -> bool:
+    local = source.code(alias.asname.name) if alias.asname else source.code(alias.name).partition(".")[0]
+    return bool(source.names.uses(local, alias)) or source.names.exported(local)

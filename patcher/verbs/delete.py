@@ -1,0 +1,99 @@
+"""`delete`: statements that must go. A scope without the statement is already there; a scope that is gone is drift."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from patcher.errors import PatternError
+from patcher.model import Edit, Site, Status, Step
+from patcher.syntax.blocks import deletion, unused_names
+from patcher.syntax.draft import Draft
+from patcher.syntax.imports import without_names
+from patcher.syntax.matching import Match, Miss, find
+from patcher.syntax.pattern import Code
+from patcher.syntax.source import Source
+from patcher.syntax.where import Where, compile_where
+from patcher.verbs.base import Findings, Shape
+from patcher.verbs.common import compile_at, edited, findings, in_scope, literal_sets, texts
+
+__all__ = ["Delete"]
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """The compiled verb. `unused` is the hole whose import names go where nothing reads them."""
+
+    patterns: tuple[Code, ...]
+    where: Where
+    unused: str | None
+    comments: bool
+
+    KEYS: ClassVar[Mapping[str, Shape]] = {
+        "delete": Shape.TEXTS,
+        "where": Shape.WHERE,
+        "local": Shape.TEXTS,
+        "comments": Shape.TEXT,
+    }
+
+    @classmethod
+    def compile(cls, arguments: Mapping[str, Any]) -> Self:
+        """Compile the statements."""
+        local = texts(arguments.get("local"))
+        listed = not isinstance(arguments["delete"], str)
+        patterns = tuple(
+            compile_at(text, local, "delete", *([index] if listed else []), statement=True)
+            for index, text in enumerate(texts(arguments["delete"]))
+        )
+        where = dict(arguments.get("where", {}))
+        unused = [hole for hole, value in where.items() if isinstance(value, Mapping) and "unused" in value]
+        for hole in unused:
+            if where.pop(hole) != {"unused": "yes"}:
+                raise PatternError("`unused` stands alone and is `yes`.", ("where", hole))
+            if any(hole not in pattern.holes for pattern in patterns):
+                raise PatternError(f"${hole} is bound by no pattern of the step.", ("where", hole))
+        comments = arguments.get("comments", "keep")
+        if comments not in ("keep", "drop"):
+            raise PatternError(f"`{comments}` is neither keep nor drop.", ("comments",))
+        return cls(patterns, compile_where(where, local), next(iter(unused), None), comments == "drop")
+
+    @property
+    def words(self) -> list[frozenset[bytes]]:
+        """See Verb."""
+        return literal_sets(self.patterns)
+
+    def run(self, step: Step, draft: Draft) -> Iterable[Findings]:
+        """See Verb: each file of the scope in which nothing is left to delete is one site that is already there."""
+        found = list(findings(step, draft, self.words, lambda source, miss: self._sites(step, draft, source, miss)))
+        yield from found
+        busy = {one.path for one in found if one.sites}
+        scoped = [path for path in draft.paths if path.endswith((".py", ".pyi")) and draft.in_scope(step, path)]
+        for path in scoped if step.within else scoped[:1]:
+            if path not in busy and (not busy or step.within) and draft.has_scope(step, path):
+                yield Findings(path, (Site(0, Status.ALREADY, "it stands nowhere in scope"),))
+
+    def _sites(self, step: Step, draft: Draft, source: Source, miss: Miss) -> Iterator[Site]:
+        for pattern in self.patterns:
+            for match in find(pattern, source, lambda one: self.where.failure(source, one), miss):
+                if in_scope(draft, step, source, match):
+                    yield from self._site(source, match, miss)
+
+    def _site(self, source: Source, match: Match, miss: Miss) -> Iterator[Site]:
+        edits: list[Edit]
+        if self.unused is not None:
+            captured = match.captures[self.unused]
+            names = captured if isinstance(captured, tuple) else (captured,)
+            gone = unused_names(source, names)
+            if not gone:
+                miss.note(100, match.node, "every name that is imported there is used")
+                return
+            if len(gone) < len(names):
+                yield edited(source, source.span(gone[0])[0], lambda: without_names(source, match.node, gone))
+                return
+        offset = source.span(match.node)[0]
+        edits = deletion(source, match.nodes)
+        if self.comments:
+            yield Site(offset, Status.APPLIED, edits=tuple(edits))
+        else:
+            yield edited(source, offset, lambda: edits)

@@ -1,0 +1,98 @@
+"""`insert`: lines before or behind an anchor, or first or last in its body; once a block unless `each: yes`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from patcher.errors import PatternError
+from patcher.model import Edit, Site, Status, Step
+from patcher.syntax.blocks import block_of, insertion, stands_in
+from patcher.syntax.draft import Draft
+from patcher.syntax.imports import Needs, Spelling, compile_needs
+from patcher.syntax.matching import Match, Miss, find
+from patcher.syntax.pattern import Code
+from patcher.syntax.source import Source
+from patcher.syntax.template import render
+from patcher.syntax.where import Where, compile_where
+from patcher.verbs.base import Findings, Shape
+from patcher.verbs.common import compile_at, edited, findings, in_scope, known_holes, literal_sets, spelling, texts
+
+__all__ = ["Insert"]
+
+PLACES = ("before", "after", "first_in", "last_in")
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """The compiled verb."""
+
+    code: Code
+    place: str
+    anchor: Code
+    each: bool
+    where: Where
+    needs: Needs
+
+    KEYS: ClassVar[Mapping[str, Shape]] = {
+        "insert": Shape.TEXT,
+        **dict.fromkeys(PLACES, Shape.TEXT),
+        "each": Shape.TEXT,
+        "where": Shape.WHERE,
+        "local": Shape.TEXTS,
+        "needs": Shape.TEXTS,
+    }
+
+    @classmethod
+    def compile(cls, arguments: Mapping[str, Any]) -> Self:
+        """Compile the lines and the anchor."""
+        places = [place for place in PLACES if place in arguments]
+        if len(places) != 1:
+            raise PatternError("insert needs one of before, after, first_in and last_in, with the anchor.", ("insert",))
+        place = places[0]
+        local = texts(arguments.get("local"))
+        anchor = compile_at(arguments[place], local, place, statement=place in ("first_in", "last_in"))
+        if place in ("first_in", "last_in") and anchor.kind != "header":
+            raise PatternError(f"`{anchor.text}` is no header; {place} takes one, as in `def main($$$)`.", (place,))
+        each = arguments.get("each", "no")
+        if each not in ("yes", "no"):
+            raise PatternError(f"`{each}` is neither yes nor no.", ("each",))
+        code = compile_at(arguments["insert"], local, "insert", statement=True)
+        known_holes(code, anchor.holes, "insert")
+        where = compile_where(arguments.get("where", {}), local)
+        return cls(code, place, anchor, each == "yes", where, compile_needs(texts(arguments.get("needs"))))
+
+    @property
+    def words(self) -> list[frozenset[bytes]]:
+        """See Verb."""
+        return literal_sets((self.anchor,))
+
+    def run(self, step: Step, draft: Draft) -> Iterable[Findings]:
+        """See Verb."""
+
+        def sites(source: Source, miss: Miss) -> Iterator[Site]:
+            done: set[object] = set()
+            for match in find(self.anchor, source, lambda found: self.where.failure(source, found), miss):
+                if not in_scope(draft, step, source, match):
+                    continue
+                block = block_of(source, match, self.place)
+                if block in done and not self.each:
+                    continue
+                done.add(block)
+                yield self._site(source, match, block)
+
+        return findings(step, draft, self.words, sites)
+
+    def _site(self, source: Source, match: Match, block: Any) -> Site:
+        standing = stands_in(source, block, self.code, match)
+        if standing is not None:
+            return Site(source.span(standing)[0], Status.ALREADY)
+        spell = spelling(source, match, self.needs, (self.anchor,))
+
+        def make(spell: Spelling = spell) -> list[Edit]:
+            spell.check_needs()
+            lines = [render(self.code, root, source, match, spell) for root in self.code.roots]
+            return [insertion(source, match, self.place, "\n".join(lines)), *spell.edits]
+
+        return edited(source, source.outer(match.node)[0], make)
