@@ -1,0 +1,5 @@
+"""`python -m patcher` is the command."""
+
+from patcher.cli.main import entry
+
+entry()

@@ -1,0 +1,148 @@
+"""A recipe's own tests: before and after, run as they are written and in every variant that layout has.
+
+A case that holds must hold with CRLF line ends, with tabs, behind a byte-order mark and without a final newline, and its
+result must be at rest. Nothing outside a temporary folder is written.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from patcher.checkout import Checkout
+from patcher.model import Expect, Plan, Recipe, Status
+from patcher.plan import plan
+
+__all__ = ["Case", "Failure", "run_case"]
+
+Files = Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One before and after. `after` None: nothing may change. `steps` empty: the whole recipe.
+
+    `refused` and `drifted` are parts of the sentence that a step must give instead of an edit. `origin` is
+    `file:line:column` in the cases.
+    """
+
+    name: str
+    origin: str
+    before: Files
+    after: Files | None = None
+    steps: tuple[str, ...] = ()
+    values: Mapping[str, str] | None = None
+    refused: str = ""
+    drifted: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A case that does not hold in one variant, and what came instead."""
+
+    case: Case
+    variant: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.case.origin}: {self.case.name} ({self.variant}): {self.message}"
+
+
+def run_case(case: Case, recipe: Recipe, shims: Path) -> Iterator[Failure]:
+    """Yield what does not hold, in the case as written and in its variants."""
+    chosen = _chosen(case, recipe)
+    plain = _run(case, chosen, shims, "as written", lambda data: data)
+    if plain is not None:
+        yield plain
+        return
+    for name, change in VARIANTS.items():
+        failure = _run(case, chosen, shims, name, change)
+        if failure is not None:
+            yield failure
+    yield from _at_rest(case, chosen, shims)
+
+
+def _chosen(case: Case, recipe: Recipe) -> Recipe:
+    """Return the recipe with the case's steps alone; a small example need not have every place of a whole tree."""
+    steps = [step for step in recipe.steps if not case.steps or step.id in case.steps]
+    if not case.drifted:
+        steps = [replace(step, expect=Expect()) for step in steps]
+    return replace(recipe, steps=tuple(replace(step, requires=()) if case.steps else step for step in steps))
+
+
+def _run(
+    case: Case, recipe: Recipe, shims: Path, variant: str, change: Callable[[bytes], bytes]
+) -> Failure | None:
+    before = {path: change(data) if _varies(path) else data for path, data in case.before.items()}
+    wanted = case.before if case.after is None else case.after
+    after = {path: change(data) if _varies(path) else data for path, data in wanted.items()}
+    found = _planned(before, recipe, shims)
+    result = {**before, **{change.path: change.after for change in found.changes if change.path in {**before, **after}}}
+    for path in sorted({*result, *after}):
+        if result.get(path) != after.get(path):
+            return Failure(case, variant, _difference(path, after.get(path), result.get(path)))
+    return _told(case, variant, found)
+
+
+def _told(case: Case, variant: str, found: Plan) -> Failure | None:
+    """Check the sentence that a step must give instead of an edit."""
+    reasons = [outcome.reason for outcome in found.of(Status.DRIFTED)]
+    refusals = [p.reason for outcome in found.outcomes for p in outcome.places if p.status is Status.REFUSED]
+    for wanted, told, word in ((case.drifted, reasons, "drifts"), (case.refused, refusals, "is refused")):
+        if wanted and not any(wanted in reason for reason in told):
+            return Failure(case, variant, f"no step {word} with `{wanted}`; told was: {told or 'nothing'}.")
+    unexpected = [reason for reason in refusals if not case.refused]
+    return Failure(case, variant, f"a place is refused: {unexpected[0]}.") if unexpected else None
+
+
+def _at_rest(case: Case, recipe: Recipe, shims: Path) -> Iterator[Failure]:
+    if case.after is None or case.drifted:
+        return
+    again = _planned(case.after, recipe, shims)
+    for change in again.changes:
+        if change.path in case.after:
+            message = "a second run changes it again:\n" + _difference(change.path, change.before, change.after)
+            yield Failure(case, "run twice", message)
+
+
+def _planned(files: Files, recipe: Recipe, shims: Path) -> Plan:
+    with tempfile.TemporaryDirectory(prefix="patcher-") as folder:
+        for path, data in files.items():
+            target = Path(folder, path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+        return plan(recipe, Checkout.open(folder), shims)
+
+
+def _difference(path: str, wanted: bytes | None, got: bytes | None) -> str:
+    lines = [(data or b"").decode("utf-8", "replace").splitlines() for data in (wanted, got)]
+    diff = list(difflib.unified_diff(*lines, f"{path} as the case says", f"{path} as it came", lineterm=""))
+    return "\n" + "\n".join(diff or [f"{path} differs in its bytes alone: {wanted!r} is wanted, and this is {got!r}"])
+
+
+# --- variants -------------------------------------------------------------------------------------------------------
+
+
+def _varies(path: str) -> bool:
+    return path.endswith((".py", ".pyi"))
+
+
+def _tabs(data: bytes) -> bytes:
+    """Indent with tabs; a line that is aligned by spaces keeps what is left over."""
+    return re.sub(rb"(?m)^(?: {4})+", lambda found: b"\t" * (len(found[0]) // 4), data)
+
+
+def _unfinished(data: bytes) -> bytes:
+    return data.rstrip(b"\n")
+
+
+VARIANTS: dict[str, Callable[[bytes], bytes]] = {
+    "with CRLF": lambda data: data.replace(b"\n", b"\r\n"),
+    "with tabs": _tabs,
+    "behind a byte-order mark": lambda data: b"\xef\xbb\xbf" + data,
+    "without a final newline": _unfinished,
+}
