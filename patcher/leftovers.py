@@ -1,0 +1,73 @@
+"""Places that mention what a step replaced and that no step could prove: told, never edited."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from patcher.errors import TargetError
+from patcher.model import Outcome, Place, Status
+from patcher.syntax.draft import Draft
+from patcher.syntax.references import handed_on, mentions, word_pattern
+
+__all__ = ["leftovers"]
+
+# What people write names in beside Python: documents, settings, scripts.
+TEXTS = re.compile(r"(?i)(^|/)(dockerfile|makefile|readme)[^/]*$|\.(md|rst|txt|ya?ml|toml|cfg|ini|sh|json|ipynb)$")
+LARGEST = 1_000_000
+MOST = 50
+
+
+def leftovers(outcomes: Iterable[Outcome], draft: Draft) -> tuple[Place, ...]:
+    """Return every mention of an old name that stands in the planned tree, at most fifty."""
+    old: set[str] = set()
+    callees: set[str] = set()
+    for outcome in outcomes:
+        if outcome.status in (Status.APPLIED, Status.ALREADY, Status.REFUSED):
+            old.update(getattr(outcome.step.action, "replaced_names", ()))
+            callees.update(getattr(outcome.step.action, "callees", ()))
+    found: dict[tuple[str, int, int], Place] = {}
+    for place in (*_in_python(draft, old, callees), *_in_texts(draft, old)):
+        found.setdefault((place.path, place.line, place.column), place)
+    return tuple(found[key] for key in sorted(found))[:MOST]
+
+
+def _in_python(draft: Draft, old: set[str], callees: set[str]) -> Iterator[Place]:
+    words = {name: name.rpartition(".")[2].encode() for name in old | callees}
+    for path in draft.paths:
+        data = draft.read(path) if path.endswith((".py", ".pyi")) else b""
+        present = {name for name, word in words.items() if word in data or _star(name) in data}
+        if not present:
+            continue
+        try:
+            source = draft.source(path)
+        except TargetError:
+            continue
+        for name in sorted(present):
+            told = [*(mentions(source, name) if name in old else ()), *(handed_on(source, name) if name in callees else ())]
+            for offset, reason in told:
+                line, column = draft.origin(path, offset)
+                yield Place(path, line, column, Status.REFUSED, reason)
+
+
+def _star(name: str) -> bytes:
+    return f"from {name.rpartition('.')[0]} import *".encode()
+
+
+def _in_texts(draft: Draft, old: set[str]) -> Iterator[Place]:
+    if not old:
+        return
+    packages = {name.partition(".")[0] for name in old}
+    words = packages | {package.replace("_", "-") for package in packages} | {name.rpartition(".")[2] for name in old}
+    pattern = word_pattern(words)
+    gates = [word.encode() for word in words]
+    for path in draft.paths:
+        if not TEXTS.search(path):
+            continue
+        data = draft.read(path)
+        if len(data) > LARGEST or not any(gate in data for gate in gates):
+            continue
+        for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), 1):
+            match = pattern.search(line)
+            if match and not line.lstrip().startswith("#" if path.endswith((".txt", ".sh")) else "\0"):
+                yield Place(path, number, match.start() + 1, Status.REFUSED, f"it mentions {match[0]}")

@@ -1,0 +1,53 @@
+"""Mentions of a name that no step could prove: strings, star imports, and callees that are handed on instead of called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+import libcst as cst
+
+from patcher.syntax.source import Source
+
+__all__ = ["handed_on", "mentions", "word_pattern"]
+
+
+def word_pattern(words: Iterable[str]) -> re.Pattern[str]:
+    """Return an expression for any of the words as a whole; `adam-atan2` is no part of `adam-atan2-pytorch`."""
+    alternatives = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    return re.compile(rf"(?<![\w.-])(?:{alternatives})(?![\w-])")
+
+
+def mentions(source: Source, old: str) -> Iterator[tuple[int, str]]:
+    """Yield offset and reason for each place that may still mean the dotted name `old`."""
+    module, _, name = old.rpartition(".")
+    pattern = word_pattern({old, name, module})
+    for string in source.of(cst.SimpleString, cst.FormattedStringText):
+        text = string.evaluated_value if isinstance(string, cst.SimpleString) else string.value
+        if isinstance(text, str) and pattern.search(text) and not _is_docstring(source, string):
+            yield source.span(string)[0], f"a string mentions {pattern.search(text)[0]}"  # type: ignore[index]
+    for star in source.names.stars:
+        if source.names.module_of(star) == module:
+            yield source.span(star)[0], f"a star import may bring {name}"
+
+
+def handed_on(source: Source, callee: str) -> Iterator[tuple[int, str]]:
+    """Yield each place that mentions a callee without calling it, as `partial(callee, lr=0)` and registries do."""
+    for node in [*source.of(cst.Name), *source.of(cst.Attribute)]:
+        if callee in source.names.origins(node) and _is_handed_on(source, node):
+            yield source.span(node)[0], f"{callee} is handed on here, not called, so its arguments cannot be seen"
+
+
+def _is_handed_on(source: Source, node: cst.CSTNode) -> bool:
+    above = source.parent(node)
+    if isinstance(above, cst.Call):
+        return above.func is not node
+    if isinstance(above, (cst.ImportAlias, cst.AsName, cst.ImportFrom, cst.Attribute, cst.Annotation, cst.Param)):
+        return False
+    if isinstance(above, cst.Arg):
+        return above.keyword is not node and not isinstance(source.parent(above), cst.ClassDef)
+    return True
+
+
+def _is_docstring(source: Source, string: cst.CSTNode) -> bool:
+    return isinstance(source.parent(string), cst.Expr)
