@@ -119,8 +119,8 @@ def _planned(files: Files, recipe: Recipe, shims: Path) -> Plan:
 
 
 def _difference(path: str, wanted: bytes | None, got: bytes | None) -> str:
-    lines = [(data or b"").decode("utf-8", "replace").splitlines() for data in (wanted, got)]
-    diff = list(difflib.unified_diff(*lines, f"{path} as the case says", f"{path} as it came", lineterm=""))
+    old, new = ((data or b"").decode("utf-8", "replace").splitlines() for data in (wanted, got))
+    diff = list(difflib.unified_diff(old, new, f"{path} as the case says", f"{path} as it came", lineterm=""))
     return "\n" + "\n".join(diff or [f"{path} differs in its bytes alone: {wanted!r} is wanted, and this is {got!r}"])
 
 

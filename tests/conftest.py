@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import Patcher
+from tests.tiny import Tiny
 
 ROOT = Path(__file__).parents[1]
 
@@ -45,3 +46,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
 def patcher(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Patcher:
     """The command line, run in this process."""
     return Patcher(monkeypatch, capfdbinary)
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, patcher: Patcher) -> Tiny:
+    """A tree and a recipe of a few lines."""
+    return Tiny(tmp_path, patcher)

@@ -13,7 +13,7 @@ from patcher.syntax.matching import Match, match_at
 from patcher.syntax.pattern import Code, statements
 from patcher.syntax.source import Source
 
-__all__ = ["block_of", "deletion", "insertion", "stands_in", "unused_names"]
+__all__ = ["block_of", "deletion", "insertion", "stands_in", "unused_names", "without_names"]
 
 
 def block_of(source: Source, match: Match, where: str) -> cst.CSTNode:
@@ -133,3 +133,21 @@ def unused_names(source: Source, names: Sequence[cst.CSTNode]) -> list[cst.Impor
 def _read(source: Source, alias: cst.ImportAlias) -> bool:
     local = source.code(alias.asname.name) if alias.asname else source.code(alias.name).partition(".")[0]
     return bool(source.names.uses(local, alias)) or source.names.exported(local)
+
+
+def without_names(source: Source, statement: cst.CSTNode, gone: Sequence[cst.ImportAlias]) -> list[Edit]:
+    """Return the edits that take some, not all, of the names out of an import."""
+    assert isinstance(statement, (cst.Import, cst.ImportFrom)) and not isinstance(statement.names, cst.ImportStar)
+    names = list(statement.names)
+    edits: list[Edit] = []
+    for index, alias in enumerate(names):
+        if alias not in gone:
+            continue
+        start, end = source.span(alias)
+        later = next((one for one in names[index + 1 :] if one not in gone), None)
+        if later is not None:
+            end = source.span(names[index + 1])[0]
+        else:  # nothing that stays is behind it: with the comma in front
+            start = source.span(names[index - 1])[1]
+        edits.append(Edit(start, end, ""))
+    return edits

@@ -72,6 +72,17 @@ class Draft:
         barred = (scope for scope in step.not_in if scope.qualname is not None and glob_match(path, scope.path))
         return wanted and not any(_within(scope.qualname, enclosing) for scope in barred)
 
+    def has_scope(self, step: Step, path: str) -> bool:
+        """Tell whether a file has the functions and classes that the step's `in` names for it."""
+        named = [scope.qualname for scope in step.within if scope.qualname and glob_match(path, scope.path)]
+        if not named:
+            return True
+        try:
+            there = self.source(path).names.qualnames()
+        except TargetError:
+            return False
+        return any(fnmatch.fnmatchcase(one, name) for name in named for one in there)
+
     def exists(self, path: str) -> bool:
         """Tell whether anything at all stands at a path."""
         return path in self._changed or self.checkout.exists(path)

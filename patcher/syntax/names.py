@@ -177,6 +177,11 @@ class Names:
         tests = (above.test for above in self._source.ancestors(node) if isinstance(above, cst.If))
         return any((dotted(test) or "").endswith("TYPE_CHECKING") for test in tests)
 
+    def qualnames(self) -> list[str]:
+        """Return the qualified names of all functions and classes of the file."""
+        definitions = [*self._source.of(cst.FunctionDef), *self._source.of(cst.ClassDef)]
+        return [self.qualname(node) for node in definitions]
+
     # --- scopes -----------------------------------------------------------------------------------------------------
 
     def _scope(self, node: cst.CSTNode) -> _Scope:

@@ -22,10 +22,12 @@ def mentions(source: Source, old: str) -> Iterator[tuple[int, str]]:
     """Yield offset and reason for each place that may still mean the dotted name `old`."""
     module, _, name = old.rpartition(".")
     pattern = word_pattern({old, name, module})
-    for string in source.of(cst.SimpleString, cst.FormattedStringText):
-        text = string.evaluated_value if isinstance(string, cst.SimpleString) else string.value
-        if isinstance(text, str) and pattern.search(text) and not _is_docstring(source, string):
-            yield source.span(string)[0], f"a string mentions {pattern.search(text)[0]}"  # type: ignore[index]
+    strings: list[cst.SimpleString | cst.FormattedStringText] = [*source.of(cst.SimpleString)]
+    strings += source.of(cst.FormattedStringText)
+    for string in strings:
+        found = pattern.search(string.value)
+        if found and not _is_docstring(source, string):
+            yield source.span(string)[0], f"a string mentions {found[0]}"
     for star in source.names.stars:
         if source.names.module_of(star) == module:
             yield source.span(star)[0], f"a star import may bring {name}"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from patcher.verbs.base import Verb
+from patcher.verbs.codemod import Codemod
+from patcher.verbs.delete import Delete
 from patcher.verbs.edit import Edit
 from patcher.verbs.guard_import import GuardImport
+from patcher.verbs.insert import Insert
 from patcher.verbs.rename import Rename
 from patcher.verbs.replace import Replace
 from patcher.verbs.requirements import Requirements
+from patcher.verbs.text import Text
 from patcher.verbs.wrap import Wrap
 
 __all__ = ["VERBS"]
@@ -16,7 +20,11 @@ VERBS: dict[str, type[Verb]] = {
     "rename": Rename,
     "edit": Edit,
     "replace": Replace,
+    "insert": Insert,
     "wrap": Wrap,
+    "delete": Delete,
     "guard_import": GuardImport,
     "requirements": Requirements,
+    "text": Text,
+    "codemod": Codemod,
 }

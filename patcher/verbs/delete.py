@@ -8,9 +8,8 @@ from typing import Any, ClassVar, Self
 
 from patcher.errors import PatternError
 from patcher.model import Edit, Site, Status, Step
-from patcher.syntax.blocks import deletion, unused_names
+from patcher.syntax.blocks import deletion, unused_names, without_names
 from patcher.syntax.draft import Draft
-from patcher.syntax.imports import without_names
 from patcher.syntax.matching import Match, Miss, find
 from patcher.syntax.pattern import Code
 from patcher.syntax.source import Source

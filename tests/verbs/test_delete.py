@@ -1,0 +1,115 @@
+"""delete: statements that must go, and import names that nothing reads."""
+
+from __future__ import annotations
+
+import pytest
+
+from patcher.errors import PatternError
+from patcher.verbs.delete import Delete
+from tests.verbs.checks import SHAPES, check_noop, check_transformed, shaped
+
+SHAPE = {"delete": "$_, $_, $_ = $X.shape", "in": "a.py"}
+UNUSED = {"delete": "from flash_attn.ops.fused_dense import $$$NAMES", "where": {"NAMES": {"unused": "yes"}}, "in": "a.py"}
+
+
+def test_a_statement_goes_with_its_line() -> None:
+    check_transformed(SHAPE, "def f(x):\n    a, b, c = x.shape\n    return x\n", "def f(x):\n    return x\n")
+
+
+def test_the_only_statement_of_a_block_leaves_a_pass() -> None:
+    check_transformed(SHAPE, "def f(x):\n    a, b, c = x.shape\n", "def f(x):\n    pass\n")
+
+
+def test_one_of_several_on_a_line() -> None:
+    check_transformed(SHAPE, "x = 1; a, b, c = x.shape; y = 2\n", "x = 1; y = 2\n")
+    check_transformed(SHAPE, "x = 1; a, b, c = x.shape\n", "x = 1\n")
+
+
+def test_on_the_line_of_a_header() -> None:
+    check_transformed(SHAPE, "if x: a, b, c = x.shape\n", "if x: pass\n")
+
+
+def test_a_comment_above_stays() -> None:
+    check_transformed(SHAPE, "# shapes\na, b, c = x.shape\ny = 1\n", "# shapes\ny = 1\n")
+
+
+def test_several_lines() -> None:
+    check_transformed(SHAPE, "y = 1\na, b, c = (\n    x\n).shape\nz = 1\n", "y = 1\nz = 1\n")
+
+
+def test_a_comment_goes_where_the_step_says_so() -> None:
+    check_transformed({**SHAPE, "comments": "drop"}, "y = 1\na, b, c = x.shape  # sizes\n", "y = 1\n")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_in_every_shape(shape: str) -> None:
+    before = "def f(x):\n    a, b, c = x.shape\n    return x\n"
+    check_transformed(SHAPE, shaped(before, shape), shaped("def f(x):\n    return x\n", shape))
+
+
+def test_an_import_that_nothing_reads() -> None:
+    check_transformed(
+        UNUSED,
+        "import torch\nfrom flash_attn.ops.fused_dense import FusedMLP, FusedDense\n\nx = torch.ones(1)\n",
+        "import torch\n\nx = torch.ones(1)\n",
+    )
+
+
+def test_the_names_that_are_read_stay() -> None:
+    for names, kept in (("A, B", "A"), ("B, A", "A"), ("B, A, C", "A"), ("A, B, C", "A"), ("(\n    B,\n    A,\n)", "(\n    A,\n)")):
+        check_transformed(
+            UNUSED,
+            f"from flash_attn.ops.fused_dense import {names}\nx = A()\n",
+            f"from flash_attn.ops.fused_dense import {kept}\nx = A()\n",
+        )
+
+
+# --- nothing changes ------------------------------------------------------------------------------------------------
+
+
+def test_a_scope_without_the_statement_is_there_already() -> None:
+    check_noop(SHAPE, "def f(x):\n    return x\n", "1: already: it stands nowhere in scope")
+
+
+def test_a_scope_that_is_gone_has_no_place() -> None:
+    check_noop({**SHAPE, "in": "a.py::Gone.forward"}, "class Here:\n    pass\n")
+
+
+def test_a_file_that_is_gone_has_no_place() -> None:
+    check_noop({**SHAPE, "in": "b.py"}, "x = 1\n")
+
+
+def test_another_count_of_names_stays() -> None:
+    check_noop(SHAPE, "a, b = x.shape\n", "1: already: it stands nowhere in scope")
+
+
+def test_a_comment_beside_it_is_not_lost() -> None:
+    check_noop(
+        SHAPE,
+        "y = 1\na, b, c = x.shape  # sizes\n",
+        "2: refused: the comment `# sizes` would be lost; move it out of the way first",
+    )
+
+
+def test_an_import_that_is_read_or_exported_stays() -> None:
+    for text in ("x = A()", "__all__ = ['A']", "def f(a: A): ..."):
+        found = check_noop(UNUSED, f"from flash_attn.ops.fused_dense import A\n{text}\n", "1: already: it stands nowhere in scope")
+        assert found.step.verb == "delete"
+
+
+def test_an_import_of_the_same_names_from_elsewhere_stays() -> None:
+    check_noop(UNUSED, "from other.fused_dense import A\n", "1: already: it stands nowhere in scope")
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"delete": "x ="}, "is not Python"),
+        ({"delete": "from a import $$$N", "where": {"N": {"unused": "no"}}}, "`unused` stands alone"),
+        ({"delete": "from a import $$$N", "where": {"M": {"unused": "yes"}}}, "bound by no pattern"),
+        ({"delete": "f()", "comments": "lose"}, "neither keep nor drop"),
+    ],
+)
+def test_a_step_that_cannot_work_does_not_load(keys: dict[str, object], message: str) -> None:
+    with pytest.raises(PatternError, match=message):
+        Delete.compile({"local": ["f"], **keys})

@@ -1,0 +1,136 @@
+"""insert: lines beside an anchor or in a body, once a block, known as their own."""
+
+from __future__ import annotations
+
+import pytest
+
+from patcher.errors import PatternError
+from patcher.verbs.insert import Insert
+from tests.verbs.checks import SHAPES, check_noop, check_transformed, shaped
+
+SEED = {"insert": "random.seed(0)", "after": "torch.manual_seed($$$)", "needs": ["import random"]}
+AGG = {"insert": 'matplotlib.use("Agg")', "before": "import matplotlib.pyplot as $_", "needs": ["import matplotlib"]}
+
+
+def test_behind_the_anchor() -> None:
+    check_transformed(
+        SEED,
+        "import torch\n\ntorch.manual_seed(1)  # all of it\nrun()\n",
+        "import torch\nimport random\n\ntorch.manual_seed(1)  # all of it\nrandom.seed(0)\nrun()\n",
+    )
+
+
+def test_in_front_of_the_anchor_keeps_the_comment_above_it() -> None:
+    check_transformed(
+        {"insert": "check($X)", "before": "$_ = torch.cat($X)", "local": ["check"], "needs": ["check"]},
+        "import torch\nfrom a import check\n\ndef f(xs):\n    # joined\n    y = torch.cat(xs)\n    return y\n",
+        "import torch\nfrom a import check\n\ndef f(xs):\n    # joined\n    check(xs)\n    y = torch.cat(xs)\n    return y\n",
+    )
+
+
+def test_first_in_a_function_stands_behind_its_docstring() -> None:
+    check_transformed(
+        {"insert": "assert x is not None", "first_in": "def forward(x)", "local": ["x"]},
+        'def forward(self, x):\n    """Go."""\n    return x\n',
+        'def forward(self, x):\n    """Go."""\n    assert x is not None\n    return x\n',
+    )
+
+
+def test_last_in_a_loop() -> None:
+    check_transformed(
+        {"insert": "done.append($I)", "last_in": "for $I in $_", "local": ["done"]},
+        "done = []\nfor i in range(3):\n    print(i)\n\nprint(done)\n",
+        "done = []\nfor i in range(3):\n    print(i)\n    done.append(i)\n\nprint(done)\n",
+    )
+
+
+def test_several_lines_take_the_indentation_of_the_place() -> None:
+    check_transformed(
+        {"insert": "if n == 0:\n    raise ValueError(n)", "first_in": "def f($N)", "local": ["n"]},
+        "class A:\n  def f(n):\n    return 1 / n\n",
+        "class A:\n  def f(n):\n    if n == 0:\n      raise ValueError(n)\n    return 1 / n\n",
+    )
+
+
+def test_once_a_block_though_the_anchor_stands_twice() -> None:
+    check_transformed(
+        {"insert": "log()", "after": "step()", "local": ["log", "step"]},
+        "from a import log, step\nstep()\nstep()\n",
+        "from a import log, step\nstep()\nlog()\nstep()\n",
+    )
+
+
+def test_in_every_block_that_has_the_anchor() -> None:
+    check_transformed(
+        {"insert": "log()", "after": "step()", "local": ["log", "step"]},
+        "from a import log, step\nif log:\n    step()\nelse:\n    step()\n",
+        "from a import log, step\nif log:\n    step()\n    log()\nelse:\n    step()\n    log()\n",
+    )
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_in_every_shape(shape: str) -> None:
+    before = "import torch\n\n\ndef f():\n    torch.manual_seed(1)\n"
+    after = "import torch\nimport random\n\n\ndef f():\n    torch.manual_seed(1)\n    random.seed(0)\n"
+    check_transformed(SEED, shaped(before, shape), shaped(after, shape))
+
+
+def test_a_decorated_anchor_stays_with_its_decorator() -> None:
+    check_transformed(
+        {"insert": "X = 1", "before": "def main($$$)", "local": ["X"]},
+        "@wraps\ndef main():\n    pass\n",
+        "X = 1\n@wraps\ndef main():\n    pass\n",
+    )
+
+
+# --- nothing changes ------------------------------------------------------------------------------------------------
+
+
+def test_lines_that_stand_there_are_known() -> None:
+    check_noop(SEED, "import random, torch\ntorch.manual_seed(1)\nprint()\nrandom.seed(0)\n", "4: already")
+
+
+def test_lines_that_stand_there_under_an_alias_are_known() -> None:
+    check_noop(SEED, "import random as r, torch\ntorch.manual_seed(1)\nr.seed(0)\n", "3: already")
+
+
+def test_a_local_of_the_same_spelling_is_no_anchor() -> None:
+    check_noop(SEED, "class torch:\n    pass\n\ntorch.manual_seed(1)\n")
+
+
+def test_an_anchor_in_a_string_or_comment_is_none() -> None:
+    check_noop(SEED, "import torch\n# torch.manual_seed(1)\nx = 'torch.manual_seed(1)'\n")
+
+
+def test_an_anchor_out_of_scope_is_none() -> None:
+    check_noop({**SEED, "in": "a.py::main"}, "import torch\n\ndef other():\n    torch.manual_seed(1)\n")
+
+
+def test_an_anchor_that_shares_its_line_is_refused() -> None:
+    reason = "it shares its line with another statement; give it a line of its own first"
+    check_noop(SEED, "import torch\nx = 1; torch.manual_seed(1)\n", f"2: refused: {reason}")
+
+
+def test_a_body_on_the_line_of_its_header_is_refused() -> None:
+    reason = "its body stands on the line of its header; give it lines of its own first"
+    keys = {"insert": "x = 1", "first_in": "def f($$$)", "local": ["x"]}
+    check_noop(keys, "def f(): return 1\n", f"1: refused: {reason}")
+
+
+def test_a_name_that_is_something_else_is_refused() -> None:
+    reason = "`random` is bound to something else there, and the replacement needs `import random`"
+    check_noop(SEED, "import torch\n\ndef f(random):\n    torch.manual_seed(1)\n", f"4: refused: {reason}")
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"insert": "x = 1"}, "one of before, after, first_in and last_in"),
+        ({"insert": "x = $X", "before": "f()"}, r"\$X is bound by no pattern"),
+        ({"insert": "x = 1", "first_in": "f()"}, "is no header"),
+        ({"insert": "x = 1", "before": "f()", "each": "maybe"}, "neither yes nor no"),
+    ],
+)
+def test_a_step_that_cannot_work_does_not_load(keys: dict[str, str], message: str) -> None:
+    with pytest.raises(PatternError, match=message):
+        Insert.compile({**keys, "local": ["x", "f"]})
