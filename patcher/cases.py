@@ -14,12 +14,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from patcher.checkout import Checkout
+from patcher.errors import RecipeError
 from patcher.model import Expect, Plan, Recipe, Status
 from patcher.plan import plan
+from patcher.recipe.nodes import Node, Reader, Table, plain
+from patcher.recipe.safeyaml import parse
 
-__all__ = ["Case", "Failure", "run_case"]
+__all__ = ["Case", "Failure", "read_cases", "run_case"]
 
 Files = Mapping[str, bytes]
+
+KEYS = ("case", "steps", "with", "file", "before", "after", "same", "refused", "drifted")
+EXAMPLE = "example.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,52 @@ class Failure:
 
     def __str__(self) -> str:
         return f"{self.case.origin}: {self.case.name} ({self.variant}): {self.message}"
+
+
+def read_cases(recipe: Recipe) -> list[Case]:
+    """Return the cases beside a recipe: every list of cases in `cases/*.yaml`.
+
+    Raises:
+        RecipeError: a file of cases is not what it must be, with every problem.
+    """
+    reader = Reader()
+    found: list[Case] = []
+    known = {step.id for step in recipe.steps}
+    for file in sorted(Path(recipe.folder, "cases").glob("*.yaml")):
+        node = parse(file.read_bytes(), str(file), reader)
+        for item in reader.items(node, "A file of cases"):
+            found.append(_case(reader.table(item, "A case"), known, reader))
+    if reader.problems:
+        raise RecipeError(*reader.problems)
+    return found
+
+
+def _case(table: Table, known: set[str], reader: Reader) -> Case:
+    fields = reader.fields(table, KEYS, ("case",))
+    if ("same" in fields) == ("before" in fields) or ("before" in fields) != ("after" in fields):
+        reader.tell(table.mark, "A case has either `before` and `after`, or `same` where nothing may change.")
+    for step in reader.texts(fields.get("steps"), "steps"):
+        if step.value not in known:
+            reader.tell(step.mark, f"The recipe has no step `{step.value}`; known: {', '.join(sorted(known))}.")
+    file = reader.text(fields.get("file"), "file") or EXAMPLE
+    values = plain(reader.table(fields.get("with"), "with"))
+    return Case(
+        name=reader.text(fields.get("case"), "case"),
+        origin=str(table.mark),
+        before=_files(fields.get("before", fields.get("same")), file, reader),
+        after=_files(fields["after"], file, reader) if "after" in fields else None,
+        steps=tuple(step.value for step in reader.texts(fields.get("steps"), "steps")),
+        values=values,
+        refused=reader.text(fields.get("refused"), "refused"),
+        drifted=reader.text(fields.get("drifted"), "drifted"),
+    )
+
+
+def _files(node: Node | None, file: str, reader: Reader) -> Files:
+    """Return the files of a case: a text stands for one file, a map has a text for each path."""
+    if isinstance(node, Table):
+        return {key.value: reader.text(value, key.value, empty=True).encode() for key, value in node.entries}
+    return {file: reader.text(node, "a file's text", empty=True).encode()}
 
 
 def run_case(case: Case, recipe: Recipe, shims: Path) -> Iterator[Failure]:

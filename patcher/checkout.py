@@ -114,6 +114,11 @@ class Checkout:
         """The commit that is checked out; None without git and before the first commit."""
         return self._repository.head if self._repository else None
 
+    @property
+    def prefix(self) -> str:
+        """The path (`a/b/`) from the top of the work tree that git finds here: git names files from there."""
+        return self._found.prefix if self._found else ""
+
     @cached_property
     def remotes(self) -> tuple[str, ...]:
         """The URLs of the remotes, without passwords."""
@@ -152,6 +157,12 @@ class Checkout:
 
     @cached_property
     def _repository(self) -> _Repository | None:
+        ignored = self._found is not None and self._found.prefix and not self._listed
+        return None if ignored else self._found
+
+    @cached_property
+    def _found(self) -> _Repository | None:
+        """What git says of the root, also of one that it ignores."""
         if not any(os.path.lexists(folder / ".git") for folder in (self.root, *self.root.parents)):
             return None
         code, out, told = self._git(WHERE)
@@ -160,8 +171,6 @@ class Checkout:
         if code or not out.startswith(b"true"):
             raise TargetError(f"git cannot work in {self.root}: {told or 'it is not in a work tree'}.")
         _, up, *rest = os.fsdecode(out).split("\n")
-        if up and not self._listed:
-            return None
         head = rest.pop() if re.fullmatch("[0-9a-f]{40,64}", rest[-1]) else None
         parts = self.root.parts[len(self.root.parts) - up.count("../") :]
         return _Repository("".join(f"{name}/" for name in parts), head, (self.root / "\n".join(rest)).resolve())

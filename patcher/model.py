@@ -102,13 +102,24 @@ class Expect:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One entry of `in` or `not_in`: a glob of paths and, behind `::`, a glob of qualified names."""
+    """One entry of `in` or `not_in`: a glob of paths and, behind `::`, a glob of qualified names.
+
+    `also` is a scope that a place must be in as well: a `use` has narrowed the entry, and no one glob says both. Then
+    either both name something behind `::` or neither.
+    """
 
     path: str
     qualname: str | None = None
+    also: Scope | None = None
+
+    @property
+    def parts(self) -> tuple[Scope, ...]:
+        """The scope itself and those behind `also`; a place must match path and name of each."""
+        return (self, *(self.also.parts if self.also else ()))
 
     def __str__(self) -> str:
-        return self.path if self.qualname is None else f"{self.path}::{self.qualname}"
+        own = self.path if self.qualname is None else f"{self.path}::{self.qualname}"
+        return f"{own} and {self.also}" if self.also else own
 
 
 @dataclass(frozen=True, slots=True)

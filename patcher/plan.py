@@ -7,22 +7,23 @@ lost no comment and no binding, and the whole recipe run over the result finds n
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from patcher.checkout import Checkout
+from patcher.drift import drift
 from patcher.errors import TargetError
-from patcher.model import Condition, Outcome, Place, Plan, Range, Recipe, Site, Status, Step
+from patcher.model import Change, Condition, Outcome, Place, Plan, Recipe, Site, Skipped, Status, Step
 from patcher.syntax.draft import Draft
-from patcher.verbs.base import Findings, Near, Verb
+from patcher.syntax.source import Source
+from patcher.verbs.base import Findings, Verb
 
 __all__ = ["blocked", "plan"]
 
-# A match inside a match is found again in the new text; more rounds than this mean that a step feeds itself.
-ROUNDS = 20
 SNIPPET = 80
+PYTHON = (".py", ".pyi")
 
 
 def plan(recipe: Recipe, checkout: Checkout, shims: Path) -> Plan:
@@ -32,11 +33,17 @@ def plan(recipe: Recipe, checkout: Checkout, shims: Path) -> Plan:
         TargetError: a file that a step names cannot be used, or the result would not be sound.
     """
     draft = Draft(checkout, shims, recipe.leave)
-    outcomes: list[Outcome] = []
+    outcomes: dict[str, Outcome] = {}
     for step in recipe.steps:
-        outcomes.append(_outcome(step, draft, {outcome.step.id: outcome for outcome in outcomes}))
-    _check_sound(recipe, draft, outcomes)
-    return Plan(recipe, str(checkout.root), tuple(outcomes), draft.changes(), draft.passed_over())
+        try:
+            outcomes[step.id] = _outcome(step, draft, outcomes)
+        except TargetError:
+            _check_sources(draft)  # a step before this one may have broken the file that this one names
+            raise
+    _check_sources(draft)
+    _check_rest(outcomes, draft)
+    passed_over = (*draft.passed_over(), *_unreadable(checkout))
+    return Plan(recipe, str(checkout.root), tuple(outcomes.values()), draft.changes(), passed_over)
 
 
 def blocked(plan: Plan) -> tuple[Outcome, ...]:
@@ -44,28 +51,44 @@ def blocked(plan: Plan) -> tuple[Outcome, ...]:
     return tuple(outcome for outcome in plan.of(Status.DRIFTED) if not outcome.step.optional)
 
 
+def _unreadable(checkout: Checkout) -> Iterator[Skipped]:
+    for path in checkout.unreadable:
+        yield Skipped(path, f"{path} was not looked at: its name is not UTF-8, or its folder cannot be entered.")
+
+
+# --- one step -------------------------------------------------------------------------------------------------------
+
+
 def _outcome(step: Step, draft: Draft, before: dict[str, Outcome]) -> Outcome:
-    if step.when is not None and (unmet := _unmet(step.when, draft)):
-        return Outcome(step, Status.ABSENT, reason=unmet)
-    for required in step.requires:
-        outcome = before.get(required)
-        if outcome is not None and outcome.status in (Status.DRIFTED, Status.REFUSED):
-            return Outcome(step, outcome.status, reason=f"It requires the step {required}, which {outcome.status}.")
+    if held := _held_back(step, draft, before):
+        return held
     found = _run(step, draft)
-    places = tuple(place for _, sites in found for place in sites)
-    reason = _drift(step, draft, [one for one, _ in found], places)
+    places = _places(draft, found)
+    reason = drift(step, draft, found)
     if reason:
         # Nothing of a drifted step is written, so nothing of it is called applied.
         kept = tuple(replace(one, status=Status.DRIFTED) if one.status is Status.APPLIED else one for one in places)
         return Outcome(step, Status.DRIFTED, kept, reason)
-    _make(step, draft, [one for one, _ in found])
-    places += _again(step, draft, any(one.more for one, _ in found))
+    _make(step, draft, found)
+    places += _again(step, draft, found, places)
     return Outcome(step, _status(places), places)
 
 
-def _run(step: Step, draft: Draft) -> list[tuple[Findings, tuple[Place, ...]]]:
+def _held_back(step: Step, draft: Draft, before: dict[str, Outcome]) -> Outcome | None:
+    """Return the outcome of a step that does not run: its condition does not hold, or a step that it requires fell."""
+    if step.when is not None and (unmet := _unmet(step.when, draft)):
+        return Outcome(step, Status.ABSENT, reason=unmet)
+    told = {Status.ABSENT: "is absent", Status.DRIFTED: "drifted", Status.REFUSED: "was refused"}
+    for required in step.requires:
+        status = before[required].status if required in before else None
+        if status in told:
+            return Outcome(step, status, reason=f"It requires the step {required}, which {told[status]}.")
+    return None
+
+
+def _run(step: Step, draft: Draft) -> list[Findings]:
     verb: Verb = step.action
-    return [(one, tuple(_place(draft, one.path, site) for site in one.sites)) for one in verb.run(step, draft)]
+    return list(verb.run(step, draft))
 
 
 def _make(step: Step, draft: Draft, found: Iterable[Findings]) -> None:
@@ -78,23 +101,38 @@ def _make(step: Step, draft: Draft, found: Iterable[Findings]) -> None:
             draft.edit(one.path, step.id, [*edits, *one.edits])
 
 
-def _again(step: Step, draft: Draft, more: bool) -> tuple[Place, ...]:
-    """Run a step again as long as it puts off matches inside matches; return the places that this adds."""
+def _again(step: Step, draft: Draft, found: list[Findings], known: tuple[Place, ...]) -> tuple[Place, ...]:
+    """Run a step again as long as it puts off matches around matches; return the places that this adds."""
     added: list[Place] = []
-    for _ in range(ROUNDS):
-        if not more:
-            return tuple(added)
+    refused = {_key(place) for place in known if place.status is Status.REFUSED}
+    waiting = _waiting(found)
+    while waiting:
         found = _run(step, draft)
-        new = [place for _, places in found for place in places if place.status is Status.APPLIED]
-        if not new:
-            return tuple(added)
-        added += new
-        _make(step, draft, [one for one, _ in found])
-        more = any(one.more for one, _ in found)
-    raise TargetError(
-        f"The step {step.id} ({step.origin}) finds new work in its own result, without end; "
-        "narrow its pattern, or add the result under `already`."
-    )
+        if _waiting(found) >= waiting:
+            raise TargetError(
+                f"The step {step.id} ({step.origin}) finds new work in its own result, without end; nothing was "
+                "written. Narrow its pattern, or add the result under `already`."
+            )
+        waiting = _waiting(found)
+        for place in _places(draft, found):
+            late = place.status is Status.REFUSED and _key(place) not in refused
+            if late or place.status is Status.APPLIED:
+                added.append(place)
+                refused.add(_key(place))
+        _make(step, draft, found)
+    return tuple(added)
+
+
+def _waiting(found: list[Findings]) -> int:
+    return sum(len(one.more) for one in found)
+
+
+def _key(place: Place) -> tuple[str, int, int]:
+    return place.path, place.line, place.column
+
+
+def _places(draft: Draft, found: list[Findings]) -> tuple[Place, ...]:
+    return tuple(_place(draft, one.path, site) for one in found for site in one.sites)
 
 
 def _place(draft: Draft, path: str, site: Site) -> Place:
@@ -103,7 +141,7 @@ def _place(draft: Draft, path: str, site: Site) -> Place:
 
 
 def _snippet(draft: Draft, path: str, offset: int) -> str:
-    text = draft.read(path).removeprefix(b"\xef\xbb\xbf")
+    text = draft.text(path)
     start = text.rfind(b"\n", 0, offset) + 1
     line = text[start:].partition(b"\n")[0].decode("utf-8", "replace").strip()
     return line if len(line) <= SNIPPET else line[: SNIPPET - 1] + "…"
@@ -115,96 +153,6 @@ def _status(places: tuple[Place, ...]) -> Status:
         if status in present:
             return status
     return Status.ABSENT
-
-
-# --- expectations ---------------------------------------------------------------------------------------------------
-
-
-def _drift(step: Step, draft: Draft, found: list[Findings], places: tuple[Place, ...]) -> str:
-    """Return a sentence if the sites are not what the step expects, else nothing."""
-    complaint = _miscount(step, found)
-    if not complaint:
-        return ""
-    return f"{complaint}{_nearest(draft, found) or _missing_words(step, draft, places)}"
-
-
-def _miscount(step: Step, found: list[Findings]) -> str:
-    counts = [_count(one.sites) for one in found]
-    counts = [(there, new) for there, new in counts if there]
-    there, new = sum(one[0] for one in counts), sum(one[1] for one in counts)
-    for what, bounds, low, high in (
-        ("place", step.expect.total, there, new),
-        ("file", step.expect.files, len(counts), len([one for one in counts if one[1]])),
-    ):
-        if bounds is not None and (complaint := _outside(bounds, low, high, what)):
-            return complaint
-    for one in found:
-        there, new = _count(one.sites)
-        if step.expect.each is not None and there:
-            complaint = _outside(step.expect.each, there, new, f"place in {one.path}")
-            if complaint:
-                return complaint
-    return ""
-
-
-def _count(sites: Iterable[Site]) -> tuple[int, int]:
-    """Return how many sites are there at all, and how many of them are not done yet."""
-    statuses = [site.status for site in sites]
-    new = sum(status in (Status.APPLIED, Status.REFUSED) for status in statuses)
-    return new + statuses.count(Status.ALREADY), new
-
-
-def _outside(bounds: Range, there: int, new: int, what: str) -> str:
-    if there < bounds.lower:
-        found = f"{there} found" if there else "none found"
-    elif bounds.upper is not None and new > bounds.upper:
-        found = f"{new} found"
-    else:
-        return ""
-    noun, _, rest = what.partition(" ")
-    plural = noun if str(bounds).endswith("1") and "to" not in str(bounds) else f"{noun}s"
-    return f"Expected {bounds} {plural}{f' {rest}' if rest else ''}, {found}."
-
-
-def _nearest(draft: Draft, found: list[Findings]) -> str:
-    near = [(one.near, one.path) for one in found if one.near is not None]
-    if not near:
-        return ""
-    best, path = max(near, key=lambda one: one[0].depth)
-    return _near_sentence(draft, path, best)
-
-
-def _near_sentence(draft: Draft, path: str, near: Near) -> str:
-    line, _ = draft.origin(path, near.offset)
-    return f" The nearest is {path}:{line}, where {near.reason}."
-
-
-def _missing_words(step: Step, draft: Draft, places: tuple[Place, ...]) -> str:
-    """Say which word of the pattern stands in no file, or what is spelled alike, where no candidate came near."""
-    if any(place.status in (Status.APPLIED, Status.REFUSED) for place in places):
-        return ""
-    scoped = [path for path in draft.paths if path.endswith((".py", ".pyi")) and draft.in_scope(step, path)]
-    if not scoped:
-        named = ", ".join(str(scope) for scope in step.within)
-        like = [close for scope in step.within for close in _moved(draft, scope.path)]
-        hint = f"; is it {like[0]} now?" if like else ""
-        return f" No file is at {named}{hint}" + ("" if hint else ".") if named else " The tree has no Python file."
-    words: frozenset[bytes] = min(
-        step.action.words, key=lambda one: len(_absent(draft, scoped, one)), default=frozenset()
-    )
-    missing = sorted(word.decode() for word in _absent(draft, scoped, words))
-    return f" No file in scope mentions {' or '.join(f'`{word}`' for word in missing)}." if missing else ""
-
-
-def _absent(draft: Draft, paths: list[str], words: frozenset[bytes]) -> set[bytes]:
-    return {word for word in words if not any(word in draft.read(path) for path in paths)}
-
-
-def _moved(draft: Draft, path: str) -> list[str]:
-    """Return files that a path of a recipe may have become: the same name elsewhere, or a similar one."""
-    name = path.rpartition("/")[2]
-    same = [other for other in draft.paths if other.rpartition("/")[2] == name]
-    return same or difflib.get_close_matches(path, draft.paths, n=1)
 
 
 # --- conditions -----------------------------------------------------------------------------------------------------
@@ -219,11 +167,25 @@ def _unmet(condition: Condition, draft: Draft) -> str:
         case "import":
             return "" if _imports(draft, condition.names) else f"Nothing imports {' or '.join(condition.names)}."
         case "not":
-            return "" if _unmet(condition.inner[0], draft) else "A condition that must not hold does."
+            inner = condition.inner[0]
+            return "" if _unmet(inner, draft) else _met(inner, draft)
         case "any":
             reasons = [_unmet(inner, draft) for inner in condition.inner]
             return _joined(condition, reasons) if all(reasons) else ""
     return next((reason for inner in condition.inner if (reason := _unmet(inner, draft))), "")
+
+
+def _met(condition: Condition, draft: Draft) -> str:
+    """Say that a condition holds, which another one forbids."""
+    match condition.kind:
+        case "parameter":
+            return f"{condition.names[0]} is {condition.names[1]}."
+        case "import":
+            return f"Something imports {' or '.join(condition.names)}."
+        case "not":
+            return _unmet(condition.inner[0], draft)
+    holding = [inner for inner in condition.inner if not _unmet(inner, draft)]
+    return " ".join(_met(inner, draft) for inner in holding)
 
 
 def _joined(condition: Condition, reasons: list[str]) -> str:
@@ -237,12 +199,13 @@ def _joined(condition: Condition, reasons: list[str]) -> str:
 def _imports(draft: Draft, names: tuple[str, ...]) -> bool:
     """Tell whether any Python file imports one of the dotted names or something below it."""
     for path in draft.paths:
-        if not path.endswith((".py", ".pyi")):
+        if not path.endswith(PYTHON):
             continue
         try:
             wanted = [name for name in names if name.partition(".")[0].encode() in draft.read(path)]
             bindings = draft.source(path).names.imports if wanted else []
-        except TargetError:
+        except TargetError as error:
+            draft.skipped.setdefault(path, str(error))
             continue
         if any(f"{one.origin}.".startswith(f"{name}.") for one in bindings for name in wanted):
             return True
@@ -252,38 +215,51 @@ def _imports(draft: Draft, names: tuple[str, ...]) -> bool:
 # --- soundness ------------------------------------------------------------------------------------------------------
 
 
-def _check_sound(recipe: Recipe, draft: Draft, outcomes: list[Outcome]) -> None:
-    changed = [change for change in draft.changes() if change.path.endswith((".py", ".pyi"))]
-    for change in changed:
-        after = draft.source(change.path)
-        before = draft.original(change.path)
-        if before is None:
-            continue
-        lost = [text for text in before.comment_texts() if text not in set(after.comment_texts())]
-        unbound = sorted(after.names.unbound() - before.names.unbound())
-        if lost or unbound:
-            what = f"the comment `{lost[0]}` would be lost" if lost else f"nothing would bind the name `{unbound[0]}`"
-            raise TargetError(
-                f"{change.path}: after {', '.join(change.steps)} {what}; nothing was written. "
-                "This is a mistake in the recipe: narrow the step, or give it what it `needs`."
-            )
-    if changed:
-        _check_rest(recipe, draft, outcomes)
+def _check_sources(draft: Draft) -> None:
+    """Refuse a result that does not parse, or that lost a comment or what binds a name."""
+    for change in draft.changes():
+        if change.path.endswith(PYTHON):
+            what = _damage(draft, change)
+            if what:
+                raise TargetError(
+                    f"{change.path}: after {', '.join(change.steps)} {what}; nothing was written. "
+                    "This is a mistake in the recipe: narrow the step, or give it what it `needs`."
+                )
 
 
-def _check_rest(recipe: Recipe, draft: Draft, outcomes: list[Outcome]) -> None:
+def _damage(draft: Draft, change: Change) -> str:
+    """Return what is wrong with a file that was not wrong before, as a clause, or nothing."""
+    before = _parsed(draft.original, change.path)
+    after = _parsed(draft.source, change.path)
+    if after is None:
+        return "the file would not parse" if before is not None or change.before is None else ""
+    if before is None:
+        return ""
+    lost = Counter(before.comment_texts()) - Counter(after.comment_texts())
+    if lost:
+        return f"the comment `{next(iter(lost))}` would be lost"
+    unbound = sorted(after.names.unbound() - before.names.unbound())
+    return f"nothing would bind the name `{unbound[0]}`" if unbound else ""
+
+
+def _parsed(read: Callable[[str], Source | None], path: str) -> Source | None:
+    try:
+        return read(path)
+    except TargetError:
+        return None
+
+
+def _check_rest(outcomes: dict[str, Outcome], draft: Draft) -> None:
     """Run the recipe over its own result: a step that still finds work would change the tree at every run."""
-    held = {
-        outcome.step.id for outcome in outcomes if outcome.status in (Status.APPLIED, Status.ALREADY, Status.REFUSED)
-    }
-    for step in recipe.steps:
-        if step.id not in held:
+    for outcome in outcomes.values() if draft.changes() else ():
+        if outcome.status is Status.DRIFTED or _held_back(outcome.step, draft, outcomes):
             continue
-        for one in step.action.run(step, draft):
+        for one in _run(outcome.step, draft):
             restless = next((site for site in one.sites if site.status is Status.APPLIED), None)
             if restless is not None:
                 line, _ = draft.origin(one.path, restless.offset)
                 raise TargetError(
-                    f"{one.path}:{line}: a second run of {step.id} would change this place again; nothing was written. "
-                    "This is a mistake in the recipe: two steps undo each other, or a result is not known as its own."
+                    f"{one.path}:{line}: a second run of {outcome.step.id} would change this place again; nothing was "
+                    "written. This is a mistake in the recipe: two steps undo each other, or a result is not known as "
+                    "its own."
                 )

@@ -10,9 +10,30 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "patcher"
 
 # From the outermost to the innermost; each may import only what stands behind it, and its own layer.
-LAYERS = ("cli", "report", "verify", "apply", "plan", "recipe", "verbs", "files", "syntax", "checkout", "model", "errors")
+LAYERS = (
+    "cli",
+    "report",
+    "verify",
+    "apply",
+    "plan",
+    "recipe",
+    "verbs",
+    "files",
+    "syntax",
+    "checkout",
+    "model",
+    "errors",
+)
 # Modules that are a part of a layer under another name.
-PARTS = {"swap": "checkout", "journal": "apply", "expand": "recipe", "safeyaml": "recipe", "__init__": "errors", "__main__": "cli"}
+PARTS = {
+    "swap": "checkout",
+    "drift": "plan",
+    "leftovers": "plan",
+    "journal": "apply",
+    "cases": "verify",
+    "__init__": "errors",
+    "__main__": "cli",
+}
 # An outside library -> the only places that may import it.
 PLACES = {"libcst": ("syntax",), "click": ("cli",), "git": ("checkout",), "torch": (), "yaml": ("recipe", "files")}
 

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from patcher.cli.common import load_recipe, output_option, paint, parameters_option, recipe_option, write_output
+from patcher.cli.common import (
+    check_output,
+    coloured,
+    load_recipe,
+    output_option,
+    paint,
+    parameters_option,
+    recipe_option,
+    refuse_code,
+    write_output,
+)
 from patcher.errors import UsageError
 from patcher.model import Plan, Status
+
+if TYPE_CHECKING:
+    from patcher.checkout import Checkout
 
 __all__ = ["command"]
 
@@ -23,6 +36,7 @@ __all__ = ["command"]
 @click.option("--diff", "--dry-run", "diff", is_flag=True, help="Print a patch that `git apply` takes; write nothing.")
 @click.option("--check", is_flag=True, help="Print one line a file that would change; write nothing.")
 @click.option("--allow-dirty", is_flag=True, help="Also edit files that hold uncommitted work.")
+@click.option("--allow-python", is_flag=True, help="Run the codemods of a recipe that did not come with patcher.")
 @click.option("--partial", is_flag=True, help="Write what holds although a step drifted.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @output_option
@@ -33,6 +47,7 @@ def command(
     diff: bool,
     check: bool,
     allow_dirty: bool,
+    allow_python: bool,
     partial: bool,
     form: str,
     output: Path | None,
@@ -52,23 +67,30 @@ def command(
 
     if diff and check:
         raise UsageError("--diff and --check are two ways to look at one plan; give one of them.")
+    loaded = load_recipe(recipe, params)
+    if not allow_python:
+        refuse_code(loaded)
+    check_output(output)
     checkout = Checkout.open(path)
-    plan = make_plan(load_recipe(recipe, params), checkout, bundled_root() / "shims")
+    plan = make_plan(loaded, checkout, bundled_root() / "shims")
     held_back = bool(blocked(plan)) and not partial
-    write = not (diff or check or held_back)
+    looking = diff or check
+    write = not (looking or held_back)
     if write:
         apply(plan, checkout, allow_dirty=allow_dirty)
-    code = _exit_code(plan, looking=diff or check)
+    code = _exit_code(plan, looking=looking)
     if form == "json":
-        write_output(json.dumps(plan_data(plan, written=write, exit_code=code), indent=2) + "\n", output)
+        data = plan_data(plan, written=write, exit_code=code, prefix=checkout.prefix)
+        write_output(json.dumps(data, indent=2) + "\n", output)
     elif diff:
-        write_output(_coloured(patch(plan), output), output)
+        write_output(_painted(patch(plan, checkout.prefix), output), output)
     elif check:
         write_output(check_lines(plan), output)
     else:
-        write_output(summary(plan, paint, written=write, tree=_shown(path)), output)
+        write_output(summary(plan, paint, written=write, tree=path, recipe=recipe), output)
     if form == "text":
-        _tell(plan, path, looking=diff or check, held_back=held_back)
+        for note in _notes(plan, checkout, path, looking=looking, held_back=held_back):
+            click.echo(note, err=True)
     return code
 
 
@@ -80,43 +102,28 @@ def _exit_code(plan: Plan, *, looking: bool) -> int:
     return 1 if looking and plan.changes else 0
 
 
-def _tell(plan: Plan, path: str, *, looking: bool, held_back: bool) -> None:
-    """Say on stderr what a patch or a list of files cannot say."""
+def _notes(plan: Plan, checkout: Checkout, path: str, *, looking: bool, held_back: bool) -> Iterator[str]:
+    """Yield what is said on stderr, beside the report."""
+    from patcher.report.text import notes
+
     if looking:
-        for outcome in plan.outcomes:
-            if outcome.status is Status.DRIFTED:
-                click.echo(f"{outcome.step.id} drifted: {outcome.reason}", err=True)
-            for place in outcome.places:
-                if place.status is Status.REFUSED:
-                    click.echo(f"{outcome.step.id} refused {place}: {place.reason}.", err=True)
-    if held_back and not looking:
-        click.echo("Nothing was written, because a step drifted. --partial writes the steps that hold.", err=True)
-    if not any(outcome.status in (Status.APPLIED, Status.ALREADY) for outcome in plan.outcomes):
-        click.echo(f"No step of {plan.recipe.name} found its place in {path}; is it the right tree?", err=True)
-    _tell_untested(plan)
-
-
-def _tell_untested(plan: Plan) -> None:
-    from patcher.checkout import Checkout
-
+        yield from notes(plan)
+    if held_back and looking:
+        yield "Without --partial nothing of this would be written, because a step drifted."
+    elif held_back:
+        yield "Nothing was written, because a step drifted. --partial writes the steps that hold."
+    if all(outcome.status in (Status.ABSENT, Status.DRIFTED) for outcome in plan.outcomes):
+        yield f"No step of {plan.recipe.name} found its place in {path}; is it the right tree?"
     tested = plan.recipe.upstream.tested if plan.recipe.upstream else ()
-    head = Checkout.open(plan.root).head if tested else None
-    if head is not None and plan.changes and head not in tested:
+    if tested and plan.changes and checkout.head is not None and checkout.head not in tested:
         known = ", ".join(commit[:7] for commit in tested)
-        click.echo(f"Note: HEAD is {head[:7]}; {plan.recipe.name} was tried on {known}.", err=True)
+        yield f"Note: HEAD is {checkout.head[:7]}; {plan.recipe.name} was tried on {known}."
 
 
-def _coloured(data: bytes, output: Path | None) -> bytes | str:
+def _painted(data: bytes, output: Path | None) -> bytes | str:
     """Colour a patch on a terminal; anywhere else every byte stays."""
-    if output is not None or not sys.stdout.isatty() or "NO_COLOR" in os.environ:
+    if output is not None or not coloured():
         return data
     colours = {"+": "green", "-": "red", "@": "cyan"}
     lines = data.decode("utf-8", "replace").split("\n")
     return "\n".join(click.style(line, fg=colours.get(line[:1])) if line else line for line in lines)
-
-
-def _shown(path: str) -> str:
-    """Return the path as the user wrote it, fit for a shell."""
-    import shlex
-
-    return shlex.quote(path)

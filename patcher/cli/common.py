@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,17 @@ import click
 from patcher.errors import TargetError, UsageError
 from patcher.model import Recipe
 
-__all__ = ["load_recipe", "output_option", "paint", "parameters_option", "recipe_option", "write_output"]
+__all__ = [
+    "check_output",
+    "coloured",
+    "load_recipe",
+    "output_option",
+    "paint",
+    "parameters_option",
+    "recipe_option",
+    "refuse_code",
+    "write_output",
+]
 
 COLOURS: dict[str, dict[str, Any]] = {
     "applied": {"fg": "green"},
@@ -61,21 +73,56 @@ def load_recipe(spec: str, params: tuple[str, ...]) -> Recipe:
     return load(spec, values)
 
 
+def refuse_code(recipe: Recipe) -> None:
+    """Refuse a recipe that brings Python which did not come with patcher.
+
+    Raises:
+        UsageError: a step is such a codemod.
+    """
+    from patcher.recipe import bundled_root
+
+    for step in recipe.steps:
+        if step.verb == "codemod" and not Path(step.origin).is_relative_to(bundled_root()):
+            raise UsageError(
+                f"The step {step.id} runs Python that did not come with patcher ({step.arguments['codemod']}); read it, "
+                "then give --allow-python to run it."
+            )
+
+
+def coloured() -> bool:
+    """Tell whether stdout is a terminal whose user did not ask for no colour (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
 def paint(text: str, role: str) -> str:
-    """Return a text in the colours of its role; click takes them out where the output is no terminal."""
-    return click.style(text, **COLOURS.get(role, {}))
+    """Return a text in the colours of its role, or as it is where there is no colour."""
+    return click.style(text, **COLOURS.get(role, {})) if coloured() else text
+
+
+def check_output(output: Path | None) -> None:
+    """Refuse a report file that cannot be written, before anything is done.
+
+    Raises:
+        TargetError: its folder is not there, or it may not be written.
+    """
+    if output is not None and not os.access(output if output.exists() else output.parent, os.W_OK):
+        reason = "it may not be written" if output.parent.is_dir() else f"there is no folder {output.parent}"
+        raise TargetError(f"{output} could not be written, because {reason}; choose another --output.")
 
 
 def write_output(data: bytes | str, output: Path | None) -> None:
     """Write a report to a file, or to stdout: bytes as they are, text with colour on a terminal.
 
     Raises:
-        TargetError: the file cannot be written.
+        TargetError: it cannot be written.
     """
-    if output is None:
-        click.echo(data, nl=False)
-        return
     try:
-        output.write_bytes(data if isinstance(data, bytes) else click.unstyle(data).encode())
+        if output is None:
+            click.echo(data, nl=False)
+        else:
+            output.write_bytes(data if isinstance(data, bytes) else click.unstyle(data).encode())
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        raise TargetError(f"{output} could not be written ({error.strerror}); choose another --output.") from None
+        where = output or "The report"
+        raise TargetError(f"{where} could not be written ({error.strerror}); choose another --output.") from None

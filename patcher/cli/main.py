@@ -5,10 +5,13 @@ A command's module is imported only when it is called, so that `patcher --help` 
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
 import os
 import sys
 import traceback
+from typing import Any
 
 import click
 
@@ -21,14 +24,26 @@ COMMANDS = {
     "apply": "Apply a recipe to a checkout, or show what it would change.",
     "list": "List the recipes that come with patcher.",
     "show": "Show what a recipe does, step by step.",
+    "test": "Run a recipe's own cases.",
     "undo": "Take back what the last apply wrote.",
     "verify": "Train the patched tree by the recipe's checks.",
 }
-BUG, INTERRUPTED, PIPE_CLOSED = 70, 130, 141
+UNWRITTEN, BUG, INTERRUPTED, PIPE_CLOSED = 5, 70, 130, 141
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
+
+class _PipeClosed(Exception):  # noqa: N818  (nothing is wrong: whoever read the output has left)
+    """Stands for BrokenPipeError on its way out of click, which would make it an exit with 1: changes needed."""
 
 
 class _Commands(click.Group):
     """A group that knows its commands' names and one-line helps without importing them."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _PipeClosed from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -74,6 +89,9 @@ def entry() -> None:
 
 
 def _run() -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a locale that has no word for a character is no bug
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = patcher.main(standalone_mode=False)
         sys.stdout.flush()
@@ -87,11 +105,14 @@ def _run() -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("patcher: interrupted; nothing is half written.", err=True)
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the output has left; point stdout elsewhere so that the interpreter's last flush is quiet.
+    except (_PipeClosed, BrokenPipeError):
+        # Point stdout elsewhere, so that the interpreter's last flush is quiet.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            click.echo(f"patcher: a disk is full or failing ({error.strerror}); make room, then run it again.", err=True)
+            return UNWRITTEN
         click.echo(f"patcher: this is a bug in patcher: {type(error).__name__}: {error}", err=True)
         if "PATCHER_TRACEBACK" in os.environ:
             traceback.print_exc()

@@ -37,7 +37,8 @@ def _parameters(recipe: Recipe) -> None:
     for parameter in recipe.parameters:
         kind = " | ".join(parameter.choices) or parameter.type
         click.echo(f"  {parameter.name}: {kind} (now {recipe.values.get(parameter.name, parameter.default)})")
-        click.echo(paint(f"      {parameter.help}", "why"))
+        if parameter.help:
+            click.echo(paint(f"      {parameter.help}", "why"))
 
 
 def _step(step: Step) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from patcher import __version__
-from patcher.model import Change, Outcome, Plan, Status
+from patcher.model import Change, Hint, Outcome, Plan, Status
 from patcher.report.patch import change_patch
 
 __all__ = ["plan_data"]
@@ -13,8 +14,8 @@ __all__ = ["plan_data"]
 FORMAT = 1
 
 
-def plan_data(plan: Plan, *, written: bool, exit_code: int) -> dict[str, Any]:
-    """Return everything that the text report says, and the diff of each file."""
+def plan_data(plan: Plan, *, written: bool, exit_code: int, prefix: str = "") -> dict[str, Any]:
+    """Return everything that the text report says, and the diff of each file as `patch` has it."""
     return {
         "format": FORMAT,
         "patcher": __version__,
@@ -27,9 +28,10 @@ def plan_data(plan: Plan, *, written: bool, exit_code: int) -> dict[str, Any]:
         "exit_code": exit_code,
         "counts": {status.value: len(plan.of(status)) for status in Status},
         "steps": [_step(outcome) for outcome in plan.outcomes],
-        "changes": [_change(change) for change in plan.changes],
+        "changes": [_change(change, prefix) for change in plan.changes],
+        "leave": dict(plan.recipe.leave),
         "skipped": [{"path": skipped.path, "reason": skipped.reason} for skipped in plan.skipped],
-        "next": [{"run": hint.run, "why": hint.why} for hint in plan.recipe.next],
+        "next": [_hint(hint, plan.root) for hint in plan.recipe.next],
     }
 
 
@@ -57,10 +59,14 @@ def _step(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _change(change: Change) -> dict[str, Any]:
+def _hint(hint: Hint, root: str) -> dict[str, str]:
+    return {"run": hint.run.replace("{tree}", shlex.quote(root)), "why": hint.why}
+
+
+def _change(change: Change, prefix: str) -> dict[str, Any]:
     return {
         "path": change.path,
         "kind": "added" if change.before is None else "modified",
         "steps": list(change.steps),
-        "diff": change_patch(change).decode("utf-8", "replace"),
+        "diff": change_patch(change, prefix).decode("utf-8", "replace"),
     }

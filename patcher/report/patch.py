@@ -13,22 +13,24 @@ CONTEXT = 3
 NO_NEWLINE = "\\ No newline at end of file\n"
 
 
-def patch(plan: Plan) -> bytes:
-    """Return the patch from the tree to the planned tree; paths are relative to the checkout's root."""
-    return b"".join(change_patch(change) for change in plan.changes)
+def patch(plan: Plan, prefix: str = "") -> bytes:
+    """Return the patch from the tree to the planned tree.
+
+    `prefix` leads from the top of the repository to the checkout's root (`a/b/`): `git apply` passes over every path
+    that does not begin with the folder in which it runs, and says nothing of it.
+    """
+    return b"".join(change_patch(change, prefix) for change in plan.changes)
 
 
-def change_patch(change: Change) -> bytes:
+def change_patch(change: Change, prefix: str = "") -> bytes:
     """Return the patch of one file."""
-    old, new = _quoted(f"a/{change.path}"), _quoted(f"b/{change.path}")
+    old, new = (_quoted(f"{side}/{prefix}{change.path}") for side in "ab")
     header = f"diff --git {old} {new}\n"
     if change.before is None:
         header += f"new file mode {change.mode:o}\n"
         old = "/dev/null"
-    body = "".join(_hunks(change, old, new))
-    # The lines were decoded byte for byte; the paths in the header are UTF-8.
-    head, _, rest = body.partition("@@")
-    return header.encode() + head.encode() + (b"@@" + rest.encode("latin-1") if rest else b"")
+    # Every byte is one character here, those of the paths too.
+    return "".join((header, *_hunks(change, old, new))).encode("latin-1")
 
 
 def _hunks(change: Change, old: str, new: str) -> Iterator[str]:
@@ -49,7 +51,8 @@ def _last(data: bytes) -> list[str]:
 
 def _quoted(path: str) -> str:
     """Return a path as git writes it: in C quotes if a character in it would be misread."""
-    if not any(char in '"\\' or ord(char) < 32 for char in path):
-        return path
+    text = path.encode("utf-8", "surrogateescape").decode("latin-1")
+    if not any(char in '"\\' or ord(char) < 32 for char in text):
+        return text
     escapes = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-    return '"' + "".join(escapes.get(char, char if ord(char) >= 32 else f"\\{ord(char):03o}") for char in path) + '"'
+    return '"' + "".join(escapes.get(char, char if ord(char) >= 32 else f"\\{ord(char):03o}") for char in text) + '"'

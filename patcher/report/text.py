@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 
 from patcher.model import Change, EffectKind, Outcome, Place, Plan, Status
 
-__all__ = ["check_lines", "summary"]
+__all__ = ["Paint", "check_lines", "notes", "summary"]
 
 Paint = Callable[[str, str], str]
 """Gives a text the look of a role: a status word, `why`, `head`, `warn`. Without colour it gives the text back."""
 
 SHOWN = 4
 TOLD = (Status.APPLIED, Status.REFUSED, Status.DRIFTED)
+IN_FORCE = (Status.APPLIED, Status.ALREADY)
 
 
-def summary(plan: Plan, paint: Paint, *, written: bool, tree: str) -> str:
-    """Return the report of an apply."""
+def summary(plan: Plan, paint: Paint, *, written: bool, tree: str, recipe: str) -> str:
+    """Return the report of an apply; `tree` and `recipe` are what the user named, for the commands to run next."""
     lines = [paint(f"{plan.recipe.name} on {tree}", "head"), *_steps(plan, paint), "", _counts(plan, written)]
     lines += _numbers(plan, paint)
-    lines += [f"Passed over: {skipped.reason}" for skipped in plan.skipped]
+    lines += [f"Left alone: {path}: {reason}." for path, reason in plan.recipe.leave.items()]
+    lines += _passed_over(plan)
     if written:
-        lines += ["", *_next(plan, paint, tree)]
+        lines += ["", *_next(plan, paint, shlex.quote(tree), recipe)]
     return "\n".join(lines) + "\n"
 
 
 def check_lines(plan: Plan) -> str:
     """Return one line a file that the plan would change."""
     return "".join(f"{change.path}: would be {_verb(change)} ({', '.join(change.steps)})\n" for change in plan.changes)
+
+
+def notes(plan: Plan) -> Iterator[str]:
+    """Yield what a patch or a list of files cannot say: what drifted, was refused or passed over."""
+    for outcome in plan.outcomes:
+        if outcome.status is Status.DRIFTED:
+            yield f"{outcome.step.id} drifted: {outcome.reason}"
+        elif outcome.status is Status.REFUSED and outcome.reason:
+            yield f"{outcome.step.id} was refused: {outcome.reason}"
+        for place in outcome.places:
+            if place.status is Status.REFUSED:
+                yield f"{outcome.step.id} refused {place}: {place.reason}."
+    yield from _passed_over(plan)
+
+
+def _passed_over(plan: Plan) -> Iterator[str]:
+    yield from (f"Passed over: {skipped.reason}" for skipped in plan.skipped)
 
 
 def _steps(plan: Plan, paint: Paint) -> Iterator[str]:
@@ -37,11 +57,15 @@ def _steps(plan: Plan, paint: Paint) -> Iterator[str]:
         yield f"  {status}  {outcome.step.id:{width}}  {_where(outcome)}".rstrip()
         if outcome.status in TOLD:
             yield paint(f"            {outcome.step.why}", "why")
-        if outcome.status is Status.DRIFTED:
-            yield f"            {outcome.reason}"
-        for place in outcome.places:
-            if place.reason and place.status is Status.REFUSED:
-                yield f"            {place}: {place.reason}."
+            if outcome.reason:
+                yield f"            {outcome.reason}"
+        if outcome.status is not Status.ABSENT:
+            yield from (f"            {place}: {place.reason}." for place in _untouched(outcome))
+
+
+def _untouched(outcome: Outcome) -> Iterator[Place]:
+    """Yield the places that a step leaves as they are although they mention what it is about."""
+    return (place for place in outcome.places if place.reason and place.status in (Status.REFUSED, Status.ABSENT))
 
 
 def _where(outcome: Outcome) -> str:
@@ -69,7 +93,7 @@ def _counts(plan: Plan, written: bool) -> str:
     added = len(plan.changes) - changed
     if not plan.changes:
         return f"Steps: {counts}. No file needs a change."
-    done = "were" if written else "would be"
+    done = ("was" if len(plan.changes) == 1 else "were") if written else "would be"
     parts = [_files(changed, "changed"), _files(added, "added")]
     return f"Steps: {counts}. {' and '.join(part for part in parts if part)} {done} written."
 
@@ -82,21 +106,23 @@ def _numbers(plan: Plan, paint: Paint) -> Iterator[str]:
     """Name every step in force that changes what is computed, and the parameter that does not."""
     for outcome in plan.outcomes:
         effect = outcome.step.effect
-        if effect.kind is EffectKind.CHANGES and outcome.status in (Status.APPLIED, Status.ALREADY, Status.REFUSED):
-            other = " ".join(f"-p {name}={value}" for name, value in effect.avoid)
+        if effect.kind is EffectKind.CHANGES and any(place.status in IN_FORCE for place in outcome.places):
+            other = " ".join(f"-p {shlex.quote(f'{name}={value}')}" for name, value in effect.avoid)
+            detail = f": {effect.detail}" if effect.detail else ""
             keeps = f"; {other} keeps them" if other else ""
-            yield paint(f"This changes the numbers: {outcome.step.id}: {effect.detail}{keeps}.", "warn")
+            yield paint(f"This changes the numbers: {outcome.step.id}{detail}{keeps}.", "warn")
 
 
-def _next(plan: Plan, paint: Paint, tree: str) -> Iterator[str]:
+def _next(plan: Plan, paint: Paint, tree: str, recipe: str) -> Iterator[str]:
     if plan.recipe.next:
         yield paint(f"Next, in {tree}:", "head")
     for hint in plan.recipe.next:
-        yield f"  {hint.run}"
+        yield f"  {hint.run.replace('{tree}', tree)}"
         yield paint(f"      {hint.why}", "why")
     if plan.recipe.checks:
-        options = "".join(f" -p {name}={value}" for name, value in _chosen(plan))
-        yield f"See it train:  patcher verify {tree} --recipe {plan.recipe.name}{options}"
+        options = "".join(f" -p {shlex.quote(f'{name}={value}')}" for name, value in _chosen(plan))
+        allowed = "" if plan.recipe.bundled else " --allow-run"
+        yield f"See it train:  patcher verify {tree} --recipe {shlex.quote(recipe)}{options}{allowed}"
     if plan.changes:
         yield f"Take it back:  patcher undo {tree}"
 

@@ -13,23 +13,25 @@ from pathlib import Path
 
 from patcher.checkout import Checkout
 from patcher.errors import TargetError
-from patcher.model import Change, Edit, Layer, Skipped, Step
+from patcher.model import Change, Edit, Layer, Scope, Skipped, Step
+from patcher.syntax.names import module_name
 from patcher.syntax.source import Source, splice
 
 __all__ = ["Draft", "glob_match"]
 
 
 def glob_match(path: str, pattern: str) -> bool:
-    """Match a POSIX path against a glob in which `*` stays in its folder and `**` does not."""
-    if "**" not in pattern:
-        parts, globs = path.split("/"), pattern.split("/")
-        return len(parts) == len(globs) and all(map(fnmatch.fnmatchcase, parts, globs))
-    head, _, tail = pattern.partition("**")
-    if not path.startswith(head) and not fnmatch.fnmatchcase(path[: len(head)], head):
-        return False
-    rest = tail.removeprefix("/")
-    below = path[len(head) :].split("/")
-    return not rest or any(glob_match("/".join(below[start:]), rest) for start in range(len(below)))
+    """Match a POSIX path against a glob in which `*` stays in its folder and `**` stands for any number of folders."""
+    return _match(path.split("/"), pattern.split("/"))
+
+
+def _match(parts: Sequence[str], globs: Sequence[str]) -> bool:
+    if not globs or not parts:
+        return not globs and not parts
+    if globs[0] == "**":
+        rest = globs[1:] or ["*"]
+        return any(_match(parts[start:], rest) for start in range(len(parts)))
+    return fnmatch.fnmatchcase(parts[0], globs[0]) and _match(parts[1:], globs[1:])
 
 
 class Draft:
@@ -62,26 +64,25 @@ class Draft:
         """Tell whether a file is in a step's `in` and in none of its `not_in` that speaks of whole files."""
         if any(glob_match(path, scope.path) for scope in step.not_in if scope.qualname is None):
             return False
-        return not step.within or any(glob_match(path, scope.path) for scope in step.within)
+        return not step.within or any(_covers(scope, path) for scope in step.within)
 
     def in_qualname(self, step: Step, path: str, qualname: str) -> bool:
         """Tell whether a place in a function or class is in the step's scope."""
         enclosing = ["", *_prefixes(qualname)]
-        inside = [scope for scope in step.within if glob_match(path, scope.path)]
-        wanted = not step.within or any(_within(scope.qualname, enclosing) for scope in inside)
+        wanted = not step.within or any(_encloses(scope, path, enclosing) for scope in step.within)
         barred = (scope for scope in step.not_in if scope.qualname is not None and glob_match(path, scope.path))
         return wanted and not any(_within(scope.qualname, enclosing) for scope in barred)
 
     def has_scope(self, step: Step, path: str) -> bool:
         """Tell whether a file has the functions and classes that the step's `in` names for it."""
-        named = [scope.qualname for scope in step.within if scope.qualname and glob_match(path, scope.path)]
+        named = [scope for scope in step.within if scope.qualname and _covers(scope, path)]
         if not named:
             return True
         try:
             there = self.source(path).names.qualnames()
         except TargetError:
             return False
-        return any(fnmatch.fnmatchcase(one, name) for name in named for one in there)
+        return any(_encloses(scope, path, _prefixes(one)) for scope in named for one in there)
 
     def exists(self, path: str) -> bool:
         """Tell whether anything at all stands at a path."""
@@ -156,6 +157,9 @@ class Draft:
             self._changed[path] = data
             self._layers.setdefault(path, []).append(Layer(step, ()))
             self.__dict__.pop("stand_ins", None)
+            name = module_name(path).rpartition(".")[2].encode()
+            # What an import of the new file means was decided when its importer was parsed.
+            self._sources = {other: source for other, source in self._sources.items() if name not in source.data}
 
     def changes(self) -> tuple[Change, ...]:
         """Return every file that differs from the checkout, in the order of the paths."""
@@ -179,10 +183,19 @@ class Draft:
         """
         for layer in reversed(self._layers.get(path, ())):
             offset = _before(layer.edits, offset)
-        data = self.checkout.read(path) if self.checkout.exists(path) else self.read(path)
-        text = data.removeprefix(b"\xef\xbb\xbf")
+        text = self._utf8(path, self.checkout.read(path) if self.checkout.exists(path) else self.read(path))
         line_start = text.rfind(b"\n", 0, offset) + 1
         return text.count(b"\n", 0, offset) + 1, len(text[line_start:offset].decode("utf-8", "replace")) + 1
+
+    def text(self, path: str) -> bytes:
+        """Return a file's present text as offsets count in it: in UTF-8 and without a byte-order mark."""
+        return self._utf8(path, self.read(path))
+
+    def _utf8(self, path: str, data: bytes) -> bytes:
+        known = self._sources.get(path)
+        if known is None or known.module.encoding in ("utf-8", "utf-8-sig"):
+            return data.removeprefix(b"\xef\xbb\xbf")
+        return data.decode(known.module.encoding).encode()
 
     @cached_property
     def stand_ins(self) -> dict[str, str]:
@@ -215,6 +228,14 @@ def _before(edits: Sequence[Edit], offset: int) -> int:
 def _prefixes(qualname: str) -> list[str]:
     parts = qualname.split(".") if qualname else []
     return [".".join(parts[: count + 1]) for count in range(len(parts))]
+
+
+def _covers(scope: Scope, path: str) -> bool:
+    return all(glob_match(path, part.path) for part in scope.parts)
+
+
+def _encloses(scope: Scope, path: str, enclosing: list[str]) -> bool:
+    return all(glob_match(path, part.path) and _within(part.qualname, enclosing) for part in scope.parts)
 
 
 def _within(wanted: str | None, enclosing: list[str]) -> bool:

@@ -23,6 +23,12 @@ __all__ = ["Arm", "ImportStatement", "guard", "roots_of"]
 
 ImportStatement = cst.Import | cst.ImportFrom
 CATCHING = ("ImportError", "Exception", "BaseException")
+# What a handler may call to end the program.
+ENDING = ("sys.exit", "exit", "quit", "os._exit", "os.abort")
+NARROW = (
+    "its handler catches ModuleNotFoundError only, and a package built for another torch raises ImportError; "
+    "catch ImportError there"
+)
 
 Arm = Callable[[list[ImportStatement]], list[str]]
 """Gives the lines of the second arm for imports that stand together, or raises SiteError."""
@@ -37,21 +43,27 @@ class _Standing:
     problem: str = ""
 
 
-def guard(source: Source, roots: Iterable[str], arm: Arm, flag: str | None = None) -> list[Site]:
-    """Return one site for each chain of imports of `roots` that runs when the file is imported.
+def guard(
+    source: Source,
+    roots: Iterable[str],
+    arm: Arm,
+    flag: str | None = None,
+    inside: Callable[[cst.CSTNode], bool] = lambda _: True,
+) -> list[Site]:
+    """Return one site for each chain of imports of `roots` that runs when the file is imported and is `inside` a scope.
 
     Imports inside functions or under `if` are returned as absent, with the reason: they are left as they are.
     """
     wanted = frozenset(roots)
     sites: list[Site] = []
     chains: dict[cst.CSTNode, list[ImportStatement]] = {}
-    for statement in _imports(source, wanted):
+    for statement in filter(inside, _imports(source, wanted)):
         offset = source.span(statement)[0]
         conditional = _conditional(source, statement)
         if conditional:
             sites.append(Site(offset, Status.ABSENT, conditional))
         else:
-            chains.setdefault(_chain_key(source, statement, wanted), []).append(statement)
+            chains.setdefault(_chain_key(source, statement), []).append(statement)
     for chain in chains.values():
         sites.append(_site(source, chain, arm, flag))
     return sorted(sites, key=lambda site: site.offset)
@@ -75,12 +87,13 @@ def _conditional(source: Source, statement: ImportStatement) -> str:
     for above in source.ancestors(statement):
         if isinstance(above, (cst.FunctionDef, cst.Lambda)):
             return "it runs only when its function is called, and is left"
-        if isinstance(above, cst.If):
-            return "it stands under an if, and is left"
+        if isinstance(above, (cst.If, cst.Match)):
+            kind = "an if" if isinstance(above, cst.If) else "a case"
+            return f"it stands under {kind}, and is left"
     return ""
 
 
-def _chain_key(source: Source, statement: ImportStatement, roots: frozenset[str]) -> cst.CSTNode:
+def _chain_key(source: Source, statement: ImportStatement) -> cst.CSTNode:
     """Return the outermost try around a statement, or the first of the neighbours that import the same package."""
     tries = [above for above in source.ancestors(statement) if isinstance(above, cst.Try)]
     return tries[-1] if tries else _neighbours(source, statement)[0]
@@ -94,16 +107,19 @@ def _neighbours(source: Source, statement: ImportStatement) -> list[cst.CSTNode]
         return [statement]
     lines = statements(block)
     own = set(roots_of(source, statement))
-    first = last = lines.index(statement)
+    first = last = lines.index(statement) if statement in lines else 0
     while first > 0 and _imports_only(source, lines[first - 1], own):
         first -= 1
     while last + 1 < len(lines) and _imports_only(source, lines[last + 1], own):
         last += 1
-    return lines[first : last + 1]
+    return lines[first : last + 1] if statement in lines else [statement]
 
 
 def _imports_only(source: Source, node: cst.CSTNode, roots: set[str]) -> bool:
     return isinstance(node, (cst.Import, cst.ImportFrom)) and set(roots_of(source, node)) == roots
+
+
+# --- the edits of one chain -----------------------------------------------------------------------------------------
 
 
 def _site(source: Source, chain: list[ImportStatement], arm: Arm, flag: str | None) -> Site:
@@ -132,14 +148,32 @@ def _groups(source: Source, fatal: list[ImportStatement]) -> list[list[ImportSta
 
 
 def _guarded(source: Source, group: list[ImportStatement], arm: Arm, flag: str | None) -> list[Edit]:
+    for statement in group:
+        _refuse(source, statement)
     first, last = line_of(source, group[0]), line_of(source, group[-1])
+    _refuse_flag(source, group[0], flag)
     indent = indent_of(source, source.span(first)[0])
     deeper = indent + source.indent
     behind = [f"{deeper}{flag} = True"] if flag else []
     behind.append(f"{indent}except ImportError:")
-    behind += [deeper + line for line in arm(group)]
+    behind += [deeper + line if line else "" for line in arm(group)]
     behind += [f"{deeper}{flag} = False"] if flag else []
     return [*block_edits(source, first, last, "try"), lines_after(source, last, behind)]
+
+
+def _refuse(source: Source, statement: ImportStatement) -> None:
+    """Refuse an import of which a second arm cannot bind the names."""
+    if isinstance(statement, cst.ImportFrom) and isinstance(statement.names, cst.ImportStar):
+        raise SiteError("it imports everything (*), so it cannot be told which names are meant; import them by name")
+    if len(set(roots_of(source, statement))) > 1:
+        raise SiteError("it imports other packages too; give each an import of its own first")
+
+
+def _refuse_flag(source: Source, place: cst.CSTNode, flag: str | None) -> None:
+    there = source.names.bindings(flag, place) if flag else []
+    if there:
+        line = source.line_column(source.span(there[0].node)[0])[0]
+        raise SiteError(f"`{flag}` is bound in line {line} already; choose another flag in the recipe")
 
 
 # --- can it end the program? ----------------------------------------------------------------------------------------
@@ -148,50 +182,65 @@ def _guarded(source: Source, group: list[ImportStatement], arm: Arm, flag: str |
 def _standing(source: Source, statement: ImportStatement) -> _Standing:
     child: cst.CSTNode = statement
     for above in source.ancestors(statement):
+        if isinstance(above, cst.With) and any(_suppresses(source, item.item) for item in above.items):
+            return _Standing(statement, fatal=False)
         if isinstance(above, cst.Try) and child is above.body:
-            handler, narrow = _catcher(source, above)
-            if handler is not None:
-                return _caught(source, statement, handler)
-            if narrow:
-                return _Standing(statement, fatal=True, problem=narrow)
+            reached = _reached(source, above)
+            problem = next((why for handler in reached if (why := _ends(source, handler))), "")
+            if problem:
+                return _Standing(statement, fatal=True, problem=problem)
+            if any(_catches(handler.type) for handler in reached):
+                return _Standing(statement, fatal=False)
+            if reached:
+                return _Standing(statement, fatal=True, problem=NARROW)
         child = above
     return _Standing(statement, fatal=True)
 
 
-def _catcher(source: Source, attempt: cst.Try) -> tuple[cst.ExceptHandler | None, str]:
-    """Return the handler that an ImportError reaches, or a sentence where only its narrower kind is caught."""
-    narrow = ""
+def _reached(source: Source, attempt: cst.Try) -> list[cst.ExceptHandler]:
+    """Return the handlers that an ImportError, or its narrower kind, may reach."""
+    reached: list[cst.ExceptHandler] = []
     for handler in attempt.handlers:
-        names = _caught_names(handler)
-        if not names or any(name in CATCHING for name in names):
-            return handler, ""
-        if "ModuleNotFoundError" in names:
-            narrow = (
-                "its handler catches ModuleNotFoundError only, and a package built for another torch raises "
-                "ImportError; catch ImportError there"
-            )
-    return None, narrow
+        if _catches(handler.type) or "ModuleNotFoundError" in _caught_names(handler.type):
+            reached.append(handler)
+        if _catches(handler.type):
+            break
+    return reached
 
 
-def _caught_names(handler: cst.ExceptHandler) -> list[str]:
-    if handler.type is None:
+def _catches(kinds: cst.BaseExpression | None) -> bool:
+    return kinds is None or any(name in CATCHING for name in _caught_names(kinds))
+
+
+def _caught_names(kinds: cst.BaseExpression | None) -> list[str]:
+    if kinds is None:
         return []
-    elements = handler.type.elements if isinstance(handler.type, cst.Tuple) else [cst.Element(handler.type)]
+    elements = kinds.elements if isinstance(kinds, cst.Tuple) else [cst.Element(kinds)]
     return [(dotted(element.value) or "?").removeprefix("builtins.") for element in elements]
 
 
-def _caught(source: Source, statement: ImportStatement, handler: cst.ExceptHandler) -> _Standing:
-    """Tell what becomes of a caught ImportError: a handler that raises on purpose is not patcher's to change."""
+def _suppresses(source: Source, item: cst.BaseExpression) -> bool:
+    """Tell whether a with-item is contextlib.suppress of an ImportError."""
+    if not isinstance(item, cst.Call) or "contextlib.suppress" not in source.names.origins(item.func):
+        return False
+    return any(_catches(arg.value) for arg in item.args)
+
+
+def _ends(source: Source, handler: cst.ExceptHandler) -> str:
+    """Say why a handler may end the program on purpose; that is not patcher's to change."""
     for node in walk(handler.body):
-        if isinstance(node, cst.Raise) and not _deferred(source, node, handler):
-            line = source.line_column(source.span(node)[0])[0]
-            reason = f"its handler raises in line {line} on purpose; decide there what should happen instead"
-            return _Standing(statement, fatal=True, problem=reason)
-    return _Standing(statement, fatal=False)
+        if _deferred(source, node, handler):
+            continue
+        line = source.line_column(source.span(node)[0])[0] if isinstance(node, (cst.Raise, cst.Call)) else 0
+        if isinstance(node, cst.Raise):
+            return f"its handler raises in line {line} on purpose; decide there what should happen instead"
+        if isinstance(node, cst.Call) and set(ENDING).intersection(source.names.origins(node.func)):
+            return f"its handler ends the program in line {line} on purpose; decide there what should happen instead"
+    return ""
 
 
 def _deferred(source: Source, node: cst.CSTNode, handler: cst.ExceptHandler) -> bool:
-    """Tell whether a raise runs only later, in a function that the handler defines."""
+    """Tell whether a node runs only later, in a function that the handler defines."""
     for above in source.ancestors(node):
         if above is handler:
             return False

@@ -1,14 +1,14 @@
-"""Imports as edits: spell a dotted name in a file, add what is missing, redirect a symbol.
+"""Names of a replacement at one site: how the file spells them, and the imports that are put in where it has none.
 
-Nothing is hoisted, no alias is dropped and no fallback removed: a new import stands beside the one that it follows, or
-behind the imports at the top.
+Nothing is hoisted: a new import stands behind the imports at the top, and a name that is bound to something else, or
+only further down, is refused.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import libcst as cst
 
@@ -16,25 +16,21 @@ from patcher.errors import PatternError, SiteError, TargetError
 from patcher.model import Edit
 from patcher.syntax.names import BUILTINS, Binding, dotted
 from patcher.syntax.pattern import statements
+from patcher.syntax.shims import place, split
 from patcher.syntax.source import Source
 
-__all__ = [
-    "Imported",
-    "Needs",
-    "Redirect",
-    "Spelling",
-    "add_statement",
-    "compile_needs",
-    "imported_names",
-    "without_name",
-]
+if TYPE_CHECKING:
+    from patcher.syntax.draft import Draft
+
+__all__ = ["Imported", "Needs", "Spelling", "add_statement", "compile_needs", "imported_names"]
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """One name of a from-import: as the module has it, as the statement writes it, and whether the file reads it."""
+    """One name of a from-import: as the module has it, as the file has it, as the statement has both; is it read."""
 
     name: str
+    local: str
     written: str
     used: bool
 
@@ -47,24 +43,29 @@ def imported_names(source: Source, statement: cst.Import | cst.ImportFrom) -> tu
     """
     if isinstance(statement, cst.Import):
         raise SiteError("it imports the package as a whole; import the names that are used instead")
-    if isinstance(statement.names, cst.ImportStar):
-        raise SiteError("it imports everything (*), so it cannot be told which names are meant; import them by name")
+    assert not isinstance(statement.names, cst.ImportStar)
     found: list[Imported] = []
     for alias in statement.names:
         name = source.code(alias.name)
         local = source.code(alias.asname.name) if alias.asname else name
         written = f"{name} as {local}" if alias.asname else name
-        used = bool(source.names.uses(local, statement)) or source.names.exported(local)
-        found.append(Imported(name, written, used))
+        used = bool(source.names.uses(local, alias)) or source.names.exported(local)
+        found.append(Imported(name, local, written, used))
     return source.names.module_of(statement), found
 
 
-class Needs:
-    """The `needs` of a step: bare names that must be in scope, and statements that are put in where missing."""
+# --- needs ----------------------------------------------------------------------------------------------------------
 
-    def __init__(self, bare: frozenset[str], provided: dict[str, tuple[str, str]]) -> None:
-        self.bare = bare
-        self.provided = provided  # dotted name -> (name that the statement binds, statement)
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """The `needs` of a step: bare names that must be in scope, and statements that are put in where missing.
+
+    `provided` is dotted name -> (name that the statement binds, statement).
+    """
+
+    bare: frozenset[str]
+    provided: Mapping[str, tuple[str, str]]
 
     @property
     def packages(self) -> frozenset[str]:
@@ -85,8 +86,10 @@ def compile_needs(texts: Iterable[str]) -> Needs:
             bare.add(text)
             continue
         bound = _bound_by(text)
-        if not bound:
-            raise PatternError(f"`{text}` is neither a name nor an import nor an assignment.", ("needs", index))
+        if len(bound) != 1:
+            raise PatternError(
+                f"`{text}` is neither a name nor one import or assignment of one name.", ("needs", index)
+            )
         provided.update({origin: (name, text) for origin, name in bound.items()})
     return Needs(frozenset(bare), provided)
 
@@ -96,33 +99,46 @@ def _bound_by(text: str) -> dict[str, str]:
     try:
         source = Source("<needs>", text.encode())
     except TargetError:
-        raise PatternError(f"`{text}` is not Python.") from None
+        return {}
     bound = {binding.origin or "": binding.name for binding in source.names.imports}
     for statement in statements(source.module):
         if isinstance(statement, cst.Assign) and isinstance(statement.targets[0].target, cst.Name):
             bound[statement.targets[0].target.value] = statement.targets[0].target.value
-    return bound
+    return bound if len(statements(source.module)) == 1 else {}
 
 
 class Spelling:
-    """How dotted names of a replacement are written at one site, and the imports that this adds to the file.
+    """How dotted names of a replacement are written at one site, and what this adds to the file and to the tree.
 
     `packages` are the packages that the step itself speaks of: there a name means the package or the site is refused.
+    `copies` are the shims that the step copies already.
     """
 
-    def __init__(self, source: Source, at: cst.CSTNode, needs: Needs, packages: frozenset[str]) -> None:
-        self.source, self.at, self.needs = source, at, needs
+    def __init__(
+        self,
+        source: Source,
+        at: cst.CSTNode,
+        needs: Needs,
+        packages: frozenset[str],
+        draft: Draft | None = None,
+        copies: Mapping[str, bytes] | None = None,
+    ) -> None:
+        self.source, self.names, self.at, self.needs = source, source.names, at, needs
         self.packages = packages | needs.packages
+        self.draft, self.copies = draft, copies
         self.edits: list[Edit] = []
+        self.files: dict[str, bytes] = {}
 
     def check_needs(self) -> None:
-        """Refuse the site if a bare name that the step needs is not in scope.
+        """Refuse the site if a bare name that the step needs is not in scope; put in the statements that are missing.
 
         Raises:
-            SiteError: it is not.
+            SiteError: a name is not in scope, or is bound to something else.
         """
         for name in sorted(self.needs.bare):
             self._in_scope(name)
+        for origin in self.needs.provided:
+            self(origin)
 
     def __call__(self, target: str) -> str:
         """Return the spelling of a dotted name.
@@ -130,35 +146,57 @@ class Spelling:
         Raises:
             SiteError: nothing that is in scope leads there.
         """
-        names = self.source.names
-        spelled = names.spell(target, self.at)
+        spelled = self.names.spell(target, self.at)
         if spelled is not None:
+            self._in_scope(spelled.partition(".")[0])
             return spelled
+        if target.startswith("shim."):
+            return self._from_shim(target)
         root, _, rest = target.partition(".")
         for origin, (name, statement) in self.needs.provided.items():
             if target == origin or target.startswith(f"{origin}."):
-                return self._added(name, statement) + target[len(origin) :]
-        if root in BUILTINS and not names.bindings(root, self.at):
+                self._provide(name, origin, statement)
+                return name + target[len(origin) :]
+        if root in BUILTINS and not self.names.bindings(root, self.at):
             return target
         if root in self.packages or (root in BUILTINS and not rest):
-            taken = "is bound to something else there" if names.bound(root, self.at) else "is not imported there"
-            raise SiteError(f"`{root}` {taken}, and the replacement needs {target}")
+            if self.names.bound(root, self.at):
+                raise SiteError(f"`{root}` is bound to something else there, and the replacement needs {target}")
+            raise SiteError(f"`{root}` is not imported there, and the replacement needs {target}")
         self._in_scope(root)
         return target
 
-    def _added(self, name: str, statement: str) -> str:
-        if self.source.names.bindings(name, self.at):
+    def _from_shim(self, target: str) -> str:
+        assert self.draft is not None
+        module, name, rest = split(self.draft.shims, target)
+        placed = place(self.draft, self.source, module, copies=self.copies)
+        self._provide(name, target.removesuffix(rest), f"from {placed.module} import {name}")
+        self.files.update(placed.files)
+        return name + rest
+
+    def _provide(self, name: str, origin: str, statement: str) -> None:
+        """Put a statement into the file, unless what binds its name is that statement."""
+        there = self.names.bindings(name, self.at)
+        if there and all(self._is_statement(one, statement) for one in there):
+            self._in_scope(name)
+            return
+        if not all(one.origin == origin and _for_types_only(self.source, one.node) for one in there):
             raise SiteError(f"`{name}` is bound to something else there, and the replacement needs `{statement}`")
         self.edits.append(add_statement(self.source, statement))
-        return name
+
+    def _is_statement(self, binding: Binding, statement: str) -> bool:
+        above = self.source.parent(binding.node)
+        return isinstance(above, cst.Assign) and self.source.code(above).split() == statement.split()
 
     def _in_scope(self, name: str) -> None:
-        bindings = self.source.names.bindings(name, self.at)
+        bindings = self.names.bindings(name, self.at)
         if not bindings:
+            if name in BUILTINS:
+                return
             raise SiteError(f"`{name}` is not in scope there, and the replacement needs it")
-        function = self.source.names.enclosing_function(self.at)
+        function = self.names.enclosing_function(self.at)
         place = self.source.span(self.at)[0]
-        local = [one for one in bindings if self.source.names.enclosing_function(one.node) is function]
+        local = [one for one in bindings if self.names.enclosing_function(one.node) is function]
         if len(local) == len(bindings) and all(self._later(one, place) for one in local):
             raise SiteError(f"`{name}` is bound only further down, and the replacement needs it")
 
@@ -166,24 +204,44 @@ class Spelling:
         return not isinstance(binding.node, cst.Param) and self.source.span(binding.node)[0] > place
 
 
+def _for_types_only(source: Source, node: cst.CSTNode) -> bool:
+    """Tell whether a node stands under `if TYPE_CHECKING`, so that what it binds does not exist at run time."""
+    tests = (above.test for above in source.ancestors(node) if isinstance(above, cst.If))
+    return any((dotted(test) or "").endswith("TYPE_CHECKING") for test in tests)
+
+
+# --- where a statement goes -----------------------------------------------------------------------------------------
+
+
 def add_statement(source: Source, statement: str) -> Edit:
     """Return the edit that puts a statement behind the imports at the top of the file."""
     newline = source.newline
+    last = _last_of_top(source, "__future__" if statement.startswith("from __future__ ") else "")
+    if last is None:
+        start = _header_end(source)
+        return Edit(start, start, f"{statement}{newline}")
+    gap = newline if _is_docstring(last) else ""
+    end = source.line_end(source.span(last)[1] - 1)
+    finished = source.text[:end].endswith((b"\n", b"\r"))
+    return Edit(end, end, f"{gap}{statement}{newline}" if finished else f"{newline}{gap}{statement}")
+
+
+def _last_of_top(source: Source, module: str) -> cst.CSTNode | None:
+    """Return the last line of the docstring and the imports (those from one module) that begin a file."""
     last: cst.CSTNode | None = None
     for line in source.module.body:
-        if (_is_docstring(line) and last is None) or (
-            isinstance(line, cst.SimpleStatementLine)
-            and all(isinstance(s, (cst.Import, cst.ImportFrom)) for s in line.body)
-        ):
-            last = line
-        else:
-            break
-    if last is not None:
-        end = source.line_end(source.span(last)[1] - 1)
-        finished = source.text[:end].endswith((b"\n", b"\r"))
-        return Edit(end, end, f"{statement}{newline}" if finished else f"{newline}{statement}")
-    start = source.span(source.module.header[-1])[1] if source.module.header else 0
-    return Edit(start, start, f"{statement}{newline}")
+        if not (_imports_only(source, line, module) or (last is None and _is_docstring(line))):
+            return last
+        last = line
+    return last
+
+
+def _imports_only(source: Source, line: cst.CSTNode, module: str) -> bool:
+    if not isinstance(line, cst.SimpleStatementLine):
+        return False
+    if module:
+        return all(isinstance(one, cst.ImportFrom) and source.names.module_of(one) == module for one in line.body)
+    return all(isinstance(one, (cst.Import, cst.ImportFrom)) for one in line.body)
 
 
 def _is_docstring(line: cst.CSTNode) -> bool:
@@ -195,140 +253,12 @@ def _is_docstring(line: cst.CSTNode) -> bool:
     )
 
 
-# --- redirect -------------------------------------------------------------------------------------------------------
-
-
-class Redirect:
-    """What becomes of one symbol in one file: `old` (dotted) is now `module` + `name`, imported as `module` writes it."""
-
-    def __init__(self, source: Source, old: str, module: str, name: str) -> None:
-        self.source, self.names = source, source.names
-        self.old, self.module, self.name = old, module, name
-        self.edits: list[Edit] = []
-
-    def symbol(self, binding: Binding) -> dict[cst.Name, list[Edit]]:
-        """Redirect a `from` import of the symbol; return the edits of each use (none where an alias stays).
-
-        Raises:
-            SiteError: the new name is taken, or a comment would be lost.
-        """
-        assert isinstance(binding.statement, cst.ImportFrom) and binding.alias is not None
-        uses = self.names.uses(binding.name, binding.node)
-        aliased = binding.alias.asname is not None
-        if not aliased and binding.name != self.name:
-            for place in (binding.node, *uses):
-                self._free(place)
-        self._redirect_from(binding.statement, binding.alias)
-        if aliased or binding.name == self.name:
-            return {use: [] for use in uses}
-        self._quoted(binding.name)
-        return {use: [Edit(*self.source.span(use), self.name)] for use in uses}
-
-    def _free(self, place: cst.CSTNode) -> None:
-        for other in self.names.bindings(self.name, place):
-            if other.origin != f"{self.module}.{self.name}":
-                line = self.source.line_column(self.source.span(other.node)[0])[0]
-                raise SiteError(f"`{self.name}` is bound to something else already, in line {line}")
-
-    def _redirect_from(self, statement: cst.ImportFrom, alias: cst.ImportAlias) -> None:
-        """Change `from m import a` in place; take one of several names out and import it in a line behind."""
-        assert not isinstance(statement.names, cst.ImportStar)
-        if len(statement.names) == 1:
-            start = self.source.span(statement)[0] + len("from")
-            end = self.source.text.index(b"import", self._module_end(statement))
-            self.edits.append(Edit(start, end, f" {self.module} "))
-            if dotted(alias.name) != self.name:
-                self.edits.append(Edit(*self.source.span(alias.name), self.name))
-            return
-        self.edits.append(without_name(self.source, statement, alias))
-        suffix = f" as {self.source.code(alias.asname.name)}" if alias.asname else ""
-        self.edits.append(self._behind(statement, f"from {self.module} import {self.name}{suffix}"))
-
-    def _module_end(self, statement: cst.ImportFrom) -> int:
-        if statement.module is not None:
-            return self.source.span(statement.module)[1]
-        return self.source.span(statement)[0] + len("from")
-
-    def _behind(self, statement: cst.CSTNode, text: str) -> Edit:
-        from patcher.syntax.layout import indent_of, line_of, lines_after
-
-        line = line_of(self.source, statement)
-        return lines_after(self.source, line, [indent_of(self.source, self.source.span(line)[0]) + text])
-
-    def module_binding(self, binding: Binding) -> dict[cst.CSTNode, list[Edit]]:
-        """Redirect `import m` and `m.symbol`; the old import stays where something else uses it."""
-        assert binding.statement is not None and binding.alias is not None
-        chains = [node for node in self.source.of(cst.Attribute) if self._is_symbol(node, binding)]
-        if not chains:
-            return {}
-        roots = {self._root(chain) for chain in chains}
-        others = [use for use in self.names.uses(binding.name, binding.node) if use not in roots]
-        aliased = binding.alias.asname is not None
-        if not others and (aliased or isinstance(binding.statement, cst.Import)):
-            local = self._redirect_module(binding, aliased)
-        else:
-            local = self.module
-            self.edits.append(self._behind(binding.statement, f"import {self.module}"))
-        if self.module.startswith("."):
-            raise SiteError("a module that is reached relatively cannot stand behind `import`; import the name instead")
-        return {chain: [Edit(*self.source.span(chain), f"{local}.{self.name}")] for chain in chains}
-
-    def _redirect_module(self, binding: Binding, aliased: bool) -> str:
-        assert binding.alias is not None and binding.statement is not None
-        if isinstance(binding.statement, cst.ImportFrom):
-            if len(binding.statement.names) > 1:  # type: ignore[arg-type]
-                raise SiteError("the module is imported together with others; give it an import of its own first")
-            parent, _, leaf = self.module.rpartition(".")
-            start = self.source.span(binding.statement)[0]
-            end = self.source.span(binding.alias.name)[1]
-            self.edits.append(Edit(start, end, f"from {parent} import {leaf}" if parent else f"import {leaf}"))
-        else:
-            self.edits.append(Edit(*self.source.span(binding.alias.name), self.module))
-        return binding.name if aliased else self.module
-
-    def _is_symbol(self, node: cst.Attribute, binding: Binding) -> bool:
-        if self.old not in self.names.origins(node):
-            return False
-        root = self._root(node)
-        return isinstance(root, cst.Name) and root.value == binding.name
-
-    @staticmethod
-    def _root(node: cst.CSTNode) -> cst.CSTNode:
-        while isinstance(node, cst.Attribute):
-            node = node.value
-        return node
-
-    def _quoted(self, name: str) -> None:
-        """Rename in quoted annotations and in `__all__`."""
-        word = re.compile(rb"(?<![\w.])" + re.escape(name.encode()) + rb"(?!\w)")
-        for string in self.source.of(cst.SimpleString):
-            if self._is_annotation(string) or self._in_all(string, name):
-                start, end = self.source.span(string)
-                for found in word.finditer(self.source.text[start:end]):
-                    self.edits.append(Edit(start + found.start(), start + found.end(), self.name))
-
-    def _is_annotation(self, string: cst.SimpleString) -> bool:
-        return any(isinstance(above, cst.Annotation) for above in self.source.ancestors(string))
-
-    def _in_all(self, string: cst.SimpleString, name: str) -> bool:
-        return string.evaluated_value == name and self.names.in_all(string)
-
-
-def without_name(source: Source, statement: cst.ImportFrom, alias: cst.ImportAlias) -> Edit:
-    """Return the edit that takes one of several names out of a from-import.
-
-    Raises:
-        SiteError: a comment stands beside the name and would be lost.
-    """
-    names = list(statement.names)  # type: ignore[arg-type]
-    index = names.index(alias)
-    start, end = source.span(alias)
-    if index + 1 < len(names):
-        end = source.span(names[index + 1])[0]
-    else:
-        start = source.span(names[index - 1])[1]
-    if b"#" in source.text[start:end]:
-        raise SiteError(
-            f"a comment beside `{source.code(alias)}` would be lost; give the name an import line of its own first"
-        )
-    return Edit(start, end, "")
+def _header_end(source: Source) -> int:
+    """Return the offset behind the comments that begin a file, less those that touch its first statement."""
+    header = list(source.module.header)
+    blank = [index for index, line in enumerate(header) if line.comment is None]
+    if blank:
+        # The encoding is read from the first two lines only.
+        cookie = [index for index, line in enumerate(header[:2]) if line.comment and "coding" in line.comment.value]
+        header = header[: max(*blank, *cookie, 0) + 1]
+    return source.span(header[-1])[1] if header else 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -17,13 +18,14 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from patcher.errors import SiteError, TargetError
-from patcher.syntax.names import dotted, module_name
+from patcher.syntax.names import module_name
+from patcher.syntax.project import imported_modules, module_file, module_files, python_files, search_folders
 from patcher.syntax.source import Source
 
 if TYPE_CHECKING:
     from patcher.syntax.draft import Draft
 
-__all__ = ["Placed", "place", "provides", "stamp", "stamped_modules"]
+__all__ = ["Placed", "place", "provides", "split", "stamp", "stamped_modules"]
 
 STAMP = re.compile(rb"# patcher: copy of shim (?P<name>[\w./]+), sha256 (?P<hash>[0-9a-f]{64})[^\n]*\n")
 FIRST_BYTES = 200
@@ -47,19 +49,31 @@ def stamped_modules(draft: Draft) -> dict[str, str]:
     """Return, for each copied shim, every dotted name under which an absolute import may reach it -> `shim.NAME`."""
     found: dict[str, str] = {}
     for path in draft.paths:
-        match = STAMP.match(draft.read(path)[:FIRST_BYTES]) if path.endswith(".py") else None
-        if match is None:
-            continue
-        parts = module_name(path).split(".")
-        shim = "shim." + module_name(match["name"].decode())
-        for start in range(len(parts)):
-            found[".".join(parts[start:])] = shim
+        name = _stamped(draft, path)
+        if name is not None:
+            parts = module_name(path).split(".")
+            for start in range(len(parts)):
+                found[".".join(parts[start:])] = "shim." + module_name(name)
     return found
+
+
+def _stamped(draft: Draft, path: str) -> str | None:
+    """Return the name that a file's stamp gives it, or None for a file that is no copy."""
+    if not path.endswith(".py"):
+        return None
+    try:
+        match = STAMP.match(draft.read(path)[:FIRST_BYTES])
+    except TargetError:
+        return None
+    return match["name"].decode() if match else None
+
+
+# --- what a shim has ------------------------------------------------------------------------------------------------
 
 
 @cache
 def provides(root: Path, name: str) -> frozenset[str]:
-    """Return the public names that a shim's module defines, read from its text.
+    """Return the public names that a shim's module has, read from its text: its `__all__` if it says one.
 
     `name` is dotted: `flash_attn_torch` or `flash_attn_torch.bert_padding`. An unknown module provides nothing.
     """
@@ -71,42 +85,31 @@ def provides(root: Path, name: str) -> frozenset[str]:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             names.add(node.name)
         elif isinstance(node, ast.Assign):
-            names.update(target.id for target in node.targets if isinstance(target, ast.Name))
+            targets = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            if targets == ["__all__"]:
+                return frozenset(ast.literal_eval(node.value))
+            names.update(targets)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             names.update(alias.asname or alias.name for alias in node.names)
     return frozenset(name for name in names if not name.startswith("_"))
 
 
-def place(draft: Draft, importer: Source, name: str, where: str | None = None) -> Placed:
-    """Decide how a file reaches a shim (`flash_attn_torch` or a module of it), and what must be copied for that.
-
-    `where` is a folder that the recipe names instead.
+def split(root: Path, target: str) -> tuple[str, str, str]:
+    """Divide `shim.NAME.attr.more` into the shim's module, what is imported from it, and the rest.
 
     Raises:
-        SiteError: something else stands in the place, or the file imports its project in two ways at once.
+        SiteError: the shim does not exist, or has no such name.
     """
-    shim = name.partition(".")[0]
-    if not (_module_file(draft.shims, shim)):
-        raise SiteError(f"there is no shim called {shim}")
-    folder, prefix = _folder(draft, importer, shim, where)
-    module = f"{prefix}{name}"
-    files: dict[str, bytes] = {}
-    for path, text in _needed(draft.shims, name).items():
-        target = str(PurePosixPath(folder, path))
-        there = draft.read(target) if draft.exists(target) else None
-        if there is None or _outdated(target, there, text):
-            files[target] = stamp(path, text)
-    return Placed(module, files)
-
-
-def _outdated(target: str, there: bytes, text: bytes) -> bool:
-    """Tell whether a copy may be brought up to date; what a person wrote is never written over."""
-    match = STAMP.match(there)
-    if match is None:
-        raise SiteError(f"{target} exists and is no copy of the shim; move it away, or say `place:` in the recipe")
-    body = there[match.end() :]
-    pristine = hashlib.sha256(body).hexdigest() == match["hash"].decode()
-    return pristine and body != text
+    parts = target.split(".")[1:]
+    count = len(parts)
+    while count and _module_file(root, ".".join(parts[:count])) is None:
+        count -= 1
+    module = ".".join(parts[:count])
+    if not count or count == len(parts):
+        raise SiteError(f"there is no {target}; name something that a shim defines")
+    if parts[count] not in provides(root, module):
+        raise SiteError(f"the shim {module} has no {parts[count]}; name another one in the recipe")
+    return module, parts[count], "".join(f".{part}" for part in parts[count + 1 :])
 
 
 def _needed(root: Path, name: str) -> dict[str, bytes]:
@@ -138,37 +141,96 @@ def _module_file(root: Path, name: str) -> Path | None:
     return None
 
 
+# --- what is copied -------------------------------------------------------------------------------------------------
+
+
+def place(
+    draft: Draft, importer: Source, name: str, where: str | None = None, copies: Mapping[str, bytes] | None = None
+) -> Placed:
+    """Decide how a file reaches a shim (`flash_attn_torch` or a module of it), and what must be copied for that.
+
+    `where` is a folder that the recipe names instead; `copies` are files that the same step puts into the tree already.
+
+    Raises:
+        SiteError: something else stands in the place, or the file imports its project in two ways at once.
+    """
+    shim = name.partition(".")[0]
+    if not _module_file(draft.shims, shim):
+        raise SiteError(f"there is no shim called {shim}; name another one in the recipe")
+    folder, prefix = _folder(draft, importer, shim, where, copies or {})
+    files: dict[str, bytes] = {}
+    for path, text in _needed(draft.shims, name).items():
+        target = str(PurePosixPath(folder, path))
+        _refuse_other_form(draft, target)
+        there = draft.read(target) if draft.exists(target) else None
+        if there is None or _outdated(target, path, there, text):
+            files[target] = stamp(path, text)
+    return Placed(f"{prefix}{name}", files)
+
+
+def _refuse_other_form(draft: Draft, target: str) -> None:
+    """Refuse where a package would hide the copied module, or the copied package a module of that name."""
+    path = PurePosixPath(target)
+    other = path.parent.with_suffix(".py") if path.name == "__init__.py" else path.with_suffix("") / "__init__.py"
+    if other.name != ".py" and draft.exists(str(other)):
+        raise SiteError(f"{other} exists and has the name of the shim; move it away, or say `place:` in the recipe")
+
+
+def _outdated(target: str, name: str, there: bytes, text: bytes) -> bool:
+    """Tell whether a copy may be brought up to date; what a person wrote is never written over."""
+    match = STAMP.match(there)
+    if match is None or match["name"].decode() != name:
+        raise SiteError(f"{target} exists and is no copy of the shim; move it away, or say `place:` in the recipe")
+    body = there[match.end() :]
+    pristine = hashlib.sha256(body).hexdigest() == match["hash"].decode()
+    return pristine and body != text
+
+
 # --- where it goes --------------------------------------------------------------------------------------------------
 
 
-def _folder(draft: Draft, importer: Source, shim: str, where: str | None) -> tuple[str, str]:
+def _folder(
+    draft: Draft, importer: Source, shim: str, where: str | None, copies: Mapping[str, bytes]
+) -> tuple[PurePosixPath, str]:
     """Return the folder for a shim and what stands before its name in an import of this file."""
     own = PurePosixPath(importer.path).parent
-    if where is not None:
-        return where.strip("/"), "".join(f"{part}." for part in PurePosixPath(where).parts)
-    names = importer.names
-    own_imports = (one for one in importer.of(cst.ImportFrom) if names.module_of(one) not in draft.stand_ins)
-    relative = any(one.relative for one in own_imports)
     absolute = _absolute_imports(draft, importer)
+    relative = _imports_relatively(draft, importer)
+    packaged = relative or draft.exists(str(own / "__init__.py")) or _imported_dotted(draft, importer.path)
+    if where is not None:
+        folder = PurePosixPath(where)
+        beside = "." if packaged and not absolute else ""
+        return folder, beside if folder == own and not absolute else _prefix(folder, [root for root, _ in absolute])
     if relative and absolute:
         raise SiteError("it imports its project both relatively and absolutely; say `place:` in the recipe")
     if absolute:
         root, shared = max(absolute, key=lambda one: len(one[1].parts))
-        existing = _existing(draft, shim, root)
+        existing = _existing(draft, shim, root, copies)
         shared = existing if existing is not None else shared
-        return str(shared), "".join(f"{part}." for part in shared.relative_to(root).parts)
-    if relative or draft.exists(str(own / "__init__.py")) or _imported_dotted(draft, importer.path):
-        return str(own), "."
-    return str(own), ""
+        return shared, _prefix(shared, [root])
+    return own, "." if packaged else ""
 
 
-def _existing(draft: Draft, shim: str, root: PurePosixPath) -> PurePosixPath | None:
-    """Return the folder below a root in which a stamped copy of the shim stands already."""
-    for path in draft.paths:
-        match = STAMP.match(draft.read(path)[:FIRST_BYTES]) if path.endswith(".py") and shim in path else None
-        if match and match["name"].decode().split("/")[0].removesuffix(".py") == shim:
-            depth = match["name"].count(b"/") + 1
-            folder = PurePosixPath(path).parents[depth - 1]
+def _prefix(folder: PurePosixPath, roots: list[PurePosixPath]) -> str:
+    """Return a folder as a package under the innermost of the roots that holds it, else under the tree's root."""
+    above = [root for root in roots if folder.is_relative_to(root)]
+    root = max(above, key=lambda one: len(one.parts), default=PurePosixPath())
+    return "".join(f"{part}." for part in folder.relative_to(root).parts)
+
+
+def _imports_relatively(draft: Draft, importer: Source) -> bool:
+    names = importer.names
+    own_imports = (one for one in importer.of(cst.ImportFrom) if names.module_of(one) not in draft.stand_ins)
+    return any(one.relative for one in own_imports)
+
+
+def _existing(draft: Draft, shim: str, root: PurePosixPath, copies: Mapping[str, bytes]) -> PurePosixPath | None:
+    """Return the folder below a root in which a copy of the shim stands already, or will."""
+    for path in sorted({*copies, *(path for path in draft.paths if shim in path)}):
+        match = STAMP.match(copies[path]) if path in copies else None
+        name = match["name"].decode() if match else _stamped(draft, path)
+        if name is not None and name.split("/")[0].removesuffix(".py") == shim:
+            folder = PurePosixPath(path).parents[name.count("/")]
             if folder.is_relative_to(root):
                 return folder
     return None
@@ -178,51 +240,42 @@ def _absolute_imports(draft: Draft, importer: Source) -> list[tuple[PurePosixPat
     """Return, for each absolute import of a module of the tree, its root and the folder that both files share."""
     own = PurePosixPath(importer.path).parent
     found: list[tuple[PurePosixPath, PurePosixPath]] = []
-    for module in _imported_modules(importer):
+    for module in imported_modules(importer):
         if module in draft.stand_ins:
             continue
         # The root is a folder above the importer (its own among them), as sys.path has it: the outermost that fits.
-        for root in (*reversed(own.parents), own):
-            folder = _module_folder(draft, root, module)
-            if folder is not None:
-                found.append((root, _shared(own, folder)))
+        for root in search_folders(importer.path):
+            path = module_file(draft, root, module)
+            if path is not None:
+                found.append((root, _shared(own, PurePosixPath(path), module)))
                 break
     return found
 
 
-def _imported_modules(importer: Source) -> list[str]:
-    modules = [dotted(alias.name) for one in importer.of(cst.Import) for alias in one.names]
-    modules += [dotted(one.module) for one in importer.of(cst.ImportFrom) if one.module and not one.relative]
-    return [module for module in modules if module]
-
-
-def _module_folder(draft: Draft, root: PurePosixPath, module: str) -> PurePosixPath | None:
-    """Return the folder of a module of the tree under a root, or None if the tree has none of that name."""
-    base = root.joinpath(*module.split("."))
-    if draft.exists(str(base.with_name(base.name + ".py"))):
-        return base.parent
-    if draft.exists(str(base / "__init__.py")):
-        return base.parent if "." in module else base
-    return None
-
-
-def _shared(one: PurePosixPath, other: PurePosixPath) -> PurePosixPath:
-    return next(folder for folder in (one, *one.parents) if folder == other or folder in other.parents)
+def _shared(own: PurePosixPath, path: PurePosixPath, module: str) -> PurePosixPath:
+    """Return the deepest folder that holds both a file and a module that it imports."""
+    whole = path.name == "__init__.py" and "." in module
+    other = path.parent.parent if whole else path.parent
+    return next(folder for folder in (own, *own.parents) if folder == other or folder in other.parents)
 
 
 def _imported_dotted(draft: Draft, path: str) -> bool:
     """Tell whether another file of the tree imports this one as a part of a package."""
-    module = module_name(path)
-    if "." not in module:
+    name = PurePosixPath(path).stem
+    if "/" not in path or name == "__init__":
         return False
-    word = module.rpartition(".")[2].encode()
-    for other in draft.paths:
-        if other == path or not other.endswith(".py") or word not in draft.read(other):
+    for source in python_files(draft, name):
+        if source.path == path:
             continue
-        try:
-            names = draft.source(other).names
-        except TargetError:
-            continue
-        if any(f"{binding.origin}.".startswith(f"{module}.") for binding in names.imports):
+        modules = imported_modules(source) + [one.origin for one in source.names.imports if one.origin]
+        dotted = (module for module in modules if name in module.split(".")[1:])
+        if any(path in _leading(draft, source.path, module) for module in dotted):
             return True
     return False
+
+
+def _leading(draft: Draft, importer: str, module: str) -> list[str]:
+    """Return the files that a dotted name of two parts or more, or a beginning of it, may mean."""
+    parts = module.split(".")
+    names = [".".join(parts[:count]) for count in range(2, len(parts) + 1)]
+    return [path for name in names for path in module_files(draft, importer, name)]

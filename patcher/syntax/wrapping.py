@@ -26,10 +26,20 @@ def stands_under(source: Source, match: Match, header: Code) -> bool:
             tests = _conjuncts(above.test) if child is above.body else ()
             if any(_is(source, test, header, match) for test in tests):
                 return True
-        elif type(above) is type(header.root) and match_at(header, source, above, captures=match.captures):
+        elif child is getattr(above, "body", None) and _is_header(source, above, header, match):
             return True
         child = above
     return False
+
+
+def _is_header(source: Source, above: cst.CSTNode, header: Code, match: Match) -> bool:
+    """Tell whether a compound statement has the header; a with may have other items beside it."""
+    if type(above) is not type(header.root):
+        return False
+    if isinstance(above, cst.With) and isinstance(header.root, cst.With) and len(header.root.items) == 1:
+        wanted = _part(header, header.root.items[0])
+        return any(_matches(source, item, wanted, match) for item in above.items)
+    return _matches(source, above, header, match)
 
 
 def _conjuncts(test: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
@@ -42,8 +52,15 @@ def _conjuncts(test: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
 
 def _is(source: Source, test: cst.BaseExpression, header: Code, match: Match) -> bool:
     assert isinstance(header.root, cst.If)
-    wanted = Code(header.text, "expression", (header.root.test,), header.module, header.local)
-    return match_at(wanted, source, test, captures=match.captures) is not None
+    return _matches(source, test, _part(header, header.root.test), match)
+
+
+def _part(header: Code, node: cst.CSTNode) -> Code:
+    return Code(header.text, "expression", (node,), header.module, header.local)
+
+
+def _matches(source: Source, node: cst.CSTNode, wanted: Code, match: Match) -> bool:
+    return match_at(wanted, source, node, captures=match.captures, result=True) is not None
 
 
 def wrap_edits(source: Source, match: Match, header: Code, spell: Speller) -> list[Edit]:
@@ -53,5 +70,5 @@ def wrap_edits(source: Source, match: Match, header: Code, spell: Speller) -> li
         SiteError: they share a line with something else, or a name of the header is not in scope.
     """
     first, last = line_of(source, match.nodes[0]), line_of(source, match.nodes[-1])
-    text = render(header, header.root, source, match, spell).partition(": pass")[0]
+    text = render(header, header.root, source, match, spell).removesuffix(": pass")
     return block_edits(source, first, last, text)

@@ -48,7 +48,7 @@ class Findings:
     """What a step found in one file.
 
     `edits` belong to the file and not to one site (an import that is put in once). `files` are new files that the
-    edits count on, by path. `more`: a match inside a match was put off; the step is run again on the new text.
+    edits count on, by path. `more` are sites around others that were put off: the step is run again on the new text.
     """
 
     path: str
@@ -56,7 +56,7 @@ class Findings:
     edits: tuple[Edit, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
     near: Near | None = None
-    more: bool = False
+    more: tuple[Site, ...] = ()
 
 
 class Verb(Protocol):

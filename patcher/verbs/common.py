@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
 from patcher.errors import PatternError, SiteError
 from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.draft import Draft
 from patcher.syntax.imports import Needs, Spelling
-from patcher.syntax.matching import Match, Miss
+from patcher.syntax.matching import Match, Miss, find
 from patcher.syntax.pattern import Code, compile_code
+from patcher.syntax.refusals import keep_strings
 from patcher.syntax.source import Source
 from patcher.verbs.base import Findings, Near
 
-__all__ = ["compile_at", "edited", "findings", "in_scope", "known_holes", "literal_sets", "spelling", "texts"]
+__all__ = [
+    "Work",
+    "checked_place",
+    "compile_at",
+    "edited",
+    "findings",
+    "in_scope",
+    "known_holes",
+    "literal_sets",
+    "spelling",
+    "texts",
+    "worked",
+]
 
 
 def texts(value: Any) -> list[str]:
@@ -30,17 +45,22 @@ def compile_at(text: str, local: Iterable[str], *at: str | int, statement: bool 
         raise PatternError(str(error), at) from None
 
 
+def checked_place(arguments: Mapping[str, Any]) -> str | None:
+    """Return the `place` of a step: a folder of the tree, or None."""
+    place = arguments.get("place")
+    path = PurePosixPath(place or "")
+    if place is not None and (path.is_absolute() or ".." in path.parts):
+        raise PatternError(
+            f"`{place}` is no folder of the tree; write it from the tree's root, as models/shims.", ("place",)
+        )
+    return place
+
+
 def known_holes(code: Code, known: Iterable[str], *at: str | int) -> None:
     """Raise PatternError if a replacement uses a hole that its pattern does not bind."""
     unknown = sorted(code.holes - set(known))
     if unknown:
         raise PatternError(f"${unknown[0]} is bound by no pattern of the step, so nothing can stand in its place.", at)
-
-
-def spelling(source: Source, match: Match, needs: Needs, codes: Iterable[Code]) -> Spelling:
-    """Return how names are written at a match, for a step that speaks of the packages of these codes."""
-    packages = frozenset[str]().union(*(code.roots_of_names for code in codes))
-    return Spelling(source, match.node, needs, packages)
 
 
 def in_scope(draft: Draft, step: Step, source: Source, match: Match) -> bool:
@@ -49,10 +69,24 @@ def in_scope(draft: Draft, step: Step, source: Source, match: Match) -> bool:
     return not scoped or draft.in_qualname(step, source.path, source.names.qualname(match.node))
 
 
+def spelling(
+    source: Source,
+    match: Match,
+    needs: Needs,
+    codes: Iterable[Code],
+    draft: Draft | None = None,
+    copies: Mapping[str, bytes] | None = None,
+) -> Spelling:
+    """Return how names are written at a match, for a step that speaks of the packages of these codes."""
+    packages = frozenset[str]().union(*(code.roots_of_names for code in codes))
+    return Spelling(source, match.node, needs, packages, draft, copies)
+
+
 def edited(source: Source, offset: int, make: Callable[[], list[Edit]]) -> Site:
     """Return the site with its edits, or refused with the reason if it cannot be edited safely."""
     try:
         edits = make()
+        keep_strings(source, edits)
     except SiteError as error:
         return Site(offset, Status.REFUSED, str(error))
     lost = source.lost_comment(edits)
@@ -61,42 +95,97 @@ def edited(source: Source, offset: int, make: Callable[[], list[Edit]]) -> Site:
     return Site(offset, Status.APPLIED, edits=tuple(edits))
 
 
+def literal_sets(codes: Iterable[Code], where: frozenset[bytes] = frozenset()) -> list[frozenset[bytes]]:
+    """Return the words of each code, one set a code, together with those that the constraints ask for."""
+    return [code.literals | where for code in codes]
+
+
+@dataclass(slots=True)
+class Work:
+    """A step at work on one file: what it may look at, and what its sites add to the file and to the tree."""
+
+    draft: Draft
+    step: Step
+    source: Source
+    copies: Mapping[str, bytes]
+    miss: Miss = field(default_factory=Miss)
+    edits: list[Edit] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def in_scope(self, match: Match) -> bool:
+        """Tell whether a match lies in the step's scope."""
+        return in_scope(self.draft, self.step, self.source, match)
+
+    def matches(self, codes: Iterable[Code]) -> dict[Any, Code]:
+        """Return the nodes in scope at which one of some patterns matches, with the pattern."""
+        found = ((match, code) for code in codes for match in find(code, self.source))
+        return {match.node: code for match, code in found if self.in_scope(match)}
+
+    def spelling(self, match: Match, needs: Needs, codes: Iterable[Code]) -> Spelling:
+        """Return how names are written at a match."""
+        return spelling(self.source, match, needs, codes, self.draft, self.copies)
+
+    def site(self, offset: int, spell: Spelling, make: Callable[[], list[Edit]]) -> Site:
+        """Return the site with its edits; what its names need is put in once for the file."""
+
+        def checked() -> list[Edit]:
+            spell.check_needs()
+            return make()
+
+        site = edited(self.source, offset, checked)
+        if site.status is Status.APPLIED:
+            self.edits += spell.edits
+            self.files.update(spell.files)
+        return site
+
+
+def worked(
+    step: Step, draft: Draft, words: Iterable[frozenset[bytes]], sites: Callable[[Work], Iterable[Site]]
+) -> Iterator[Findings]:
+    """Yield what a function finds in each file of the step's scope that holds the words of a pattern."""
+    copies: dict[str, bytes] = {}
+    for source in draft.sources(step, words):
+        work = Work(draft, step, source, dict(copies))
+        settled, more = _without_overlaps(sites(work))
+        copies |= work.files
+        miss = work.miss
+        near = Near(source.span(miss.node)[0], miss.reason, miss.depth) if miss.node is not None else None
+        if settled or near:
+            edits = tuple(dict.fromkeys(work.edits))
+            yield Findings(source.path, tuple(settled), edits, work.files, near, tuple(more))
+
+
 def findings(
     step: Step,
     draft: Draft,
     words: Iterable[frozenset[bytes]],
     sites: Callable[[Source, Miss], Iterable[Site]],
 ) -> Iterator[Findings]:
-    """Yield what a function finds in each file of the step's scope that holds the words of a pattern."""
-    for source in draft.sources(step, words):
-        miss = Miss()
-        found = sorted(sites(source, miss), key=lambda site: site.offset)
-        near = Near(source.span(miss.node)[0], miss.reason, miss.depth) if miss.node is not None else None
-        settled, more = _without_overlaps(found)
-        if settled or near:
-            yield Findings(source.path, tuple(settled), near=near, more=more)
+    """Yield what a function finds in each file, for a step whose sites stand for themselves."""
+    return worked(step, draft, words, lambda work: sites(work.source, work.miss))
 
 
-def _without_overlaps(sites: list[Site]) -> tuple[list[Site], bool]:
+def _without_overlaps(sites: Iterable[Site]) -> tuple[list[Site], list[Site]]:
     """Put off every site whose edits touch those of another: a match in a match is found again in the new text."""
     settled: list[Site] = []
-    taken: list[tuple[int, int]] = []
-    more = False
+    more: list[Site] = []
+    taken: list[Edit] = []
     # The inner one first: what the outer one captured then already holds the inner result.
     for site in sorted(sites, key=_extent):
-        spans = [(edit.start, edit.end) for edit in site.edits if edit.start < edit.end]
-        if any(start < other_end and other_start < end for start, end in spans for other_start, other_end in taken):
-            more = True
+        if any(_touch(edit, other) for edit in site.edits for other in taken):
+            more.append(site)
             continue
-        taken += spans
+        taken += site.edits
         settled.append(site)
     return sorted(settled, key=lambda site: site.offset), more
 
 
+def _touch(one: Edit, other: Edit) -> bool:
+    """Tell whether two edits want the same bytes, or put other text than one whole line into the same place."""
+    if one.start == one.end and other.start == other.end:
+        return one.start == other.start and not (one == other and "\n" in one.text)
+    return one.start < other.end and other.start < one.end
+
+
 def _extent(site: Site) -> int:
     return max((edit.end for edit in site.edits), default=0) - min((edit.start for edit in site.edits), default=0)
-
-
-def literal_sets(codes: Iterable[Code], where: frozenset[bytes] = frozenset()) -> list[frozenset[bytes]]:
-    """Return the words of each code, one set a code, together with those that the constraints ask for."""
-    return [code.literals | where for code in codes]

@@ -7,26 +7,16 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from patcher.errors import PatternError
-from patcher.model import Edit as TextEdit
 from patcher.model import Site, Status, Step
 from patcher.syntax.draft import Draft
 from patcher.syntax.imports import Needs, compile_needs
-from patcher.syntax.matching import Captured, Match, Miss, find, match_at
+from patcher.syntax.matching import Captured, Match, Miss, candidates, match_at
 from patcher.syntax.pattern import Code, hole_of
 from patcher.syntax.source import Source
 from patcher.syntax.template import replaced
 from patcher.syntax.where import Where, compile_where
 from patcher.verbs.base import Findings, Shape
-from patcher.verbs.common import (
-    compile_at,
-    edited,
-    findings,
-    in_scope,
-    known_holes,
-    literal_sets,
-    spelling,
-    texts,
-)
+from patcher.verbs.common import Work, compile_at, known_holes, literal_sets, texts, worked
 
 __all__ = ["Edit"]
 
@@ -77,45 +67,50 @@ class Edit:
 
     def run(self, step: Step, draft: Draft) -> Iterable[Findings]:
         """See Verb."""
+        return worked(step, draft, self.words, self._sites)
 
-        def sites(source: Source, miss: Miss) -> Iterator[Site]:
-            seen: set[object] = set()
-            for pattern in self.patterns:
-                for match in self._matches(pattern, source, miss):
-                    for hole in self.to:
-                        node = match.captures[hole]
-                        if node not in seen and in_scope(draft, step, source, match):
-                            seen.add(node)
-                            yield from self._site(source, match, hole, miss)
-            for other in self.already:
-                for match in find(other, source):
-                    if match.node not in seen and in_scope(draft, step, source, match):
-                        yield Site(source.outer(match.node)[0], Status.ALREADY, f"`{other.text}` stands there")
+    def _sites(self, work: Work) -> Iterator[Site]:
+        there = work.matches(self.already)
+        for node, form in there.items():
+            yield Site(work.source.outer(node)[0], Status.ALREADY, f"`{form.text}` stands there")
+        seen: set[object] = set()
+        for pattern in self.patterns:
+            for match in self._matches(pattern, work):
+                for hole in self.to:
+                    node = match.captures[hole]
+                    if node not in seen and not there.keys() & {node, match.node}:
+                        seen.add(node)
+                        yield from self._site(work, match, hole, node)
 
-        return findings(step, draft, self.words, sites)
-
-    def _matches(self, pattern: Code, source: Source, miss: Miss) -> Iterator[Match]:
+    def _matches(self, pattern: Code, work: Work) -> Iterator[Match]:
+        """Yield every way in which a pattern matches in scope, where the holes that are not edited are as wanted."""
         others = self.where.without(self.to)
-        return find(pattern, source, lambda match: others.failure(source, match), miss)
+        for nodes in candidates(pattern, work.source):
+            found: list[Match] = []
+            miss = Miss()
 
-    def _site(self, source: Source, match: Match, hole: str, miss: Miss) -> Iterator[Site]:
-        node = match.captures[hole]
-        if isinstance(node, tuple):
-            return
+            def every(match: Match, found: list[Match] = found) -> tuple[Any, str]:
+                failed = others.failure(work.source, match)
+                if failed is None:
+                    found.append(match)
+                return failed or (match.node, "")
+
+            match_at(pattern, work.source, nodes, constraint=every, miss=miss)
+            if miss.node is not None and not found:
+                work.miss.note(miss.depth, miss.node, miss.reason)
+            yield from filter(work.in_scope, found)
+
+    def _site(self, work: Work, match: Match, hole: str, node: Any) -> Iterator[Site]:
+        source = work.source
         offset = source.outer(node)[0]
         failed = self.where.failure(source, Match(match.nodes, {hole: node}, {}))
         if self._is_result(source, match, hole, node):
             yield Site(offset, Status.ALREADY)
         elif failed is None:
-            spell = spelling(source, match, self.needs, self.patterns)
-
-            def make() -> list[TextEdit]:
-                spell.check_needs()
-                return replaced(self.to[hole], source, match, node, spell) + spell.edits
-
-            yield edited(source, offset, make)
+            spell = work.spelling(match, self.needs, self.patterns)
+            yield work.site(offset, spell, lambda: replaced(self.to[hole], source, match, node, spell))
         else:
-            miss.note(100, *failed)
+            work.miss.note(100, *failed)
 
     def _is_result(self, source: Source, match: Match, hole: str, node: Captured) -> bool:
         captures = {name: captured for name, captured in match.captures.items() if name != hole}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -11,14 +12,16 @@ from patcher.errors import PatternError, SiteError
 from patcher.model import Status, Step
 from patcher.syntax.draft import Draft
 from patcher.syntax.guards import ImportStatement, guard
-from patcher.syntax.imports import imported_names
-from patcher.syntax.pattern import compile_code
+from patcher.syntax.imports import Imported, imported_names
+from patcher.syntax.project import importer_of
 from patcher.syntax.shims import place, provides
 from patcher.syntax.source import Source
 from patcher.verbs.base import Findings, Shape
-from patcher.verbs.common import texts
+from patcher.verbs.common import checked_place, texts
 
 __all__ = ["GuardImport"]
+
+RECIPE_INDENT = "    "
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,16 @@ class GuardImport:
             raise PatternError(
                 "guard_import needs `otherwise`: a shim (shim.NAME) or code (X = None).", ("guard_import",)
             )
+        where = checked_place(arguments)
         otherwise = arguments["otherwise"].strip()
         if otherwise.startswith("shim."):
-            return cls(roots, otherwise.removeprefix("shim."), (), flag, arguments.get("place"))
+            return cls(roots, otherwise.removeprefix("shim."), (), flag, where)
         try:
-            compile_code(otherwise, [otherwise.partition(" ")[0]], statement=True)
-        except PatternError as error:
-            raise PatternError(str(error), ("otherwise",)) from None
+            body = ast.parse(otherwise).body
+        except SyntaxError:
+            body = []
+        if not body:
+            raise PatternError(f"`{otherwise}` is neither a shim (shim.NAME) nor Python.", ("otherwise",))
         return cls(roots, None, tuple(otherwise.splitlines()), flag)
 
     @property
@@ -68,37 +74,74 @@ class GuardImport:
 
     def run(self, step: Step, draft: Draft) -> Iterable[Findings]:
         """See Verb."""
+        copies: dict[str, bytes] = {}
         for source in draft.sources(step, self.words):
+            if source.path.endswith(".pyi"):
+                continue  # nothing in a stub is run
             files: dict[str, bytes] = {}
-            arm = partial(self._arm, draft, source, files)
-            sites = guard(source, self.roots, arm, self.flag)
+            arm = partial(self._arm, draft, source, dict(copies), files)
+            sites = guard(source, self.roots, arm, self.flag, partial(_in_scope, draft, step, source))
+            applied = any(site.status is Status.APPLIED for site in sites)
+            if applied:
+                copies |= files
             if sites:
-                applied = any(site.status is Status.APPLIED for site in sites)
                 yield Findings(source.path, tuple(sites), files=files if applied else {})
 
-    def _arm(self, draft: Draft, source: Source, files: dict[str, bytes], group: list[ImportStatement]) -> list[str]:
+    def _arm(
+        self,
+        draft: Draft,
+        source: Source,
+        copies: dict[str, bytes],
+        files: dict[str, bytes],
+        group: list[ImportStatement],
+    ) -> list[str]:
         if self.shim is None:
-            return list(self.code)
+            return [_indented(line, source) for line in self.code]
         lines: list[str] = []
         for statement in group:
-            lines += self._second(draft, source, statement, files)
+            lines += self._second(draft, source, statement, copies, files)
         return lines or ["pass"]
 
-    def _second(self, draft: Draft, source: Source, statement: ImportStatement, files: dict[str, bytes]) -> list[str]:
+    def _second(
+        self,
+        draft: Draft,
+        source: Source,
+        statement: ImportStatement,
+        copies: dict[str, bytes],
+        files: dict[str, bytes],
+    ) -> list[str]:
+        """Return the import of the shim that stands in for one statement, without the names that nobody reads."""
         assert self.shim is not None
         module, names = imported_names(source, statement)
         name = ".".join((self.shim, *module.split(".")[1:]))
         there = provides(draft.shims, name)
-        kept: list[str] = []
-        for imported in names:
-            if imported.name in there:
-                kept.append(imported.written)
-            elif imported.used:
+        kept = [one for one in names if one.name in there]
+        for one in names:
+            if one not in kept and (reader := _reader(draft, source, one)):
                 raise SiteError(
-                    f"the shim has no {imported.name}, and it is used here; write it by hand, or remove its use"
+                    f"the shim has no {one.name}, and it is used {reader}; write it by hand, or remove its use"
                 )
         if not kept:
             return []
-        placed = place(draft, source, name, self.place)
+        placed = place(draft, source, name, self.place, copies)
         files.update(placed.files)
-        return [f"from {placed.module} import {', '.join(kept)}"]
+        return [f"from {placed.module} import {', '.join(one.written for one in kept)}"]
+
+
+def _in_scope(draft: Draft, step: Step, source: Source, statement: Any) -> bool:
+    return draft.in_qualname(step, source.path, source.names.qualname(statement))
+
+
+def _reader(draft: Draft, source: Source, imported: Imported) -> str:
+    """Say where an imported name is read, or nothing."""
+    if imported.used:
+        return "here"
+    other = importer_of(draft, source.path, imported.local)
+    return f"in {other}" if other else ""
+
+
+def _indented(line: str, source: Source) -> str:
+    """Return a line of the recipe's code with the file's own indentation."""
+    bare = line.lstrip(" ")
+    depth, rest = divmod(len(line) - len(bare), len(RECIPE_INDENT))
+    return source.indent * depth + " " * rest + bare

@@ -4,39 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Self
 
 from patcher.errors import PatternError
 from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.draft import Draft
 from patcher.syntax.imports import Needs, compile_needs
-from patcher.syntax.matching import Match, Miss, candidates, find, match_at
+from patcher.syntax.matching import Match, Miss, candidates, match_at
 from patcher.syntax.pattern import Code
-from patcher.syntax.source import Source
+from patcher.syntax.refusals import may_take, stand_alone
+from patcher.syntax.source import Source, walk
 from patcher.syntax.template import keywords, smallest
 from patcher.syntax.where import Where, compile_where
 from patcher.verbs.base import Findings, Shape
-from patcher.verbs.common import (
-    compile_at,
-    edited,
-    findings,
-    in_scope,
-    known_holes,
-    literal_sets,
-    spelling,
-    texts,
-)
+from patcher.verbs.common import Work, compile_at, known_holes, literal_sets, texts, worked
 
 __all__ = ["Replace"]
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A pattern, its result, and which of the two is tried first at a place: the more specific one."""
+    """A pattern, its result, and which of the two is tried first at a place: the more specific one.
+
+    `held` are the nodes of the result at which the pattern matches again: there it is part of what was made.
+    """
 
     pattern: Code
     result: Code
     pattern_first: bool
+    held: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +59,13 @@ class Replace:
         """Compile the pairs and decide, for each, whether pattern or result is the more specific."""
         local = texts(arguments.get("local"))
         where = compile_where(arguments.get("where", {}), local)
-        pairs = tuple(_pair(old, new, where, local, at) for old, new, at in _written(arguments))
-        already = tuple(compile_at(text, local, "already") for text in texts(arguments.get("already")))
+        written = _written(arguments)
+        pairs = tuple(_pair(old, new, where, local, at) for old, new, at in written)
+        _check_order(pairs, where, [at for _, _, at in written])
+        statement = pairs[0].pattern.kind == "statements"
+        already = tuple(
+            compile_at(text, local, "already", statement=statement) for text in texts(arguments.get("already"))
+        )
         return cls(pairs, where, compile_needs(texts(arguments.get("needs"))), already)
 
     @property
@@ -73,53 +75,60 @@ class Replace:
 
     def run(self, step: Step, draft: Draft) -> Iterable[Findings]:
         """See Verb."""
+        return worked(step, draft, self.words, self._sites)
 
-        def sites(source: Source, miss: Miss) -> Iterator[Site]:
-            seen: set[object] = set()
-            for pair in self.pairs:
-                for nodes in _places(pair, source):
-                    if nodes[0] in seen:
-                        continue
-                    site = self._site(pair, source, nodes, miss, lambda match: in_scope(draft, step, source, match))
-                    if site is not None:
-                        seen.add(nodes[0])
-                        yield site
-            for other in self.already:
-                for match in find(other, source):
-                    if match.node not in seen and in_scope(draft, step, source, match):
-                        yield Site(source.outer(match.node)[0], Status.ALREADY, f"`{other.text}` stands there")
+    def _sites(self, work: Work) -> Iterator[Site]:
+        there = work.matches(self.already)
+        for node, form in there.items():
+            yield Site(work.source.outer(node)[0], Status.ALREADY, f"`{form.text}` stands there")
+        seen: set[object] = {*there, *self._held(work.source)}
+        for pair in self.pairs:
+            for nodes in _places(pair, work.source):
+                site = self._site(pair, work, nodes) if nodes[0] not in seen else None
+                if site is not None:
+                    seen.add(nodes[0])
+                    yield site
 
-        return findings(step, draft, self.words, sites)
+    def _held(self, source: Source) -> Iterator[object]:
+        """Yield the nodes that a pattern would match inside of its own result."""
+        for pair in self.pairs:
+            for nodes in candidates(pair.result, source) if pair.held and not pair.pattern_first else ():
+                match = self._match(pair.result, pair.pattern, source, nodes, None)
+                if match is not None:
+                    yield from (match.pairs.get(node) for node in pair.held)
 
-    def _site(self, pair: Pair, source: Source, nodes: Any, miss: Miss, scoped: Any) -> Site | None:
+    def _match(self, code: Code, other: Code, source: Source, nodes: Any, miss: Miss | None) -> Match | None:
+        return match_at(
+            code,
+            source,
+            nodes[: len(code.roots)],
+            excluded=keywords(other) - keywords(code),
+            constraint=partial(self.where.failure, source),
+            miss=miss,
+            result=miss is None,
+        )
+
+    def _site(self, pair: Pair, work: Work, nodes: Any) -> Site | None:
         for is_result in (not pair.pattern_first, pair.pattern_first):
             code, other = (pair.result, pair.pattern) if is_result else (pair.pattern, pair.result)
             if len(nodes) < len(code.roots):
                 continue
-            match = match_at(
-                code,
-                source,
-                nodes[: len(code.roots)],
-                excluded=keywords(other) - keywords(code),
-                constraint=lambda found: self.where.failure(source, found),
-                miss=None if is_result else miss,
-                result=is_result,
-            )
-            if match is not None and scoped(match):
-                return self._already(source, match) if is_result else self._applied(pair, source, match)
+            match = self._match(code, other, work.source, nodes, None if is_result else work.miss)
+            if match is not None and work.in_scope(match):
+                offset = work.source.outer(match.node)[0]
+                return Site(offset, Status.ALREADY) if is_result else self._applied(pair, work, match, offset)
         return None
 
-    def _already(self, source: Source, match: Match) -> Site:
-        return Site(source.outer(match.node)[0], Status.ALREADY)
-
-    def _applied(self, pair: Pair, source: Source, match: Match) -> Site:
-        spell = spelling(source, match, self.needs, (pair.pattern,))
+    def _applied(self, pair: Pair, work: Work, match: Match, offset: int) -> Site:
+        spell = work.spelling(match, self.needs, (pair.pattern,))
 
         def make() -> list[Edit]:
-            spell.check_needs()
-            return smallest(pair.pattern, pair.result, match, source, spell) + spell.edits
+            may_take(work.source, match, pair.pattern, keywords(pair.result) - keywords(pair.pattern))
+            edits = smallest(pair.pattern, pair.result, match, work.source, spell)
+            stand_alone(work.source, match, pair.pattern.kind, edits)
+            return edits
 
-        return edited(source, source.outer(match.node)[0], make)
+        return work.site(offset, spell, make)
 
 
 def _written(arguments: Mapping[str, Any]) -> list[tuple[str, str, tuple[str | int, ...]]]:
@@ -146,10 +155,36 @@ def _pair(old: str, new: str, where: Where, local: list[str], at: tuple[str | in
         raise PatternError(
             f"`{old}` is {_kind(pattern)} and `{new}` is {_kind(result)}; one cannot become the other.", at
         )
+    if pattern.kind == "header" and type(pattern.root) is not type(result.root):
+        raise PatternError(f"`{old}` and `{new}` begin different statements; one cannot become the other.", at)
     old_holds, new_holds = _covers(pattern, result, where), _covers(result, pattern, where)
     if old_holds and new_holds:
         raise PatternError(f"`{old}` and `{new}` match the same code, so it cannot be told which was applied.", at)
-    return Pair(pattern, result, pattern_first=new_holds)
+    return Pair(pattern, result, new_holds, _inside(pattern, result, where))
+
+
+def _check_order(pairs: tuple[Pair, ...], where: Where, ats: list[tuple[str | int, ...]]) -> None:
+    """Refuse a pair whose result another pair would change again."""
+    for one, at in zip(pairs, ats, strict=True):
+        for other in pairs:
+            again = other is not one and (
+                _covers(other.pattern, one.result, where) or _inside(other.pattern, one.result, where)
+            )
+            if again and other.result.text != one.result.text:
+                raise PatternError(
+                    f"`{one.result.text}`, which `{one.pattern.text}` becomes, is changed again by "
+                    f"`{other.pattern.text}`; write the last result at once.",
+                    at,
+                )
+
+
+def _inside(pattern: Code, result: Code, where: Where) -> tuple[Any, ...]:
+    """Return the nodes of a result at which a pattern matches, the result as a whole aside."""
+    count = len(pattern.roots)
+    runs = [result.roots[at : at + count] for at in range(len(result.roots) - count + 1)]
+    below = [(node,) for root in result.roots for node in walk(root) if count == 1 and node is not root]
+    wholes = runs if len(result.roots) > count else []
+    return tuple(nodes[0] for nodes in (*wholes, *below) if _found(pattern, result, nodes, where))
 
 
 def _kind(code: Code) -> str:
@@ -158,11 +193,12 @@ def _kind(code: Code) -> str:
 
 def _covers(code: Code, other: Code, where: Where) -> bool:
     """Tell whether everything that `other` matches is matched by `code` too."""
-    if len(code.roots) != len(other.roots):
-        return False
+    return len(code.roots) == len(other.roots) and _found(code, other, other.roots, where)
+
+
+def _found(code: Code, other: Code, nodes: Any, where: Where) -> bool:
     excluded = keywords(other) - keywords(code)
-    found = match_at(code, other, other.roots, excluded=excluded, constraint=lambda match: where.failure(other, match))
-    return found is not None
+    return match_at(code, other, nodes, excluded=excluded, constraint=partial(where.failure, other)) is not None
 
 
 def _places(pair: Pair, source: Source) -> list[Any]:

@@ -45,6 +45,8 @@ class Requirements:
     """The verb made ready: what becomes of which names, and what is added."""
 
     KEYS: ClassVar[Mapping[str, Shape]] = {"requirements": Shape.LISTS}
+    TREE_WIDE: ClassVar[bool] = True
+    """The scope of a `use` means places in Python files, so a step with this verb does not inherit it."""
 
     wishes: tuple[Wish, ...]
     added: tuple[New, ...]

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Self
 
 from patcher.errors import PatternError
-from patcher.model import Edit, Site, Status, Step
+from patcher.model import Site, Status, Step
 from patcher.syntax.draft import Draft
-from patcher.syntax.imports import Needs, Spelling, compile_needs
-from patcher.syntax.matching import Match, Miss, find
+from patcher.syntax.imports import Needs, compile_needs
+from patcher.syntax.matching import Match, find
 from patcher.syntax.pattern import Code
-from patcher.syntax.source import Source
 from patcher.syntax.where import Where, compile_where
 from patcher.syntax.wrapping import stands_under, wrap_edits
 from patcher.verbs.base import Findings, Shape
-from patcher.verbs.common import (
-    compile_at,
-    edited,
-    findings,
-    in_scope,
-    known_holes,
-    literal_sets,
-    spelling,
-    texts,
-)
+from patcher.verbs.common import Work, compile_at, known_holes, literal_sets, texts, worked
 
 __all__ = ["Wrap"]
 
@@ -68,21 +59,17 @@ class Wrap:
 
     def run(self, step: Step, draft: Draft) -> Iterable[Findings]:
         """See Verb."""
+        return worked(step, draft, self.words, self._sites)
 
-        def sites(source: Source, miss: Miss) -> Iterator[Site]:
-            for match in find(self.pattern, source, lambda found: self.where.failure(source, found), miss):
-                if not in_scope(draft, step, source, match):
-                    continue
-                offset = source.span(match.node)[0]
-                if stands_under(source, match, self.under):
-                    yield Site(offset, Status.ALREADY)
-                    continue
-                spell = spelling(source, match, self.needs, (self.pattern,))
+    def _sites(self, work: Work) -> Iterator[Site]:
+        source = work.source
+        for match in find(self.pattern, source, partial(self.where.failure, source), work.miss):
+            if work.in_scope(match):
+                yield self._site(work, match)
 
-                def make(match: Match = match, spell: Spelling = spell) -> list[Edit]:
-                    spell.check_needs()
-                    return wrap_edits(source, match, self.under, spell) + spell.edits
-
-                yield edited(source, offset, make)
-
-        return findings(step, draft, self.words, sites)
+    def _site(self, work: Work, match: Match) -> Site:
+        offset = work.source.span(match.node)[0]
+        if stands_under(work.source, match, self.under):
+            return Site(offset, Status.ALREADY)
+        spell = work.spelling(match, self.needs, (self.pattern,))
+        return work.site(offset, spell, lambda: wrap_edits(work.source, match, self.under, spell))

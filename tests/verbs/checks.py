@@ -1,7 +1,7 @@
 """The two ways to say what a step does: `check_noop` and `check_transformed`.
 
-A step is written as in a recipe; the files are what a checkout holds. Each check plans the step as patcher does, compares
-every byte of the tree, and runs the step a second time over the result, which must find nothing to apply.
+A step is written as in a recipe; the files are what a checkout holds. Each check plans the step as patcher does,
+compares every byte of the tree, and runs the step a second time over the result, which must find nothing to apply.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ def step_of(keys: Keys) -> Step:
     """Compile a step from the keys that it has in a recipe."""
     verb = next(name for name in VERBS if name in keys)
     arguments = {key: value for key, value in keys.items() if key not in ("in", "not_in")}
-    scopes = [tuple(map(_scope, [value] if isinstance(value := keys.get(key, []), str) else value)) for key in ("in", "not_in")]
+    scopes = [
+        tuple(map(_scope, [value] if isinstance(value := keys.get(key, []), str) else value))
+        for key in ("in", "not_in")
+    ]
     action = VERBS[verb].compile(arguments)
     effect = Effect(EffectKind.ENABLES)
     return Step("step", verb, "why", effect, Expect(), "recipe.yaml:1:1", arguments, action, scopes[0], scopes[1])
@@ -110,7 +113,7 @@ def shaped(text: str, shape: str) -> bytes:
         case "crlf-bom":
             return b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode()
         case "latin-1":
-            return f"# -*- coding: latin-1 -*-\nCITY = 'Münster'\n{text}".encode("latin-1")
+            return f"# -*- coding: latin-1 -*-\n# Münster\n{text}".encode("latin-1")
         case "tabs":
             return text.replace("    ", "\t").encode()
         case "no-final-newline":

@@ -5,24 +5,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from patcher.safeyaml import Broken, Items, Mark, Reader, Table, Text, did_you_mean, parse, plain
-
-
-def read(text: str | bytes) -> tuple[object, list[str]]:
-    reader = Reader()
-    node = parse(text if isinstance(text, bytes) else text.encode(), "f", reader)
-    return node, [f"{told.line}:{told.column} {told.message}" for told in reader.problems]
-
-
-def value(text: str | bytes) -> object:
-    node, problems = read(text)
-    assert problems == []
-    assert isinstance(node, Text | Items | Table)
-    return plain(node)
-
-
-def problems(text: str | bytes) -> list[str]:
-    return read(text)[1]
+from patcher.recipe.nodes import Items, Mark, Table
+from tests.recipe.yaml_text import problems, read, value
 
 
 @pytest.mark.parametrize("scalar", ["1", "1e-8", "yes", "null", "~", "2024-01-01", "0x10", "1_000", ".inf", "=", "on"])
@@ -124,64 +108,6 @@ def test_refused(text: str, told: list[str]) -> None:
     assert problems(text) == told
 
 
-SYNTAX = {
-    "an open quote": ("a: b\nc: 'x\nd: e\n", "2:4 This quote is never closed."),
-    "an escape that is none": ('a: "\\d+"\n', "1:6 `\\d` means nothing in double quotes; use single."),
-    "a character that starts nothing": ("a: @x\n", "1:4 Text that starts with `@` goes in quotes. Write: a: '@x'"),
-    "in a list": ("a:\n  - `x`\n", "2:5 Text that starts with ``` goes in quotes. Write: - '`x`'"),
-    "a star": ("a: *x.y\n", "1:4 YAML takes this for an alias; text that starts so goes in quotes. Write: a: '*x.y'"),
-    "a header": (
-        "a: if x:\n",
-        "1:8 Text with a colon goes in quotes; keys of a map stand in one column. Write: a: 'if x:'",
-    ),
-    "a colon in code with quotes": (
-        "a: f({'x': 1})\n",
-        "1:10 Text with a colon goes in quotes; keys of a map stand in one column. Write: a: \"f({'x': 1})\"",
-    ),
-    "a key too far right": (
-        "a: b\n  c: d\n",
-        "2:4 Text with a colon goes in quotes; keys of a map stand in one column.",
-    ),
-    "an open bracket at the end": ("a: b\nc: [\n", "2:5 A bracket that opens above is never closed."),
-    "an open bracket": ("a: [1, 2\nb: 3\n", "1:4 This bracket closes as no flow sequence; code goes in quotes."),
-    "a parameter in a map": (
-        "with: {a: ${b}, c: d}\n",
-        '1:7 This bracket closes as no flow mapping; code goes in quotes. Write: with: {a: "${b}", c: d}',
-    ),
-    "text behind a quote": (
-        'a: "cuda" if x else y\n',
-        "1:11 Text goes on behind a closing quote or bracket; quote it all. Write: a: '\"cuda\" if x else y'",
-    ),
-    "text behind a list": (
-        "- a: [$X for $Y in $Z][0]\n",
-        "1:23 Text goes on behind a closing quote or bracket; quote it all. Write: - a: '[$X for $Y in $Z][0]'",
-    ),
-    "a line without a key": (
-        "a: b\nfoo\nc: d\n",
-        "2:1 This line is no `key: value`; several lines of text go in a `|` block.",
-    ),
-    "an entry between two columns": (
-        "a:\n  b: c\n d: e\n",
-        "3:2 This line's indentation fits none above; keys of a map stand in one column.",
-    ),
-    "anything else": ("a: - b\n", "1:4 YAML cannot read this: sequence entries are not allowed here."),
-}
-
-
-@pytest.mark.parametrize(("text", "told"), SYNTAX.values(), ids=SYNTAX.keys())
-def test_a_syntax_error_is_one_sentence_at_the_mistake(text: str, told: str) -> None:
-    node, problems = read(text)
-    assert problems == [told]
-    assert isinstance(node, Broken)
-
-
-def test_the_line_to_write_is_read_as_what_was_meant() -> None:
-    for text, told in SYNTAX.values():
-        _, found, line = told.partition(" Write: ")
-        if found:
-            assert value(line), text
-
-
 def test_a_file_that_is_not_utf8() -> None:
     assert problems(b"a: b\nc: \xc3\xa9\xff\n") == ["2:5 This file is not UTF-8; save it as UTF-8."]
 
@@ -243,61 +169,3 @@ def test_both_parsers_of_pyyaml_see_the_same() -> None:
 
     text = "é: {ü: 😀 x, b: [y, 'z']}\nc: |\n  d # e\n\n  f\ng: >-\n  h\n\n- i\n".replace("\n- i", "j: k # l")
     assert seen(yaml.CSafeLoader) == seen(yaml.SafeLoader)
-
-
-# --- Reader
-
-
-def test_did_you_mean_names_the_nearest_word_or_all() -> None:
-    assert did_you_mean("wyh", ["why", "id"]) == "; did you mean `why`?"
-    assert did_you_mean("zzz", ["why", "id"]) == "; known: id, why."
-    assert did_you_mean("zzz", []) == "; known: none."
-
-
-def fields(text: str, known: str, required: str = "") -> list[str]:
-    reader = Reader()
-    reader.fields(reader.table(parse(text.encode(), "f", reader), "x"), known.split(), required.split())
-    return [f"{told.line}:{told.column} {told.message}" for told in reader.problems]
-
-
-def test_unknown_and_missing_keys() -> None:
-    assert fields("a: b\nsumary: c\n", "a summary recipe why", "recipe why") == [
-        "2:1 The key `sumary` is not known here; did you mean `summary`?",
-        "1:1 `recipe`, `why` are missing here.",
-    ]
-
-
-def test_a_misspelt_key_is_not_missing_too() -> None:
-    assert fields("wyh: b\n", "why id", "why") == ["1:1 The key `wyh` is not known here; did you mean `why`?"]
-
-
-def test_of_two_entries_in_one_no_key_is_called_unknown() -> None:
-    assert len(fields("id: a\nx: b\nid: c\nx: d\n", "id", "id why")) == 1
-
-
-def test_a_value_of_another_kind() -> None:
-    reader = Reader()
-    node = parse(b"a: [b for c in d]\ne: {f: g}\nh: i\nj: ''\n", "f", reader)
-    assert isinstance(node, Table)
-    assert reader.text(node.get("a"), "a") == ""
-    assert reader.texts(node.get("e"), "e") == ()
-    assert reader.table(node.get("h"), "h").entries == ()
-    assert reader.items(node.get("h"), "h") == ()
-    assert reader.text(node.get("j"), "j") == ""
-    assert reader.text(node.get("j"), "j", empty=True) == ""
-    assert reader.text(node.get("none"), "none") == ""
-    assert [str(told) for told in reader.problems] == [
-        "f:1:4: `a` wants text, and YAML reads this as a list; if it is code, write: a: '[b for c in d]'",
-        "f:2:4: `e` wants text or a list of text, and YAML reads this as a map; if it is code, write: e: '{f: g}'",
-        "f:3:4: `h` wants a map, and YAML reads this as text.",
-        "f:3:4: `h` wants a list, and YAML reads this as text.",
-        "f:4:4: `j` is empty.",
-    ]
-
-
-def test_what_is_broken_is_not_told_again() -> None:
-    reader = Reader()
-    broken = Broken(Mark("f", 1, 1))
-    assert (reader.text(broken, "a"), reader.texts(broken, "a"), reader.items(broken, "a")) == ("", (), ())
-    assert not reader.table(broken, "a").whole
-    assert reader.problems == []

@@ -1,99 +1,31 @@
-"""recipe.yaml to Recipe: finds recipe files, reads their keys, and has their steps expanded and compiled.
-
-Everything wrong with a recipe and with those it uses is told at once, each with its file, line and column.
-Nothing here reads a checkout or writes a file, and a recipe of one's own never takes a bundled one's place.
-"""
+"""One recipe file and those that it uses to a Recipe: its own keys here, its steps by the Expander."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from patcher.errors import RecipeError, UsageError
-from patcher.expand import Expander, RecipeFile, Setting, choose, fill, read_id, read_parameters
 from patcher.model import Check, Hint, Range, Recipe, Upstream
-from patcher.safeyaml import Node, Reader, Table, Text, did_you_mean, parse, plain
+from patcher.recipe.expand import Expander
+from patcher.recipe.keys import read_id
+from patcher.recipe.library import bundled_root, locate, read_bytes
+from patcher.recipe.nodes import Node, Reader, Table, Text, plain
+from patcher.recipe.parameters import Setting, choose, fill, read_parameters
+from patcher.recipe.safeyaml import parse
+from patcher.recipe.steps import RecipeFile
 
 if TYPE_CHECKING:
     from patcher.verbs.base import Verb
 
-__all__ = ["SHIMS", "Description", "bundled_names", "bundled_root", "describe", "load"]
+__all__ = ["load"]
 
-# The folder beside the bundled recipes that holds what they copy into a tree; it is no recipe.
-SHIMS = "shims"
-
-_FILE = "recipe.yaml"
 _KEYS = ("recipe", "summary", "upstream", "parameters", "leave", "steps", "checks", "next")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """A bundled recipe in a list; `trouble` says why it would not load."""
-
-    name: str
-    summary: str
-    trouble: str = ""
-
-
-def bundled_root() -> Path:
-    """Return the folder of the bundled recipes: in the installed package, else beside it in a checkout."""
-    package = Path(__file__).parent
-    installed = package / "_recipes"
-    return installed if installed.is_dir() else package.parent / "recipes"
-
-
-def bundled_names(library: Path | None = None) -> tuple[str, ...]:
-    """Return the names of the bundled recipes, sorted."""
-    found = (library or bundled_root()).glob(f"*/{_FILE}")
-    return tuple(sorted(path.parent.name for path in found if path.parent.name != SHIMS))
-
-
-def describe(library: Path | None = None) -> tuple[Description, ...]:
-    """Return name and summary of every bundled recipe, reading each file and compiling none."""
-    return tuple(_describe((library or bundled_root()) / name / _FILE) for name in bundled_names(library))
-
-
-def _describe(path: Path) -> Description:
-    reader = Reader()
-    try:
-        root = reader.table(parse(_bytes(path), str(path), reader), "A recipe")
-    except UsageError as error:
-        return Description(path.parent.name, "", str(error))
-    summary = root.get("summary")
-    trouble = str(reader.problems[0]) if reader.problems else ""
-    return Description(path.parent.name, summary.value if isinstance(summary, Text) else "", trouble)
-
-
-def _locate(spec: str, library: Path, base: Path) -> Path:
-    """Return the file of a recipe, given a bundled name or a path from `base`."""
-    if "/" in spec or "\\" in spec or spec.endswith(".yaml") or spec in (".", ".."):
-        return _on_disk(spec, base / spec)
-    names = bundled_names(library)
-    if spec in names:
-        return library / spec / _FILE
-    beside = f" For the one here write `./{spec}`." if (base / spec).exists() else ""
-    raise UsageError(f"There is no recipe `{spec}`{did_you_mean(spec, names)} See `patcher list`.{beside}")
-
-
-def _on_disk(spec: str, path: Path) -> Path:
-    if path.is_dir() and not (path / _FILE).exists():
-        raise UsageError(f"The folder `{spec}` has no {_FILE}.")
-    if not path.exists():
-        raise UsageError(f"There is no file or folder `{spec}`; name a recipe, or see `patcher list`.")
-    return path / _FILE if path.is_dir() else path
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"The recipe `{path}` cannot be read: {error.strerror}.") from None
 
 
 def load(
@@ -103,7 +35,7 @@ def load(
     library: Path | None = None,
     verbs: Mapping[str, type[Verb]] | None = None,
 ) -> Recipe:
-    """Return a recipe, given its bundled name or its path, with the parameters set to these values.
+    """Return a recipe, given its name or its path, with the parameters set to these values.
 
     Raises:
         RecipeError: the recipe, or one that it uses, does not load; it tells every problem.
@@ -126,7 +58,7 @@ class _Loader:
 
     def load(self, spec: str, given: Mapping[str, str]) -> Recipe:
         """Return the recipe, or raise with everything that is wrong."""
-        file = self._open(_locate(spec, self._library, Path()))
+        file = self._find(spec, Path())
         values, wrong = choose(file.parameters, given)
         setting = Setting(file.parameters, values)
         least = Range(1 if "upstream" in file.fields else 0)
@@ -150,7 +82,16 @@ class _Loader:
 
     def _used(self, spec: str, user: RecipeFile) -> RecipeFile:
         """Return the recipe that another one uses."""
-        return self._open(_locate(spec, self._library, user.path.parent))
+        return self._find(spec, user.path.parent)
+
+    def _find(self, spec: str, base: Path) -> RecipeFile:
+        path, offer = locate(spec, self._library, base)
+        file = self._open(path)
+        node = file.fields.get("recipe")
+        if offer and isinstance(node, Text) and file.name == node.value != offer.name:
+            as_what = f"The package `{offer.package}` offers this recipe as `{offer.name}`; give it that name."
+            self._reader.tell(node.mark, as_what)
+        return file
 
     def _is_bundled(self, path: Path) -> bool:
         return path.parent.parent == self._library
@@ -172,7 +113,7 @@ class _Loader:
         """Return a recipe file, read once."""
         key = path.resolve()
         if key not in self._files:
-            data = _bytes(path)
+            data = read_bytes(path)
             root = self._reader.table(parse(data, str(path), self._reader), "A recipe")
             fields = self._reader.fields(root, _KEYS, ("recipe", "summary", "steps"))
             self._reader.text(fields.get("summary"), "summary")

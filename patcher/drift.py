@@ -1,0 +1,115 @@
+"""Whether what a step found is what it expects, and if not, a sentence that leads to the cause.
+
+Sites that are found or already there count for the lower bound; for the upper bound only new ones count.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from patcher.errors import TargetError
+from patcher.model import Range, Site, Status, Step
+from patcher.syntax.draft import Draft
+from patcher.verbs.base import Findings
+
+__all__ = ["drift"]
+
+PYTHON = (".py", ".pyi")
+SHOWN = 4
+
+
+def drift(step: Step, draft: Draft, found: list[Findings]) -> str:
+    """Return a sentence if the sites are not what the step expects, else nothing."""
+    for what, bounds, there, new in _counts(step, found):
+        if bounds is None:
+            continue
+        if there < bounds.lower:
+            count = f"{there} found" if there else "none found"
+            return f"{_expected(bounds, what)}, {count}.{_gone(step, draft)}{_near(step, draft, found)}"
+        if bounds.upper is not None and new > bounds.upper:
+            count = f"{new} new {'one' if new == 1 else 'ones'} found"
+            return f"{_expected(bounds, what)}, {count}: {_listed(draft, found)}."
+    return ""
+
+
+def _counts(step: Step, found: list[Findings]) -> Iterator[tuple[str, Range | None, int, int]]:
+    """Yield what is counted, its bounds, how many are there at all and how many of them are not done yet."""
+    counts = [(one.path, len(sites), len(_new(sites))) for one in found if (sites := _there(one))]
+    yield "place", step.expect.total, sum(there for _, there, _ in counts), sum(new for _, _, new in counts)
+    yield "file", step.expect.files, len(counts), len([new for _, _, new in counts if new])
+    for path, there, new in counts:
+        yield f"place in {path}", step.expect.each, there, new
+
+
+def _there(one: Findings) -> list[Site]:
+    """Return the sites of a file that are found or already there, those that were put off among them."""
+    return [site for site in (*one.sites, *one.more) if site.status is Status.ALREADY or _new([site])]
+
+
+def _new(sites: Sequence[Site]) -> list[Site]:
+    return [site for site in sites if site.status in (Status.APPLIED, Status.REFUSED)]
+
+
+def _expected(bounds: Range, what: str) -> str:
+    noun, _, rest = what.partition(" ")
+    last = bounds.lower if bounds.upper is None else bounds.upper
+    one = last == 1 and bounds.lower in (1, last)
+    return f"Expected {bounds} {noun if one else f'{noun}s'}{f' {rest}' if rest else ''}"
+
+
+def _listed(draft: Draft, found: list[Findings]) -> str:
+    lines = [(one.path, draft.origin(one.path, site.offset)[0]) for one in found for site in _new(_there(one))]
+    places = [f"{path}:{line}" for path, line in dict.fromkeys(sorted(lines))]
+    if len(places) > SHOWN:
+        return f"{', '.join(places[:SHOWN])} and {len(places) - SHOWN} more"
+    return " and ".join(filter(None, (", ".join(places[:-1]), places[-1])))
+
+
+def _gone(step: Step, draft: Draft) -> str:
+    """Say which paths of the step's scope lead to no file, and what they may have become."""
+    said = []
+    for scope in step.within:
+        alone = replace(step, within=(scope,), not_in=())
+        if not any(draft.in_scope(alone, path) for path in draft.paths):
+            like = _moved(draft, scope.path)
+            said.append(f" No file is at {scope.path}{f'; is it {like[0]} now?' if like else '.'}")
+    return "".join(dict.fromkeys(said))
+
+
+def _moved(draft: Draft, path: str) -> list[str]:
+    """Return files that a path of a recipe may have become: the same name elsewhere, or a similar one."""
+    name = path.rpartition("/")[2]
+    same = [other for other in draft.paths if other.rpartition("/")[2] == name]
+    return same or difflib.get_close_matches(path, draft.paths, n=1)
+
+
+def _near(step: Step, draft: Draft, found: list[Findings]) -> str:
+    """Name the place that came nearest, else the word of the pattern that no file has."""
+    near = [(one.near, one.path) for one in found if one.near is not None]
+    if near:
+        best, path = max(near, key=lambda one: one[0].depth)
+        return f" The nearest is {path}:{draft.origin(path, best.offset)[0]}, where {best.reason}."
+    return "" if any(_new(_there(one)) for one in found) else _missing_words(step, draft)
+
+
+def _missing_words(step: Step, draft: Draft) -> str:
+    python = [path for path in draft.paths if path.endswith(PYTHON)]
+    scoped = [path for path in python if draft.in_scope(step, path)]
+    if not step.action.words or not scoped:
+        return " The tree has no Python file." if step.action.words and not python else ""
+    absent = [_absent(draft, scoped, words) for words in step.action.words]
+    missing = sorted(word.decode() for word in min(absent, key=len))
+    return f" No file in scope mentions {' or '.join(f'`{word}`' for word in missing)}." if missing else ""
+
+
+def _absent(draft: Draft, paths: list[str], words: frozenset[bytes]) -> set[bytes]:
+    return {word for word in words if not any(_holds(draft, path, word) for path in paths)}
+
+
+def _holds(draft: Draft, path: str, word: bytes) -> bool:
+    try:
+        return word in draft.read(path)
+    except TargetError:
+        return False

@@ -1,0 +1,79 @@
+"""Which file of the tree an import means.
+
+An import names a module from a folder that Python searches, and the text does not say which: the folder of the script,
+one above it, or a source folder. Every file that fits is taken for one that may be meant. Nothing is guessed from names
+that are built at run time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from patcher.errors import TargetError
+from patcher.syntax.names import dotted
+from patcher.syntax.source import Source
+
+if TYPE_CHECKING:
+    from patcher.syntax.draft import Draft
+
+__all__ = ["imported_modules", "importer_of", "module_file", "module_files", "python_files", "search_folders"]
+
+
+def search_folders(path: str) -> list[PurePosixPath]:
+    """Return the folders from which a file may import absolutely: the tree's root, and all down to its own."""
+    own = PurePosixPath(path).parent
+    return [*reversed(own.parents), own]
+
+
+def module_file(draft: Draft, folder: PurePosixPath, module: str) -> str | None:
+    """Return the file of a module (dotted) as seen from a folder, or None if there is none."""
+    base = folder.joinpath(*module.split("."))
+    for path in (base / "__init__.py", base.with_name(f"{base.name}.py")):
+        if draft.exists(str(path)):
+            return str(path)
+    return None
+
+
+def module_files(draft: Draft, importer: str, module: str) -> list[str]:
+    """Return the files of the tree that a module may be for a file that imports it.
+
+    A folder at the top that is no package (`src`) is searched only where nothing nearer has the module.
+    """
+    if not module:
+        return []
+    near = [module_file(draft, folder, module) for folder in search_folders(importer)]
+    tops = sorted({path.partition("/")[0] for path in draft.paths if "/" in path}) if not any(near) else ()
+    far = [module_file(draft, PurePosixPath(top), module) for top in tops if not draft.exists(f"{top}/__init__.py")]
+    return list(dict.fromkeys(path for path in (*near, *far) if path is not None))
+
+
+def imported_modules(source: Source) -> list[str]:
+    """Return the modules that a file imports absolutely, as it writes them."""
+    modules = [dotted(alias.name) for one in source.of(cst.Import) for alias in one.names]
+    modules += [dotted(one.module) for one in source.of(cst.ImportFrom) if one.module and not one.relative]
+    return [module for module in modules if module]
+
+
+def python_files(draft: Draft, word: str) -> Iterator[Source]:
+    """Yield the files of the tree that mention a word and can be parsed."""
+    for path in draft.paths:
+        if path.endswith((".py", ".pyi")):
+            try:
+                if word.encode() in draft.read(path):
+                    yield draft.source(path)
+            except TargetError:
+                continue
+
+
+def importer_of(draft: Draft, path: str, name: str) -> str | None:
+    """Return a file of the tree that imports a name from another one, or None."""
+    for source in python_files(draft, name):
+        for binding in source.names.imports if source.path != path else ():
+            module, _, last = (binding.origin or "").rpartition(".")
+            if last == name and path in module_files(draft, source.path, module):
+                return source.path
+    return None
