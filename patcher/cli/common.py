@@ -105,8 +105,11 @@ def check_output(output: Path | None) -> None:
     Raises:
         TargetError: its folder is not there, or it may not be written.
     """
-    if output is not None and not os.access(output if output.exists() else output.parent, os.W_OK):
-        reason = "it may not be written" if output.parent.is_dir() else f"there is no folder {output.parent}"
+    if output is None:
+        return
+    there = output.parent.is_dir()
+    if not there or not os.access(output if output.exists() else output.parent, os.W_OK):
+        reason = f"you may not write to {output.parent}" if there else f"there is no folder {output.parent}"
         raise TargetError(f"{output} could not be written, because {reason}; choose another --output.")
 
 
