@@ -128,9 +128,7 @@ def _chosen(case: Case, recipe: Recipe) -> Recipe:
     return replace(recipe, steps=tuple(replace(step, requires=()) if case.steps else step for step in steps))
 
 
-def _run(
-    case: Case, recipe: Recipe, shims: Path, variant: str, change: Callable[[bytes], bytes]
-) -> Failure | None:
+def _run(case: Case, recipe: Recipe, shims: Path, variant: str, change: Callable[[bytes], bytes]) -> Failure | None:
     before = {path: change(data) if _varies(path) else data for path, data in case.before.items()}
     wanted = case.before if case.after is None else case.after
     after = {path: change(data) if _varies(path) else data for path, data in wanted.items()}

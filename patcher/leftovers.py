@@ -44,7 +44,10 @@ def _in_python(draft: Draft, old: set[str], callees: set[str]) -> Iterator[Place
         except TargetError:
             continue
         for name in sorted(present):
-            told = [*(mentions(source, name) if name in old else ()), *(handed_on(source, name) if name in callees else ())]
+            told = [
+                *(mentions(source, name) if name in old else ()),
+                *(handed_on(source, name) if name in callees else ()),
+            ]
             for offset, reason in told:
                 line, column = draft.origin(path, offset)
                 yield Place(path, line, column, Status.REFUSED, reason)

@@ -1,8 +1,8 @@
 """Recipe + Checkout -> Plan; never writes.
 
 Every step works on the text that the steps before it left. What a step found is judged against what it expects; a step
-that drifted leaves no edits behind. Before a plan is given out it is proved to be at rest: each changed file parses, has
-lost no comment and no binding, and the whole recipe run over the result finds nothing more to change.
+that drifted leaves no edits behind. Before a plan is given out it is proved to be at rest: each changed file parses and
+has lost no comment and no binding, and the whole recipe run over the result finds nothing more to change.
 """
 
 from __future__ import annotations

@@ -141,9 +141,7 @@ class TestExpect:
 
     def test_the_places_of_too_many_are_told_up_to_a_few(self, tiny: Tiny) -> None:
         tiny.one("y = abs(1)\n" * 9).recipe(replace(*ROUND, expect="1"))
-        assert reason(tiny) == (
-            "Expected 1 place, 9 new ones found: a.py:1, a.py:2, a.py:3, a.py:4 and 5 more."
-        )
+        assert reason(tiny) == ("Expected 1 place, 9 new ones found: a.py:1, a.py:2, a.py:3, a.py:4 and 5 more.")
 
     def test_one_place_is_said_in_the_singular(self, tiny: Tiny) -> None:
         tiny.one("y = 1\n").recipe(replace(*ROUND, expect="1.."))
@@ -291,12 +289,13 @@ class TestRequires:
         assert tiny.plan().steps() == {"first": "absent", "second": "absent"}
 
 
-class TestWhen:
-    PARAMETERS = {"kind": {"type": "choice", "choices": ["a", "b", "c"], "default": "a"}}
+PARAMETERS = {"kind": {"type": "choice", "choices": ["a", "b", "c"], "default": "a"}}
 
+
+class TestWhen:
     def absent(self, tiny: Tiny, when: Any, text: str = "import os\nabs(1)\n", *options: str) -> str:
         """Return why the step is absent, or nothing if it is applied."""
-        tiny.one(text).recipe(replace(*ROUND, when=when), parameters=self.PARAMETERS)
+        tiny.one(text).recipe(replace(*ROUND, when=when), parameters=PARAMETERS)
         found = tiny.plan(*options).step("swap")
         assert (found["status"] == "applied") is (found["reason"] == "")
         return str(found["reason"])
@@ -313,7 +312,9 @@ class TestWhen:
     def test_a_parameter_of_the_command_line(self, tiny: Tiny) -> None:
         assert self.absent(tiny, {"kind": ["b", "c"]}, "abs(1)\n", "-p", "kind=c") == ""
 
-    @pytest.mark.parametrize("line", ["import os", "import os.path as p", "from os import path", "from os.path import join"])
+    @pytest.mark.parametrize(
+        "line", ["import os", "import os.path as p", "from os import path", "from os.path import join"]
+    )
     def test_an_import_in_any_form(self, tiny: Tiny, line: str) -> None:
         assert self.absent(tiny, {"import": "os"}, f"{line}\nabs(1)\n") == ""
 
@@ -474,7 +475,9 @@ class TestChains:
         assert changes == {"a.py": ["swap", "next"], "b.py": ["next"]}
 
     @pytest.mark.parametrize(
-        ("coding", "mark"), [("latin-1", b""), ("utf-8", b""), ("utf-8", b"\xef\xbb\xbf")], ids=["latin-1", "utf-8", "bom"]
+        ("coding", "mark"),
+        [("latin-1", b""), ("utf-8", b""), ("utf-8", b"\xef\xbb\xbf")],
+        ids=["latin-1", "utf-8", "bom"],
     )
     def test_a_place_behind_letters_of_two_bytes(self, tiny: Tiny, coding: str, mark: bytes) -> None:
         text = f"# coding: {coding}\ns = 'é' * 2 + 'éééééé'\nt = 'é'; y = abs(1)\n"
@@ -671,7 +674,12 @@ class TestDigest:
         assert planned(tiny).digest != first
 
     def test_it_does_not_hang_on_the_hash_seed(self, tiny: Tiny) -> None:
-        tiny.files({"a.py": "import os, sys\nabs(len(1))\nabs(2)\n", "b/c.py": "try:\n    import x\nexcept ImportError:\n    x = 1\nabs(x)\n"})
+        tiny.files(
+            {
+                "a.py": "import os, sys\nabs(len(1))\nabs(2)\n",
+                "b/c.py": "try:\n    import x\nexcept ImportError:\n    x = 1\nabs(x)\n",
+            }
+        )
         tiny.recipe(replace(*ROUND, needs=["import re", "import json"]), replace("len($X)", "int($X)", name="next"))
         command = [sys.executable, "-m", "patcher", "apply", tiny.tree, "-r", tiny.file, "--check", "--format", "json"]
         found = set()

@@ -120,6 +120,7 @@ def change(
     jobs: str | Sequence[str],
     before: Files,
     *afters: Edits | Mapping[str, Edits | bytes],
+    partly: Sequence[tuple[Edits | Mapping[str, Edits | bytes], str]] = (),
     left: str | None = None,
     links: Mapping[str, str] | None = None,
     modes: Mapping[str, int] | None = None,
@@ -128,10 +129,12 @@ def change(
 ) -> Check:
     """Return a check with references made by exact substitutions, each of which fits at one place.
 
-    Several `afters` are alternatives. `left` allows to leave the tree as it is: told at that place, or silently if "".
+    Several `afters` are alternatives. `partly` are lesser results that will do where the tool tells the place that it
+    left. `left` allows to leave the tree as it is: told at that place, or silently if "".
     """
     files = _files(before)
     ways: list[Same | Becomes] = [Becomes(_after(files, after), **more) for after in afters]  # type: ignore[arg-type]
+    ways += [Becomes(_after(files, after), told=told, **more) for after, told in partly]  # type: ignore[arg-type]
     if left is not None:
         ways.append(Same(left))
     return Check(name, hazard, _jobs(jobs), files, tuple(ways), links or {}, modes or {}, twice)

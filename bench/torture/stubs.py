@@ -163,6 +163,8 @@ def describe(value: object) -> object:
         return [describe(one) for one in value]
     if value is None or isinstance(value, str | int | float | bytes):
         return value
+    if type(value).__module__ == "typing":
+        return repr(value)
     return f"a {describe(type(value))}"
 
 
@@ -251,7 +253,7 @@ def _torch(record: Record, cuda: bool) -> dict[str, types.ModuleType]:
     optim = _module("torch.optim")
     for name in ("AdamW", "Adam", "SGD"):
         setattr(optim, name, _optimizer(f"torch.optim.{name}", record))
-    modules = {name: Loose(f"torch.{name}") for name in ("nn", "cuda", "utils", "amp", "distributed")}
+    modules = {name: Loose(f"torch.{name}") for name in ("nn", "cuda", "utils", "utils.data", "amp", "distributed")}
     modules["nn"].__dict__.update(Module=Module, Linear=Module, functional=functional)
     modules["cuda"].__dict__.update(
         is_available=lambda: cuda,
@@ -260,6 +262,7 @@ def _torch(record: Record, cuda: bool) -> dict[str, types.ModuleType]:
         device_count=lambda: int(cuda),
     )
     torch = Loose("torch")
+    modules["utils"].data = modules["utils.data"]  # type: ignore[attr-defined]
     torch.__dict__.update(modules, optim=optim, Tensor=Tensor, device=Device, load=load, manual_seed=lambda seed: None)
     torch.__dict__.update({name: made(name) for name in ("randn", "zeros", "ones", "empty", "arange")})
     below = {"optim": optim, "nn.functional": functional, **modules}

@@ -84,8 +84,8 @@ def refuse_code(recipe: Recipe) -> None:
     for step in recipe.steps:
         if step.verb == "codemod" and not Path(step.origin).is_relative_to(bundled_root()):
             raise UsageError(
-                f"The step {step.id} runs Python that did not come with patcher ({step.arguments['codemod']}); read it, "
-                "then give --allow-python to run it."
+                f"The step {step.id} runs Python that did not come with patcher ({step.arguments['codemod']}); "
+                "read it, then give --allow-python to run it."
             )
 
 

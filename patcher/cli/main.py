@@ -111,7 +111,9 @@ def _run() -> int:
         return PIPE_CLOSED
     except Exception as error:
         if isinstance(error, OSError) and error.errno in DISK_FULL:
-            click.echo(f"patcher: a disk is full or failing ({error.strerror}); make room, then run it again.", err=True)
+            click.echo(
+                f"patcher: a disk is full or failing ({error.strerror}); make room, then run it again.", err=True
+            )
             return UNWRITTEN
         click.echo(f"patcher: this is a bug in patcher: {type(error).__name__}: {error}", err=True)
         if "PATCHER_TRACEBACK" in os.environ:

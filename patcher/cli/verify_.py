@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
 from patcher.cli.common import load_recipe, paint, parameters_option, recipe_option
@@ -25,18 +27,21 @@ def command(path: str, recipe: str, params: tuple[str, ...], python: str | None,
     """
     from patcher.checkout import Checkout
     from patcher.report.training import run_report
-    from patcher.verify.run import interpreter, run_check
+    from patcher.verify.run import interpreter, run_check, words
 
     loaded = load_recipe(recipe, params)
     if not loaded.checks:
         raise UsageError(f"{loaded.name} has no checks, so there is nothing to run.")
     if not (loaded.bundled or allow_run):
-        raise UsageError(f"{loaded.name} did not come with patcher; read its checks, then give --allow-run to run them.")
+        raise UsageError(
+            f"{loaded.name} did not come with patcher; read its checks, then give --allow-run to run them."
+        )
     checkout = Checkout.open(path)
     chosen = interpreter(checkout, python)
     code = 0
     for check in loaded.checks:
-        click.echo(f"{check.id}: {' '.join(check.arguments.get('run', []))}, with {chosen}", err=True)
+        prepared = f"{check.arguments['prepare']}, then " if "prepare" in check.arguments else ""
+        click.echo(f"{check.id}: {prepared}{shlex.join(words(check))}, with {chosen}", err=True)
         run = run_check(loaded, check, checkout, chosen)
         click.echo(run_report(check, run, paint), nl=False)
         code = code if run.trained else NUMBERS_DIFFER

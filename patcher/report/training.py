@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import signal
 from collections.abc import Iterator
 
 from patcher.model import Check
@@ -13,28 +15,58 @@ __all__ = ["run_report"]
 
 def run_report(check: Check, run: Run, paint: Paint) -> str:
     """Return what a run did: a table of its steps, or why it failed."""
-    return "\n".join(_lines(check, run, paint)) + "\n"
+    lines = _trained(check, run, paint) if run.trained else _failed(check, run, paint)
+    return "\n".join(lines) + "\n"
 
 
-def _lines(check: Check, run: Run, paint: Paint) -> Iterator[str]:
-    steps = max((len(rates) for rates in run.rates.values()), default=0)
-    if not run.trained:
-        yield paint(f"{check.id}: failed; {_end(run)} after {steps} steps.", "drifted")
-        yield f"It ran: {' '.join(run.command)}"
-        yield "Its last lines:"
-        yield from (f"  {line}" for line in run.output.splitlines())
-        return
-    yield paint(f"{check.id}: trained {steps} steps in {run.seconds:.1f} s.", "applied")
-    names = list(run.rates)
-    yield "  step  loss                  " + "  ".join(f"lr of {name}" for name in names)
-    for step, loss in enumerate(run.losses):
-        rates = (run.rates[name] for name in names)
-        shown = "  ".join(f"{rate[step]:<{len(name) + 6}.3g}" for name, rate in zip(names, rates, strict=True))
-        yield f"  {step + 1:4}  {loss:<20.15g}  {shown}".rstrip()
-    yield "The numbers were not judged: this recipe has no golden outputs yet."
+def _failed(check: Check, run: Run, paint: Paint) -> Iterator[str]:
+    yield paint(f"{check.id}: failed; {_end(run)} after {_count(_steps(run), 'step')}.", "drifted")
+    if run.returncode == 0 and run.rates:
+        yield "No loss was seen: nothing called .backward() on a tensor of one element."
+    yield f"It ran: {shlex.join(run.command)}"
+    yield "Its last lines:" if run.output else "It printed nothing."
+    yield from (f"  {line}" for line in run.output.splitlines())
 
 
 def _end(run: Run) -> str:
     if run.returncode is None:
         return "the time limit ended it"
-    return f"it ended with exit code {run.returncode}" + (", yet trained nothing," if run.returncode == 0 else "")
+    if run.returncode < 0:
+        return f"{_signal(-run.returncode)} ended it"
+    return f"it ended with exit code {run.returncode}" + (", yet did not train," if run.returncode == 0 else "")
+
+
+def _signal(number: int) -> str:
+    known = {one.value for one in signal.Signals}
+    return signal.Signals(number).name if number in known else f"signal {number}"
+
+
+def _trained(check: Check, run: Run, paint: Paint) -> Iterator[str]:
+    yield paint(f"{check.id}: trained {_count(_steps(run), 'step')} in {run.seconds:.1f} s.", "applied")
+    yield from _table(run) if {len(rates) for rates in run.rates.values()} == {len(run.losses)} else _apart(run)
+    yield "The numbers were not judged: this recipe has no golden outputs yet."
+
+
+def _table(run: Run) -> Iterator[str]:
+    """Yield a line a step, where each step of each optimizer had one loss."""
+    yield "  step  loss                  " + "  ".join(f"lr of {name}" for name in run.rates)
+    for step, loss in enumerate(run.losses):
+        shown = "  ".join(f"{rates[step]:<{len(name) + 6}.3g}" for name, rates in run.rates.items())
+        yield f"  {step + 1:4}  {loss:<20.15g}  {shown}".rstrip()
+
+
+def _apart(run: Run) -> Iterator[str]:
+    """Yield losses and steps apart, where several losses made one step, or optimizers took turns."""
+    yield "  backward  loss"
+    yield from (f"  {number:8}  {loss:.15g}" for number, loss in enumerate(run.losses, 1))
+    for name, rates in run.rates.items():
+        span = f"{rates[0]:.3g}" if len(set(rates)) == 1 else f"{rates[0]:.3g} to {rates[-1]:.3g}"
+        yield f"  {name}: {_count(len(rates), 'step')}, lr {span}"
+
+
+def _steps(run: Run) -> int:
+    return max((len(rates) for rates in run.rates.values()), default=0)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"

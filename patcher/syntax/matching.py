@@ -80,8 +80,10 @@ class _Matcher:
     def origins(self, node: cst.CSTNode) -> tuple[str, ...]:
         return self.subject.names.origins(node) if isinstance(self.subject, Source) else self.subject.origins(node)
 
-    def fail(self, node: cst.CSTNode, reason: str) -> None:
-        self.miss.note(self.depth, node, reason)
+    def fail(self, node: cst.CSTNode, reason: Callable[[], str]) -> None:
+        """Note a failure; the clause is made only where it counts, since most failures are nobody's business."""
+        if self.depth > self.miss.depth:
+            self.miss.note(self.depth, node, reason())
 
     # --- one node ---------------------------------------------------------------------------------------------------
 
@@ -101,13 +103,15 @@ class _Matcher:
             if text == _constant(got):
                 yield from self.step()
             else:
-                self.fail(got, f"{self.code.code(want)} is wanted, and this is {_short(self.subject.code(got))}")
+                self.fail(
+                    got, lambda: f"{self.code.code(want)} is wanted, and this is {_short(self.subject.code(got))}"
+                )
         elif type(want) is type(got):
             yield from self.shape(want, got)
         else:
             self.fail(
                 got,
-                f"`{_short(self.code.code(want))}` is wanted, and this is `{_short(self.subject.code(got))}`",
+                lambda: f"`{_short(self.code.code(want))}` is wanted, and this is `{_short(self.subject.code(got))}`",
             )
 
     def step(self) -> Iterator[None]:
@@ -126,7 +130,7 @@ class _Matcher:
             # Spelled the same and something else: the most telling near miss there is.
             self.depth += 1
             known = f"comes from {origins[0]}" if origins else "is not imported"
-            self.fail(got, f"`{self.subject.code(got)}` {known}, and {target} is wanted")
+            self.fail(got, lambda: f"`{self.subject.code(got)}` {known}, and {target} is wanted")
             self.depth -= 1
 
     def bind(self, want: cst.CSTNode, hole: Hole, got: Captured) -> Iterator[None]:
@@ -195,7 +199,7 @@ class _Matcher:
             if not gots:
                 yield
             else:
-                self.fail(gots[0], f"`{_short(self.subject.code(gots[0]))}` is more than the pattern has")
+                self.fail(gots[0], lambda: f"`{_short(self.subject.code(gots[0]))}` is more than the pattern has")
             return
         hole = hole_of(wants[0])
         if hole is not None and hole.many:
@@ -206,23 +210,25 @@ class _Matcher:
             for _ in self.node(wants[0], gots[0]):
                 yield from self.sequence(wants[1:], gots[1:], at)
         else:
-            self.fail(at, f"`{_short(self.code.code(wants[0]))}` is missing")
+            self.fail(at, lambda: f"`{_short(self.code.code(wants[0]))}` is missing")
 
     def arguments(self, call: cst.CSTNode, wants: Sequence[cst.Arg], gots: Sequence[cst.Arg]) -> Iterator[None]:
         """Match keywords by name, the rest by position; one `$$$` takes what is left."""
         by_name = {got.keyword.value: got for got in gots if got.keyword}
-        named = [want for want in wants if want.keyword]
-        pairs = [(want, by_name.get(want.keyword.value)) for want in named if want.keyword]
-        for want, got in pairs:
-            if got is None and want.keyword:
-                self.depth += 1
-                self.fail(call, f"{want.keyword.value}= is not given here by name")
-                self.depth -= 1
-                return
+        pairs: list[tuple[cst.Arg, cst.Arg | None]] = []
+        for want in wants:
+            if want.keyword is not None:
+                name = want.keyword.value
+                pairs.append((want, by_name.get(name)))
+                if name not in by_name:
+                    self.depth += 1
+                    self.fail(call, lambda name=name: f"{name}= is not given here by name")
+                    self.depth -= 1
+                    return
         taken = {got for _, got in pairs}
         rest = [got for got in gots if got not in taken]
         positional = [want for want in wants if not want.keyword]
-        for _ in self.sequence([want.value for want in named], [got.value for _, got in pairs if got], call):
+        for _ in self.sequence([want.value for want, _ in pairs], [got.value for _, got in pairs if got], call):
             for want, got in pairs:
                 if got is not None:
                     self.pairs[want] = got
@@ -238,7 +244,7 @@ class _Matcher:
             self.depth += 1
             self.fail(
                 call,
-                f"there is an argument `{_short(self.subject.code(named or extra[0]))}` more than the pattern has",
+                lambda: f"there is an argument `{_short(self.subject.code(named or extra[0]))}` more than the pattern has",
             )
             self.depth -= 1
             return

@@ -14,11 +14,11 @@ from functools import cached_property
 from typing import NamedTuple
 
 import libcst as cst
-from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 
 from patcher.errors import PatternError
 from patcher.syntax.names import Comprehension, dotted
 from patcher.syntax.source import children, walk
+from patcher.syntax.spans import spans_of
 
 __all__ = ["Code", "Hole", "compile_code", "hole_of", "statements"]
 
@@ -166,8 +166,7 @@ class Code:
     @cached_property
     def spans(self) -> Mapping[cst.CSTNode, tuple[int, int]]:
         """The byte span of each node in `source_text`."""
-        spans = MetadataWrapper(self.module, unsafe_skip_copy=True).resolve(ByteSpanPositionProvider)
-        return {node: (span.start, span.start + span.length) for node, span in spans.items()}
+        return spans_of(self.module)[1]
 
     @cached_property
     def source_text(self) -> bytes:

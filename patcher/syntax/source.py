@@ -15,10 +15,10 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 import libcst as cst
-from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 
 from patcher.errors import TargetError
 from patcher.model import Edit
+from patcher.syntax.spans import Spans, spans_of
 
 if TYPE_CHECKING:
     from patcher.syntax.names import Names
@@ -83,14 +83,7 @@ class Source:
         self.path = path
         self.data = data
         self.stand_ins = stand_ins or {}
-        self.module = _parse(path, data)
-        self.text = self.module.code.encode("utf-8")
-
-    @cached_property
-    def _spans(self) -> Mapping[cst.CSTNode, object]:
-        # The tree is fresh from the parser, so no node stands in it twice and the copy can be spared.
-        wrapper = MetadataWrapper(self.module, unsafe_skip_copy=True)
-        return wrapper.resolve(ByteSpanPositionProvider)
+        self.module, self.text, self._spans = _parse(path, data)
 
     @cached_property
     def _index(self) -> tuple[dict[cst.CSTNode, cst.CSTNode], dict[type, list[cst.CSTNode]]]:
@@ -139,8 +132,7 @@ class Source:
 
     def span(self, node: cst.CSTNode) -> tuple[int, int]:
         """Return the bytes of a node, without its own parentheses and without comments around it."""
-        span = self._spans[node]
-        return span.start, span.start + span.length  # type: ignore[attr-defined]
+        return self._spans[node]
 
     def outer(self, node: cst.CSTNode) -> tuple[int, int]:
         """Return the bytes of an expression together with its own parentheses."""
@@ -216,12 +208,8 @@ class Source:
             TargetError: two edits touch the same bytes, or a text cannot be written in the file's encoding.
         """
         text = splice(self.path, self.text, edits)
-        if self.module.encoding == "utf-8-sig":
-            return codecs.BOM_UTF8 + text
-        if self.module.encoding == "utf-8":
-            return text
         try:
-            return text.decode("utf-8").encode(self.module.encoding)
+            return _encoded(text, self.module.encoding)
         except UnicodeEncodeError as error:
             raise TargetError(
                 f"{self.path} is written in {self.module.encoding}, which cannot hold {error.object[error.start]!r}; "
@@ -250,11 +238,12 @@ def splice(path: str, text: bytes, edits: Sequence[Edit]) -> bytes:
     return b"".join((*parts, text[position:]))
 
 
-def _parse(path: str, data: bytes) -> cst.Module:
-    """Return the module, or say where and why the file cannot be used."""
+def _parse(path: str, data: bytes) -> tuple[cst.Module, bytes, Spans]:
+    """Return the module, its text and its spans, or say where and why the file cannot be used."""
     try:
         module = cst.parse_module(data)
-        faithful = module.bytes == data
+        text, spans = spans_of(module)
+        faithful = _encoded(text, module.encoding) == data
     except cst.ParserSyntaxError as error:
         raise TargetError(
             f"{path}:{error.raw_line} does not parse as Python 3; mend that line, or leave the file out with not_in."
@@ -268,4 +257,13 @@ def _parse(path: str, data: bytes) -> cst.Module:
             f"{path} has line ends that cannot be given back byte for byte (a lone carriage return?); "
             "save it with one kind of line end."
         )
-    return module
+    return module, text, spans
+
+
+def _encoded(text: bytes, encoding: str) -> bytes:
+    """Return UTF-8 text in a file's own encoding."""
+    if encoding == "utf-8":
+        return text
+    if encoding == "utf-8-sig":
+        return codecs.BOM_UTF8 + text
+    return text.decode("utf-8").encode(encoding)

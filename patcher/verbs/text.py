@@ -86,7 +86,9 @@ def _compiled(text: str, key: str) -> re.Pattern[str]:
 
 def _decoded(path: str, data: bytes) -> str:
     if len(data) > LONGEST_FILE:
-        raise TargetError(f"{path} is larger than {LONGEST_FILE:,} bytes, too large for a text step; name another file.")
+        raise TargetError(
+            f"{path} is larger than {LONGEST_FILE:,} bytes, too large for a text step; name another file."
+        )
     try:
         return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
     except UnicodeDecodeError:

@@ -133,6 +133,34 @@ def test_layers_renamed_drifts_and_writes_nothing(patcher: Patcher, tree: Path) 
     assert snapshot(tree) == before
 
 
+def test_an_edit_beside_each_place(patcher: Patcher, tree: Path) -> None:
+    def beside(text: str) -> str:
+        text = re.sub(r"(\n +)lr=0,", r"\1maximize=False,\1lr=0,", text)
+        return re.sub(r"(\n +)(with torch\.device)", r"\1note = 1  # beside\1\2", text)
+
+    rewrite(tree, "pretrain.py", beside)
+    result = plan(patcher, tree)
+    assert result.code == 1
+    assert "drifted" not in result.steps().values()
+    assert patcher("apply", tree, "-r", "hrm").code == 0
+    after = (tree / "pretrain.py").read_text()
+    assert after.count("lr=config.lr") == 1 and after.count("note = 1  # beside") == 3
+
+
+def test_lines_inserted_far_away(patcher: Patcher, tree: Path) -> None:
+    before = {name: step["status"] for name, step in _steps(plan(patcher, tree)).items()}
+    far = "".join(f"# line {number}\n" for number in range(400))
+    for name in ("pretrain.py", "evaluate.py", "models/layers.py"):
+        rewrite(tree, name, lambda text: far + text)
+    result = plan(patcher, tree)
+    assert {name: step["status"] for name, step in _steps(result).items()} == before
+    assert result.step("adam-atan2/first-lr")["places"][0]["line"] > 400
+
+
+def _steps(result: Result) -> dict[str, dict[str, str]]:
+    return {step["id"]: step for step in result.json["steps"]}
+
+
 def test_a_second_call_site_is_patched_too(patcher: Patcher, tree: Path) -> None:
     def add(text: str) -> str:
         return text + "\n\ndef probe(batch):\n    return {name: value.cuda() for name, value in batch.items()}\n"

@@ -64,7 +64,7 @@ SCHEMA: Mapping[str, Any] = {
     "plan_digest": digest,
     "written": bool,
     "exit_code": one_of(0, 1, 3),  # type: ignore[arg-type]
-    "counts": {status: count for status in STATUSES},
+    "counts": dict.fromkeys(STATUSES, count),
     "steps": [STEP],
     "changes": [{"path": str, "kind": one_of("added", "modified"), "steps": [str], "diff": str}],
     "leave": texts,
@@ -100,7 +100,7 @@ def busy(tiny: Tiny) -> Tiny:
     return tiny.recipe(
         step("rename", rename="adam_atan2.AdamATan2", to="shim.adam_atan2_torch.AdamATan2"),
         replace(*ROUND, name="applied", effect={"changes": "much", "avoid": {"kind": "b"}}),
-        replace("len($X)", "print($X)", name="drifted", optional="yes", expect="1"),
+        replace("len($X)", "sum($X)", name="drifted", optional="yes", expect="1"),
         replace("bytes($X)", "bool($X)", name="absent"),
         replace("int($X)", "round($X)", name="already"),
         step("refused", **REFUSED),

@@ -242,7 +242,9 @@ def test_a_patch_of_every_kind_of_change_is_what_apply_writes(tiny: Tiny) -> Non
 
 # --- any bytes ------------------------------------------------------------------------------------------------------
 
-PIECES = st.sampled_from([b"a", b"b", b"\n", b"\n", b"\r\n", b"\r", b"\x0c", b"\x85", b"\xff", b"+", b"-", b"@@", b"\\", b" ", b"\t"])
+PIECES = st.sampled_from(
+    [b"a", b"b", b"\n", b"\n", b"\r\n", b"\r", b"\x0c", b"\x85", b"\xff", b"+", b"-", b"@@", b"\\", b" ", b"\t"]
+)
 FILES = st.lists(PIECES, max_size=30).map(b"".join)
 
 

@@ -160,25 +160,29 @@ class TestNumbers:
         assert "numbers" not in tiny.apply().out
 
 
-class TestNext:
-    CHECK = {"id": "train", "why": "because", "run": ["python", "a.py"]}
-    PARAMETERS = {"kind": {"type": "text", "default": "a"}}
+CHECK = {"id": "train", "why": "because", "run": ["python", "a.py"]}
+PARAMETERS = {"kind": {"type": "text", "default": "a"}}
 
+
+class TestNext:
     def test_the_tree_is_filled_into_what_to_run_next(self, tiny: Tiny) -> None:
         tiny.tree = tiny.folder / "my tree"
         hint = {"run": "pip install -r {tree}/requirements.txt", "why": "it needs them"}
         tiny.one("abs(1)\n").recipe(replace(*ROUND), next=[hint])
         told = lines(tiny)
         start = told.index(f"Next, in '{tiny.tree}':")
-        assert told[start + 1 : start + 3] == [f"  pip install -r '{tiny.tree}'/requirements.txt", "      it needs them"]
+        assert told[start + 1 : start + 3] == [
+            f"  pip install -r '{tiny.tree}'/requirements.txt",
+            "      it needs them",
+        ]
 
     def test_the_check_is_run_with_the_recipe_as_it_was_named(self, tiny: Tiny) -> None:
-        tiny.one("abs(1)\n").recipe(replace(*ROUND), checks=[self.CHECK], parameters=self.PARAMETERS)
+        tiny.one("abs(1)\n").recipe(replace(*ROUND), checks=[CHECK], parameters=PARAMETERS)
         said = tiny.apply("-p", "kind=b c").out
         assert f"patcher verify {tiny.tree} --recipe {tiny.file} -p 'kind=b c' --allow-run\n" in said
 
     def test_a_parameter_at_its_default_is_not_repeated(self, tiny: Tiny) -> None:
-        tiny.one("abs(1)\n").recipe(replace(*ROUND), checks=[self.CHECK], parameters=self.PARAMETERS)
+        tiny.one("abs(1)\n").recipe(replace(*ROUND), checks=[CHECK], parameters=PARAMETERS)
         assert "-p" not in tiny.apply("-p", "kind=a").out
 
     def test_without_checks_there_is_nothing_to_train(self, tiny: Tiny) -> None:

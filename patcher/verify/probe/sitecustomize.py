@@ -6,12 +6,14 @@ It writes one JSON object a line into the folder that PATCHER_PROBE names, one f
 the program computes.
 """
 
+import functools
 import importlib.abc
 import importlib.machinery
 import importlib.util
 import json
 import os
 import sys
+import weakref
 
 FOLDER = os.environ.get("PATCHER_PROBE")
 
@@ -37,39 +39,58 @@ def watch(torch):
     """Hook the two calls that every training loop makes."""
     recorder = Recorder(FOLDER)
     backward = torch.Tensor.backward
+    names = weakref.WeakKeyDictionary()
+    seen = {}
 
+    @functools.wraps(backward)
     def watched_backward(self, *args, **kwargs):
         if self.numel() == 1:
-            recorder.write(loss=float(self.detach().double().item()))
+            recorder.write(loss=float(self.detach().item()))
         return backward(self, *args, **kwargs)
 
     torch.Tensor.backward = watched_backward
 
     def stepped(optimizer, args, kwargs):
+        if optimizer not in names:
+            kind = type(optimizer).__name__
+            seen[kind] = seen.get(kind, 0) + 1
+            names[optimizer] = kind if seen[kind] == 1 else "%s %d" % (kind, seen[kind])
         rates = [float(group["lr"]) for group in optimizer.param_groups if "lr" in group]
-        recorder.write(step=type(optimizer).__name__, lr=rates)
+        recorder.write(step=names[optimizer], lr=rates)
 
-    from torch.optim.optimizer import register_optimizer_step_post_hook
-
+    try:
+        from torch.optim.optimizer import register_optimizer_step_post_hook
+    except ImportError:  # torch before 2.0: the losses are seen, the steps are not
+        return
     register_optimizer_step_post_hook(stepped)
 
 
 class TorchFinder(importlib.abc.MetaPathFinder):
-    """Lets the program's own import of torch go through, and hooks it once it is loaded."""
+    """Lets the program's own import of torch go through, and hooks it once it is loaded.
+
+    It stays where it is until then: programs ask `find_spec("torch")` to learn whether there is one.
+    """
+
+    looking = False
 
     def find_spec(self, name, path=None, target=None):
         """Return torch's own spec with the hook behind its loader."""
-        if name != "torch":
+        if name != "torch" or self.looking:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
+        self.looking = True
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            self.looking = False
         if spec is None or spec.loader is None:
             return spec
         load = spec.loader.exec_module
 
         def exec_module(module):
             load(module)
-            watch(module)
+            if self in sys.meta_path:
+                sys.meta_path.remove(self)
+                watch(module)
 
         spec.loader.exec_module = exec_module
         return spec
@@ -85,5 +106,8 @@ def run_own_sitecustomize():
 
 
 if FOLDER:
-    sys.meta_path.insert(0, TorchFinder())
+    if "torch" in sys.modules:  # a .pth file was earlier
+        watch(sys.modules["torch"])
+    else:
+        sys.meta_path.insert(0, TorchFinder())
 run_own_sitecustomize()

@@ -1,0 +1,399 @@
+"""A check is run on a copy, by the Python that was asked for, and what becomes of the run is told."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from patcher.checkout import Checkout
+from patcher.errors import UsageError
+from patcher.verify.run import interpreter
+from tests.helpers import Result
+from tests.tiny import Tiny, replace
+
+# A program that says of itself what the probe would say of one that trains.
+TRAINS = """
+import json, os, pathlib, sys
+readings = [{"loss": 2.5}, {"step": "SGD", "lr": [0.1]}, {"loss": 1.25}, {"step": "SGD", "lr": [0.05]}]
+text = "".join(json.dumps(one) + chr(10) for one in readings)
+pathlib.Path(os.environ["PATCHER_PROBE"], f"{os.getpid()}.jsonl").write_text(text)
+"""
+
+
+class Check:
+    """A tree with a program in it, and a recipe whose check runs it."""
+
+    def __init__(self, tiny: Tiny) -> None:
+        self.tiny = tiny
+
+    def __call__(self, program: str, *options: object, run: Any = None, **keys: Any) -> Result:
+        if not (self.tiny.tree / "train.py").exists():
+            self.tiny.files({"train.py": program})
+        check = {"id": "train", "why": "because", "run": run or ["python", "train.py"], **keys}
+        self.tiny.recipe(replace("abs($X)", "round($X)"), checks=[check])
+        command = ("verify", self.tiny.tree, "-r", self.tiny.file, "--allow-run", "--python", sys.executable)
+        return self.tiny.patcher(*command, *options)
+
+
+@pytest.fixture
+def check(tiny: Tiny) -> Check:
+    return Check(tiny)
+
+
+def says(expression: str) -> str:
+    """A program that trains and prints what an expression is; what a failed run prints is shown."""
+    return f"{TRAINS}print('<' + str({expression}) + '>')\nsys.exit(1)\n"
+
+
+def said(result: Result) -> str:
+    assert result.code == 4
+    return result.out.partition("<")[2].partition(">")[0]
+
+
+class TestTelling:
+    def test_losses_and_rates_are_shown_by_step(self, check: Check) -> None:
+        result = check(TRAINS)
+        assert result.code == 0
+        told = result.out.splitlines()
+        assert told[0].startswith("train: trained 2 steps in ")
+        assert [line.split() for line in told[1:4]] == [
+            ["step", "loss", "lr", "of", "SGD"],
+            ["1", "2.5", "0.1"],
+            ["2", "1.25", "0.05"],
+        ]
+        assert told[4] == "The numbers were not judged: this recipe has no golden outputs yet."
+
+    def test_what_will_be_run_is_told_first(self, check: Check) -> None:
+        result = check(TRAINS, run=["python", "train.py", "a b"])
+        assert result.stderr == f"train: python train.py 'a b', with {sys.executable}\n"
+
+    def test_a_program_that_ends_well_without_a_step_has_failed(self, check: Check) -> None:
+        result = check("print('all is well')\n")
+        assert result.code == 4
+        assert result.out.splitlines() == [
+            "train: failed; it ended with exit code 0, yet did not train, after 0 steps.",
+            f"It ran: {sys.executable} train.py",
+            "Its last lines:",
+            "  all is well",
+        ]
+
+    def test_a_program_that_steps_without_a_loss_has_failed(self, check: Check) -> None:
+        result = check(TRAINS.replace('{"loss": 2.5}, ', "").replace('{"loss": 1.25}, ', ""))
+        assert result.code == 4
+        assert "after 2 steps.\nNo loss was seen: nothing called .backward()" in result.out
+
+    def test_a_program_that_crashes_after_its_steps_has_failed(self, check: Check) -> None:
+        result = check(TRAINS + "raise ValueError('on the way out')\n")
+        assert result.code == 4
+        assert result.out.startswith("train: failed; it ended with exit code 1 after 2 steps.")
+        assert result.out.endswith("  ValueError: on the way out\n")
+
+    def test_a_program_that_a_signal_ended(self, check: Check) -> None:
+        result = check("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+        assert result.code == 4
+        assert "failed; SIGKILL ended it after 0 steps.\n" in result.out
+        assert "It printed nothing." in result.out
+
+    def test_the_last_lines_are_shown_and_no_more(self, check: Check) -> None:
+        result = check("for number in range(100):\n    print(f'line {number}')\n")
+        assert [line for line in result.out.splitlines() if "line" in line.split()] == [
+            f"  line {number}" for number in range(85, 100)
+        ]
+
+    def test_lines_on_stderr_are_shown_in_their_place(self, check: Check) -> None:
+        result = check("import sys\nprint('a')\nprint('b', file=sys.stderr)\nprint('c')\n")
+        assert result.out.endswith("Its last lines:\n  a\n  b\n  c\n")
+
+    def test_bytes_that_are_no_text_are_shown(self, check: Check) -> None:
+        result = check("import sys\nsys.stdout.buffer.write(b'caf\\xe9')\n")
+        assert result.out.endswith("  caf\ufffd\n")
+
+    def test_several_losses_a_step_are_told_apart(self, check: Check) -> None:
+        result = check(TRAINS.replace('{"loss": 2.5}, ', '{"loss": 2.5}, {"loss": 2.25}, '))
+        assert result.code == 0
+        assert [line.split() for line in result.out.splitlines()[1:-1]] == [
+            ["backward", "loss"],
+            ["1", "2.5"],
+            ["2", "2.25"],
+            ["3", "1.25"],
+            ["SGD:", "2", "steps,", "lr", "0.1", "to", "0.05"],
+        ]
+
+    def test_optimizers_that_take_turns_are_told_apart(self, check: Check) -> None:
+        result = check(TRAINS.replace('{"step": "SGD", "lr": [0.05]}', '{"step": "Adam", "lr": [0.05]}'))
+        assert result.out.splitlines()[-3:-1] == ["  SGD: 1 step, lr 0.1", "  Adam: 1 step, lr 0.05"]
+
+    def test_the_process_that_trains_is_told_and_not_its_helper(self, check: Check) -> None:
+        helper = "pathlib.Path(os.environ['PATCHER_PROBE'], '0.jsonl').write_text('{\"loss\": 9.0}' + chr(10))\n"
+        assert "9" not in check(TRAINS + helper).out.splitlines()[2]
+
+    def test_half_a_line_of_a_process_that_was_killed_is_no_reading(self, check: Check) -> None:
+        result = check(TRAINS.replace("write_text(text)", "write_text(text + '{\"lo')"))
+        assert result.code == 0
+
+    def test_a_loss_that_is_no_number_is_shown(self, check: Check) -> None:
+        assert "nan" in check(TRAINS.replace('"loss": 1.25', '"loss": float("nan")')).out
+
+    def test_every_check_is_run_and_one_that_fails_counts(self, tiny: Tiny) -> None:
+        tiny.files({"train.py": TRAINS, "fail.py": ""})
+        checks = [{"id": name, "why": "because", "run": ["python", f"{name}.py"]} for name in ("fail", "train")]
+        tiny.recipe(replace("abs($X)", "round($X)"), checks=checks)
+        result = tiny.patcher("verify", tiny.tree, "-r", tiny.file, "--allow-run", "--python", sys.executable)
+        assert result.code == 4
+        assert "fail: failed" in result.out and "train: trained 2 steps" in result.out
+
+
+class TestCopy:
+    def test_the_tree_stays_as_it_is(self, check: Check) -> None:
+        damage = "open('new.txt', 'w').close()\nos.remove('helper.py')\nopen('train.py', 'w').close()\n"
+        program = f"{TRAINS}\nimport helper\n{damage}"
+        check.tiny.files({"train.py": program, "helper.py": "x = 1\n"})
+        before = check.tiny.snapshot()
+        assert check(program).code == 0
+        assert check.tiny.snapshot() == before
+
+    def test_it_runs_where_the_copy_stands(self, check: Check) -> None:
+        folder = said(check(says("os.getcwd()")))
+        assert folder != str(check.tiny.tree) and not Path(folder).exists()
+
+    def test_the_copy_has_no_bytecode_of_its_own(self, check: Check) -> None:
+        check.tiny.files({"helper.py": "x = 1\n", "train.py": says("__import__('helper') and os.listdir()")})
+        assert "__pycache__" not in said(check(""))
+
+    def test_what_git_ignores_is_not_copied(self, check: Check) -> None:
+        check.tiny.files({".gitignore": "*.log\n", "big.log": "x\n", "train.py": says("sorted(os.listdir())")})
+        assert said(check("")) == "['.gitignore', 'train.py']"
+
+    def test_files_that_are_not_committed_are_copied(self, check: Check) -> None:
+        check.tiny.files({"train.py": says("open('new.py').read()")})
+        (check.tiny.tree / "new.py").write_text("fresh")
+        assert said(check("")) == "fresh"
+
+    def test_modes_are_kept(self, check: Check) -> None:
+        check.tiny.files({"run.sh": "#!/bin/sh\n", "train.py": says("os.access('run.sh', os.X_OK)")}, git=False)
+        (check.tiny.tree / "run.sh").chmod(0o755)
+        check.tiny.files({})
+        assert said(check("")) == "True"
+
+    def test_a_link_within_the_tree_leads_to_the_copy(self, check: Check) -> None:
+        text = says("os.path.realpath('link.py') == os.path.realpath('real/file.py')")
+        check.tiny.files({"real/file.py": "x\n", "train.py": text}, git=False)
+        (check.tiny.tree / "link.py").symlink_to("real/file.py")
+        check.tiny.files({})
+        assert said(check("")) == "True"
+
+    def test_a_link_out_of_the_tree_still_leads_there(self, check: Check) -> None:
+        check.tiny.files({"train.py": says("open('data/one.txt').read()")}, git=False)
+        (check.tiny.folder / "elsewhere").mkdir()
+        (check.tiny.folder / "elsewhere" / "one.txt").write_text("found")
+        (check.tiny.tree / "data").symlink_to("../elsewhere")
+        check.tiny.files({})
+        assert said(check("")) == "found"
+
+    def test_a_link_to_nowhere_is_no_hindrance(self, check: Check) -> None:
+        check.tiny.files({"train.py": TRAINS}, git=False)
+        (check.tiny.tree / "broken").symlink_to("nowhere")
+        check.tiny.files({})
+        assert check("").code == 0
+
+    def test_a_tree_without_git(self, check: Check) -> None:
+        check.tiny.files({"train.py": TRAINS}, git=False)
+        assert check("").code == 0
+        assert sorted(check.tiny.snapshot()) == ["train.py"]
+
+
+class TestRunning:
+    def test_the_places_are_filled_in(self, check: Check) -> None:
+        result = check(says("sys.argv[1:]"), run=["python", "train.py", "at={tree}/x", "{data}", "{out}", "{other}"])
+        tree, data, out, other = ast.literal_eval(said(result))
+        assert tree.endswith("/tree/x") and data.endswith("/data") and out.endswith("/out") and other == "{other}"
+
+    def test_the_environment_of_the_check(self, check: Check) -> None:
+        result = check(says("os.environ['A'] + os.environ['B']"), environment={"A": "1", "B": "{tree}"})
+        assert said(result).startswith("1/") and said(result).endswith("/tree")
+
+    def test_a_python_path_of_the_check_is_added_to_the_probe(self, check: Check) -> None:
+        check.tiny.files({"src/helper.py": "x = 'found'\n", "train.py": says("__import__('helper').x")})
+        assert said(check("", environment={"PYTHONPATH": "{tree}/src"})) == "found"
+
+    def test_a_python_path_of_the_user_is_kept(self, check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PYTHONPATH", str(check.tiny.folder / "mine"))
+        assert str(check.tiny.folder / "mine") in said(check(says("os.environ['PYTHONPATH']")))
+
+    def test_nothing_can_be_typed_into_it(self, check: Check) -> None:
+        assert said(check(says("sys.stdin.read()"))) == ""
+
+    def test_a_program_without_an_end(self, check: Check) -> None:
+        begun = time.monotonic()
+        result = check(f"{TRAINS}import time\nprint('waiting')\ntime.sleep(60)\n", limit="3s")
+        assert time.monotonic() - begun < 30
+        assert result.code == 4
+        assert "failed; the time limit ended it after 2 steps." in result.out
+        assert result.out.endswith("  waiting\n")
+
+    def test_what_a_program_leaves_running_is_ended_with_it(self, check: Check) -> None:
+        mark = check.tiny.folder / "mark"
+        child = f"import time, pathlib\\ntime.sleep(3)\\npathlib.Path({str(mark)!r}).touch()"
+        program = f'{TRAINS}\nimport subprocess\nsubprocess.Popen([sys.executable, "-c", "{child}"])\n'
+        begun = time.monotonic()
+        assert check(program).code == 0
+        assert time.monotonic() - begun < 3
+        time.sleep(max(0, begun + 4 - time.monotonic()))
+        assert not mark.exists()
+
+    def test_a_command_that_is_not_there(self, check: Check) -> None:
+        result = check("", run=["no-such-trainer", "--now"])
+        assert result.code == 5
+        assert "patcher: no-such-trainer could not be started (No such file or directory)" in result.stderr
+
+    @pytest.mark.parametrize(
+        ("keys", "said"),
+        [
+            ({"run": "python train.py"}, "has no `run` that is a list of words"),
+            ({"limit": "soon"}, "has the limit `soon`; write seconds or minutes"),
+            ({"environment": ["A=1"]}, "is no map of names to text"),
+        ],
+    )
+    def test_a_check_that_makes_no_sense_runs_nothing(self, check: Check, keys: dict[str, Any], said: str) -> None:
+        mark = check.tiny.folder / "mark"
+        check.tiny.files({"train.py": f"open({str(mark)!r}, 'w')\n"})
+        (check.tiny.folder / "prepare.py").write_text(f"open({str(mark)!r}, 'w')\n")
+        result = check("", prepare="prepare.py", **keys)
+        assert result.code == 2
+        assert said in result.stderr
+        assert not mark.exists()
+
+
+class TestPrepare:
+    def prepared(self, check: Check, script: str, program: str = TRAINS, **keys: Any) -> Result:
+        (check.tiny.folder / "prepare.py").write_text(script)
+        return check(program, prepare="prepare.py", **keys)
+
+    def test_it_makes_the_data(self, check: Check) -> None:
+        script = "import sys, pathlib\npathlib.Path(sys.argv[1], 'x.txt').write_text('made')\n"
+        run = ["python", "train.py", "{data}/x.txt"]
+        assert said(self.prepared(check, script, says("open(sys.argv[1]).read()"), run=run)) == "made"
+
+    def test_it_is_told_before_it_runs(self, check: Check) -> None:
+        assert self.prepared(check, "").stderr.startswith("train: prepare.py, then python train.py, with ")
+
+    def test_it_leaves_nothing_where_the_user_stands(
+        self, check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "here").mkdir()
+        monkeypatch.chdir(tmp_path / "here")
+        (check.tiny.folder / "beside.py").write_text("")
+        assert self.prepared(check, "import beside\nopen('x', 'w').close()\n").code == 0
+        assert list((tmp_path / "here").iterdir()) == []
+        assert not (check.tiny.folder / "__pycache__").exists()
+
+    def test_its_failure_is_told_by_its_last_line(self, check: Check) -> None:
+        result = self.prepared(check, "raise ValueError('no room')\n")
+        assert result.code == 5
+        assert result.stderr.endswith(
+            f"prepare.py could not prepare the data of the check train with {sys.executable}: ValueError: no room\n"
+        )
+
+    def test_its_failure_without_a_word(self, check: Check) -> None:
+        assert "it said nothing" in self.prepared(check, "import sys\nsys.exit(1)\n").stderr
+
+    def test_bytes_that_are_no_text(self, check: Check) -> None:
+        result = self.prepared(check, "import sys\nsys.stderr.buffer.write(b'caf\\xe9')\nsys.exit(1)\n")
+        assert result.code == 5 and "caf\ufffd" in result.stderr
+
+    def test_a_script_without_an_end(self, check: Check) -> None:
+        result = self.prepared(check, "import time\ntime.sleep(60)\n", limit="1s")
+        assert result.code == 5 and "it took more than 1 s" in result.stderr
+
+    def test_a_script_that_is_not_there(self, check: Check) -> None:
+        result = check(TRAINS, prepare="nowhere.py")
+        assert result.code == 5 and "nowhere.py" in result.stderr
+
+
+# --- the interpreter ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """A Python in every place where one is looked for."""
+    names = ("named", "venv", "conda", "tree/.venv", "path")
+    found = {}
+    for name in names:
+        python = tmp_path / name / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.write_text("#!/bin/sh\n")
+        python.chmod(0o755)
+        found[name] = python
+    monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path / "venv"))
+    monkeypatch.setenv("CONDA_PREFIX", str(tmp_path / "conda"))
+    monkeypatch.setenv("PATH", str(found["path"].parent))
+    return found
+
+
+class TestInterpreter:
+    def chosen(self, places: dict[str, Path], named: str | None = None) -> str:
+        return interpreter(Checkout(places["tree/.venv"].parents[2]), named)
+
+    def test_the_named_one_is_first(self, places: dict[str, Path]) -> None:
+        assert self.chosen(places, str(places["named"])) == str(places["named"])
+
+    def test_then_the_active_virtual_environment(self, places: dict[str, Path]) -> None:
+        assert self.chosen(places) == str(places["venv"])
+
+    def test_then_conda(self, places: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("VIRTUAL_ENV")
+        assert self.chosen(places) == str(places["conda"])
+
+    def test_then_the_tree_its_own(self, places: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("VIRTUAL_ENV")
+        monkeypatch.setenv("CONDA_PREFIX", "")
+        assert self.chosen(places) == str(places["tree/.venv"])
+
+    def test_then_the_path(self, places: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("VIRTUAL_ENV")
+        monkeypatch.delenv("CONDA_PREFIX")
+        places["tree/.venv"].unlink()
+        assert self.chosen(places) == str(places["path"])
+
+    def test_an_environment_that_is_gone_is_passed_over(self, places: dict[str, Path]) -> None:
+        places["venv"].unlink()
+        assert self.chosen(places) == str(places["conda"])
+
+    def test_python3_on_the_path_will_do(self, places: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("venv", "conda", "tree/.venv"):
+            places[name].unlink()
+        places["path"].rename(places["path"].with_name("python3"))
+        assert self.chosen(places) == str(places["path"].with_name("python3"))
+
+    def test_a_name_is_looked_up_on_the_path(self, places: dict[str, Path]) -> None:
+        assert self.chosen(places, "python") == str(places["path"])
+
+    def test_a_relative_one_is_found_from_elsewhere_too(
+        self, places: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(places["named"].parents[1])
+        assert self.chosen(places, "bin/python") == str(places["named"])
+
+    def test_a_link_into_another_environment_is_not_followed(self, places: dict[str, Path]) -> None:
+        places["venv"].unlink()
+        places["venv"].symlink_to(places["named"])
+        assert self.chosen(places) == str(places["venv"])
+
+    def test_one_that_is_not_there_is_refused(self, places: dict[str, Path]) -> None:
+        with pytest.raises(UsageError, match=r"--python nowhere is no program that can be run"):
+            self.chosen(places, "nowhere")
+
+    def test_none_at_all_is_told(self, places: dict[str, Path]) -> None:
+        for name in ("venv", "conda", "tree/.venv", "path"):
+            places[name].unlink()
+        with pytest.raises(UsageError, match="There is no Python to run the tree with"):
+            self.chosen(places)
+
+
+def test_every_process_sees_the_probe(check: Check) -> None:
+    assert said(check(says("sys.modules['sitecustomize'].__file__"))).endswith("verify/probe/sitecustomize.py")
