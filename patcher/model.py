@@ -318,7 +318,8 @@ class Plan:
         """Hash the recipe and every file before and after, so that two equal plans have one digest."""
         digest = hashlib.sha256(self.recipe.digest.encode())
         for change in self.changes:
-            for part in (change.path.encode(), change.before or b"", change.after):
+            kind = b"added" if change.before is None else b"modified"
+            for part in (change.path.encode(), kind, change.before or b"", change.after):
                 digest.update(len(part).to_bytes(8, "big") + part)
         object.__setattr__(self, "digest", digest.hexdigest())
 

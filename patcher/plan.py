@@ -98,7 +98,7 @@ def _make(step: Step, draft: Draft, found: Iterable[Findings]) -> None:
             draft.add(path, step.id, data)
         edits = [edit for site in one.sites if site.status is Status.APPLIED for edit in site.edits]
         if edits or one.edits:
-            draft.edit(one.path, step.id, [*edits, *one.edits])
+            draft.edit(one.path, step.id, [*one.edits, *edits])
 
 
 def _again(step: Step, draft: Draft, found: list[Findings], known: tuple[Place, ...]) -> tuple[Place, ...]:

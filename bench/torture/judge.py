@@ -18,11 +18,14 @@ import re
 import stat
 import sys
 import tokenize
+import tomllib
 import typing
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
 
 from bench.torture import stubs
 from bench.torture.check import Becomes, Check, Same, World
@@ -156,14 +159,16 @@ def _text(path: str, way: Becomes, before: bytes, reference: bytes, after: bytes
         return "lost or got the newline at its end"
     if not _kept(before, reference).fullmatch(after):
         return "changes a line that may not change"
-    if path.endswith(".py"):
+    if path.endswith((".py", ".pyi")):
         try:
             ast.parse(after)
-        except SyntaxError as error:
-            return f"does not parse: {error.msg}"
-        lost = (_comments(before) & _comments(reference)) - _comments(after)
-        if lost:
-            return f"lost the comment {next(iter(lost))}"
+        except (SyntaxError, ValueError) as error:
+            return f"does not parse: {error}"
+    lost = (_comments(path, before) & _comments(path, reference)) - _comments(path, after)
+    if lost:
+        return f"lost the comment {next(iter(lost))}"
+    if not way.run and meaning(path, after) != meaning(path, reference):
+        return "does not say what it must say"
     lines = after.decode("utf-8", "replace").splitlines()
     for one, other in way.together:
         if not any(one in line and other in line for line in lines):
@@ -181,13 +186,40 @@ def _kept(before: bytes, reference: bytes) -> re.Pattern[bytes]:
     return re.compile(BETWEEN + BETWEEN.join(parts) + BETWEEN)
 
 
-def _comments(data: bytes) -> Counter[str]:
-    """Return the comments of a file that parses; none of one that does not."""
+def _comments(path: str, data: bytes) -> Counter[str]:
+    """Return the comments of a file; none of one that does not parse."""
+    if not path.endswith((".py", ".pyi")):
+        return Counter(re.findall(r"(?m)(?:^|(?<=\s))#.*?(?=\r?$)", data.decode("utf-8", "replace")))
     try:
         tokens = list(tokenize.tokenize(io.BytesIO(data).readline))
     except (tokenize.TokenError, SyntaxError):
         return Counter()
     return Counter(token.string for token in tokens if token.type == tokenize.COMMENT)
+
+
+def meaning(path: str, data: bytes) -> object:
+    """Return what a file that is not run says, whatever its layout; for a list of requirements, what it asks for."""
+    text = data.decode()
+    if path.endswith(".toml"):
+        found = tomllib.loads(text)
+        return found, [_requirement(line) for line in found["project"].pop("dependencies")]
+    if path.endswith((".yml", ".yaml")):
+        return [_requirement(line) for line in re.findall(r"(?m)^ *- ?(.*)$", text)]
+    if path.endswith((".py", ".pyi")):
+        tree = ast.parse(data)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                node.value = _requirement(node.value)
+        return ast.dump(tree)
+    return [_requirement(line) for line in text.replace("\\\n", " ").splitlines()]
+
+
+def _requirement(line: str) -> str:
+    text = re.sub(r"(^|\s)#.*", "", line).strip()
+    try:
+        return str(Requirement(text))
+    except InvalidRequirement:
+        return text
 
 
 # --- what it does ---------------------------------------------------------------------------------------------------

@@ -52,6 +52,12 @@ class Device(str):
         """`cuda` of `cuda:1`."""
         return self.partition(":")[0]
 
+    def __enter__(self) -> Device:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
 
 class Tensor:
     """A tensor or a module: a label, a device, and whether its numbers lie in order."""

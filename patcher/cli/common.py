@@ -120,12 +120,21 @@ def write_output(data: bytes | str, output: Path | None) -> None:
         TargetError: it cannot be written.
     """
     try:
-        if output is None:
-            click.echo(data, nl=False)
-        else:
+        if output is not None:
             output.write_bytes(data if isinstance(data, bytes) else click.unstyle(data).encode())
+        else:
+            _print(data if isinstance(data, bytes) else data.encode(sys.stdout.encoding, "backslashreplace"))
     except BrokenPipeError:
         raise
     except OSError as error:
         where = output or "The report"
         raise TargetError(f"{where} could not be written ({error.strerror}); choose another --output.") from None
+
+
+def _print(data: bytes) -> None:
+    """Write all of it: without a buffer (PYTHONUNBUFFERED) a write may take a part and say so only in its result."""
+    sys.stdout.flush()
+    rest = memoryview(data)
+    while rest:
+        rest = rest[sys.stdout.buffer.write(rest) :]
+    sys.stdout.buffer.flush()

@@ -11,6 +11,7 @@ import io
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 import click
@@ -88,10 +89,17 @@ def entry() -> None:
     sys.exit(_run())
 
 
-def _run() -> int:
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a locale that has no word for a character is no bug
+def _open_streams() -> None:
+    """Give a process that was started without stdout or stderr one, and take every character in every locale."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name) or Path(os.devnull).open("w")  # noqa: SIM115  (for the life of the process)
+        setattr(sys, name, stream)
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _run() -> int:
+    _open_streams()
     try:
         code = patcher.main(standalone_mode=False)
         sys.stdout.flush()

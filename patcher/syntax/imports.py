@@ -7,7 +7,7 @@ only further down, is refused.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -15,14 +15,14 @@ import libcst as cst
 from patcher.errors import PatternError, SiteError, TargetError
 from patcher.model import Edit
 from patcher.syntax.names import BUILTINS, Binding, dotted
-from patcher.syntax.pattern import statements
+from patcher.syntax.pattern import Code, statements
 from patcher.syntax.shims import place, split
 from patcher.syntax.source import Source
 
 if TYPE_CHECKING:
     from patcher.syntax.draft import Draft
 
-__all__ = ["Imported", "Needs", "Spelling", "add_statement", "compile_needs", "imported_names"]
+__all__ = ["Imported", "Needs", "Spelling", "add_statement", "as_spelled", "compile_needs", "imported_names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +61,23 @@ def imported_names(source: Source, statement: cst.Import | cst.ImportFrom) -> tu
 class Needs:
     """The `needs` of a step: bare names that must be in scope, and statements that are put in where missing.
 
-    `provided` is dotted name -> (name that the statement binds, statement).
+    `provided` is dotted name -> (name that the statement binds, statement). `asked` are those of them that a name of
+    the replacement leads to: they are put in where it is written so, the others always.
     """
 
     bare: frozenset[str]
     provided: Mapping[str, tuple[str, str]]
+    asked: frozenset[str]
 
     @property
     def packages(self) -> frozenset[str]:
         """The packages that the statements import."""
-        return frozenset(origin.partition(".")[0] for origin in self.provided)
+        imports = (origin for origin, (_, text) in self.provided.items() if text.startswith(("import ", "from ")))
+        return frozenset(origin.partition(".")[0] for origin in imports)
 
 
-def compile_needs(texts: Iterable[str]) -> Needs:
-    """Compile a step's `needs`.
+def compile_needs(texts: Iterable[str], results: Iterable[Code] = ()) -> Needs:
+    """Compile a step's `needs`, for a step that writes these results.
 
     Raises:
         PatternError: an entry is neither a name nor an import or assignment.
@@ -91,7 +94,9 @@ def compile_needs(texts: Iterable[str]) -> Needs:
                 f"`{text}` is neither a name nor one import or assignment of one name.", ("needs", index)
             )
         provided.update({origin: (name, text) for origin, name in bound.items()})
-    return Needs(frozenset(bare), provided)
+    targets = [target for code in results for target in code.dotted.values()]
+    asked = (origin for origin in provided if any(f"{target}.".startswith(f"{origin}.") for target in targets))
+    return Needs(frozenset(bare), provided, frozenset(asked))
 
 
 def _bound_by(text: str) -> dict[str, str]:
@@ -105,6 +110,22 @@ def _bound_by(text: str) -> dict[str, str]:
         if isinstance(statement, cst.Assign) and isinstance(statement.targets[0].target, cst.Name):
             bound[statement.targets[0].target.value] = statement.targets[0].target.value
     return bound if len(statements(source.module)) == 1 else {}
+
+
+def as_spelled(code: Code, source: Source, at: cst.CSTNode, packages: frozenset[str]) -> Code:
+    """Return a result as it reads at a place: a name that is bound there, and that no import leads to, is as spelled.
+
+    `packages` are those that the step speaks of; what only has their name is never meant.
+    """
+    names = source.names
+    local = {
+        root
+        for target in code.dotted.values()
+        if (root := target.partition(".")[0]) not in packages
+        and names.bindings(root, at)
+        and names.spell(target, at) is None
+    }
+    return replace(code, local=code.local | local) if local else code
 
 
 class Spelling:
@@ -138,7 +159,8 @@ class Spelling:
         for name in sorted(self.needs.bare):
             self._in_scope(name)
         for origin in self.needs.provided:
-            self(origin)
+            if origin not in self.needs.asked:
+                self(origin)
 
     def __call__(self, target: str) -> str:
         """Return the spelling of a dotted name.
@@ -180,7 +202,11 @@ class Spelling:
         if there and all(self._is_statement(one, statement) for one in there):
             self._in_scope(name)
             return
-        if not all(one.origin == origin and _for_types_only(self.source, one.node) for one in there):
+        same = all(origin in self.names.origins_of(one) for one in there)
+        types_only = all(_for_types_only(self.source, one.node) for one in there)
+        if same and not types_only:
+            self._in_scope(name)  # where it is imported, but only further down
+        if not (same and types_only):
             raise SiteError(f"`{name}` is bound to something else there, and the replacement needs `{statement}`")
         self.edits.append(add_statement(self.source, statement))
 
@@ -201,7 +227,7 @@ class Spelling:
             raise SiteError(f"`{name}` is bound only further down, and the replacement needs it")
 
     def _later(self, binding: Binding, place: int) -> bool:
-        return not isinstance(binding.node, cst.Param) and self.source.span(binding.node)[0] > place
+        return not isinstance(binding.node, cst.Param) and self.names.takes_effect(binding) > place
 
 
 def _for_types_only(source: Source, node: cst.CSTNode) -> bool:

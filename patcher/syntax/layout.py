@@ -5,15 +5,18 @@ Every edit here is an insertion, so the statement that is moved deeper keeps its
 
 from __future__ import annotations
 
+import re
+
 import libcst as cst
 
 from patcher.errors import SiteError
 from patcher.model import Edit
 from patcher.syntax.source import Source
 
-__all__ = ["block_edits", "indent_of", "line_of", "lines_after", "reindent"]
+__all__ = ["block_edits", "indent_of", "line_of", "lines_after", "reindent", "shifted"]
 
-RECIPE_INDENT = "    "
+RECIPE_INDENT = 4
+LINE = re.compile(r"\n( *)(?=(\n)?)")
 
 
 def indent_of(source: Source, offset: int) -> str:
@@ -24,13 +27,30 @@ def indent_of(source: Source, offset: int) -> str:
 
 def reindent(text: str, source: Source, start: int) -> str:
     """Return several lines of recipe code as they stand at an offset: the file's indentation and line ends."""
-    first, *rest = text.split("\n")
     indent = indent_of(source, start)
-    lines = [first]
-    for line in rest:
-        depth = (len(line) - len(line.lstrip(" "))) // len(RECIPE_INDENT)
-        lines.append(f"{indent}{source.indent * depth}{line[depth * len(RECIPE_INDENT) :]}" if line.strip() else "")
-    return source.newline.join(lines)
+
+    def laid_out(found: re.Match[str]) -> str:
+        if found[2]:  # an empty line
+            return source.newline
+        levels, rest = divmod(len(found[1]), RECIPE_INDENT)
+        return source.newline + indent + source.indent * levels + " " * rest
+
+    return LINE.sub(laid_out, text)
+
+
+def shifted(source: Source, first: cst.CSTNode, last: cst.CSTNode, indent: str) -> str:
+    """Return statements of the file, from `first` to `last`, as they stand under another indentation."""
+    start, end = source.outer(first)[0], source.outer(last)[1]
+    own = indent_of(source, start).encode()
+    parts: list[str] = []
+    position = start
+    while (line := source.line_end(position)) < end:
+        parts.append(source.slice(position, line))
+        position = line
+        if source.text.startswith(own, line) and not _in_string(source, line):
+            parts.append(indent)
+            position += len(own)
+    return "".join((*parts, source.slice(position, end)))
 
 
 def line_of(source: Source, statement: cst.CSTNode) -> cst.CSTNode:
@@ -51,7 +71,7 @@ def line_of(source: Source, statement: cst.CSTNode) -> cst.CSTNode:
 
 def block_edits(source: Source, first: cst.CSTNode, last: cst.CSTNode, header: str) -> list[Edit]:
     """Return the edits that put the lines from `first` to `last` one level deeper, under `header` (`if x`, `try`)."""
-    start, end = source.span(first)[0], source.span(last)[1]
+    start, end = source.outer(first)[0], source.outer(last)[1]
     indent = indent_of(source, start)
     edits = [Edit(start, start, f"{header}:{source.newline}{indent}{source.indent}")]
     position = source.line_end(start)
@@ -72,5 +92,4 @@ def lines_after(source: Source, statement: cst.CSTNode, lines: list[str]) -> Edi
 
 def _in_string(source: Source, offset: int) -> bool:
     """Tell whether a line begins inside a string, where white space is part of the program."""
-    literals = source.of(cst.SimpleString, cst.FormattedString)
-    return any(span[0] < offset < span[1] for span in map(source.span, literals))
+    return any(start < offset < end for start, end in source.long_strings)

@@ -7,30 +7,27 @@ constraints counts. Nothing here edits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import libcst as cst
 
+from patcher.syntax.equality import absent, alike, constant, meaning, same
+from patcher.syntax.holes import Hole, hole_of, short
 from patcher.syntax.names import dotted
-from patcher.syntax.pattern import Code, Hole, hole_of, statements
-from patcher.syntax.source import Source, fields
+from patcher.syntax.pattern import Code, parameters_of, statements
+from patcher.syntax.scopes import identifier_of
+from patcher.syntax.source import Source
 
-__all__ = ["Captured", "Match", "Miss", "candidates", "find", "match_at", "same"]
+__all__ = ["Captured", "Match", "Miss", "candidates", "find", "match_at"]
 
 Captured = cst.CSTNode | tuple[cst.CSTNode, ...]
 
-# What a header says nothing about.
-UNSAID = ("body", "orelse", "handlers", "finalbody")
-IGNORED = {cst.FormattedString: ("start", "end"), cst.NotEqual: ("value",), cst.ImportFrom: ("names",)}
-
-
-class Subject(Protocol):
-    """What can be matched against: a file, or another piece of a recipe's code."""
-
-    def code(self, node: cst.CSTNode) -> str:
-        """Return the text of a node."""
+# What a header says nothing about; `async` is a part of a loop's and of a with's.
+UNSAID = frozenset({"body", "orelse", "decorators", "type_parameters", "returns"})
+UNSAID_OF_FUNCTIONS = UNSAID | {"asynchronous"}
+# A constraint that fails says more than any part of the pattern.
+CONSTRAINED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,11 @@ Constraint = Callable[[Match], tuple[cst.CSTNode, str] | None]
 
 @dataclass(slots=True)
 class _Matcher:
-    """One attempt of one pattern; `excluded` are keywords that no `$$$` may swallow."""
+    """One attempt of one pattern.
+
+    Each method yields once for every way in which what it was given matches, with the captures of that way in place.
+    `excluded` are keywords that no `$$$` may swallow; `result` as in `match_at`.
+    """
 
     code: Code
     subject: Source | Code
@@ -77,120 +78,135 @@ class _Matcher:
     pairs: dict[cst.CSTNode, Captured] = field(default_factory=dict)
     depth: int = 0
 
-    def origins(self, node: cst.CSTNode) -> tuple[str, ...]:
-        return self.subject.names.origins(node) if isinstance(self.subject, Source) else self.subject.origins(node)
-
-    def fail(self, node: cst.CSTNode, reason: Callable[[], str]) -> None:
-        """Note a failure; the clause is made only where it counts, since most failures are nobody's business."""
-        if self.depth > self.miss.depth:
-            self.miss.note(self.depth, node, reason())
-
     # --- one node ---------------------------------------------------------------------------------------------------
 
     def node(self, want: cst.CSTNode, got: cst.CSTNode) -> Iterator[None]:
+        self.pairs[want] = got
         hole = hole_of(want)
         if hole is not None and not hole.many:
-            inner = isinstance(want, (cst.Arg, cst.Element)) and type(want) is type(got)
-            yield from self.bind(want, hole, got.value if inner else got)  # type: ignore[attr-defined]
-            return
-        self.pairs[want] = got
-        if want in self.code.dotted:
+            yield from self.hole(want, hole, got)
+        elif want in self.code.dotted:
             yield from self.name(want, got)
-        elif isinstance(want, cst.Name) and want.value in self.code.bound:
+        elif want in self.code.variables:
             if isinstance(got, cst.Name):
-                yield from self.bind(want, Hole(f"@{want.value}", many=False), got)
-        elif (text := _constant(want)) is not None:
-            if text == _constant(got):
-                yield from self.step()
+                yield from self.bind(Hole(f"@{self.code.variables[want]}", many=False), got)
+        elif (value := constant(want)) is not None:
+            if value == constant(got):
+                yield from self.deeper()
             else:
-                self.fail(
-                    got, lambda: f"{self.code.code(want)} is wanted, and this is {_short(self.subject.code(got))}"
-                )
-        elif type(want) is type(got):
-            yield from self.shape(want, got)
+                self.differs(want, got)
+        elif alike(want, got):
+            yield from self.deeper(self.fields(self.said(want), want, got))
         else:
-            self.fail(
-                got,
-                lambda: f"`{_short(self.code.code(want))}` is wanted, and this is `{_short(self.subject.code(got))}`",
-            )
+            self.differs(want, got)
 
-    def step(self) -> Iterator[None]:
+    def deeper(self, inner: Iterator[None] | None = None) -> Iterator[None]:
         self.depth += 1
-        yield
+        if inner is None:
+            yield
+        else:
+            yield from inner
         self.depth -= 1
 
-    def name(self, want: cst.CSTNode, got: cst.CSTNode) -> Iterator[None]:
-        target = self.code.dotted[want]
-        origins = self.origins(got) if isinstance(got, (cst.Name, cst.Attribute)) else ()
-        # In a replacement, `config.lr` may also mean a variable that is in scope (see Spelling): its own result is
-        # known by how it is spelled.
-        if target in origins or (self.result and not origins and dotted(got) == target):
-            yield from self.step()
-        elif _last(got) == target.rpartition(".")[2]:
-            # Spelled the same and something else: the most telling near miss there is.
-            self.depth += 1
-            known = f"comes from {origins[0]}" if origins else "is not imported"
-            self.fail(got, lambda: f"`{self.subject.code(got)}` {known}, and {target} is wanted")
-            self.depth -= 1
+    def fail(self, node: cst.CSTNode, reason: Callable[[], str], *, more: int = 0) -> None:
+        if self.depth + more > self.miss.depth:
+            self.miss.note(self.depth + more, node, reason())
 
-    def bind(self, want: cst.CSTNode, hole: Hole, got: Captured) -> Iterator[None]:
-        self.pairs[want] = got
+    def differs(self, want: cst.CSTNode, got: cst.CSTNode) -> None:
+        self.fail(got, lambda: f"{self.wanted(want)} is wanted, and this is {self.shown(got)}")
+
+    def wanted(self, node: cst.CSTNode) -> str:
+        return f"`{short(self.code.code(node))}`"
+
+    def shown(self, node: cst.CSTNode) -> str:
+        return f"`{short(self.subject.code(node))}`"
+
+    def hole(self, want: cst.CSTNode, hole: Hole, got: cst.CSTNode) -> Iterator[None]:
+        """Bind a hole to one expression, name or statement; what is starred is none of them."""
+        inner: object = got
+        match want:
+            case cst.Arg():
+                inner = got.value if isinstance(got, cst.Arg) and not got.star and got.keyword is None else None
+            case cst.Element():
+                inner = got.value if isinstance(got, cst.Element) else None
+            case cst.Name() if not isinstance(got, cst.BaseExpression) or isinstance(got, cst.StarredElement):
+                inner = None
+        if isinstance(inner, cst.CSTNode):
+            yield from self.bind(hole, inner)
+        else:
+            self.differs(want, got)
+
+    def bind(self, hole: Hole, got: Captured) -> Iterator[None]:
         if hole.name is None:
             yield
         elif hole.name not in self.captures:
             self.captures[hole.name] = got
             yield
             del self.captures[hole.name]
-        elif same_all(self.captures[hole.name], got):
+        elif same(self.captures[hole.name], got):
             yield
 
-    def shape(self, want: cst.CSTNode, got: cst.CSTNode) -> Iterator[None]:
-        match want:
-            case cst.Call():
-                yield from self.both(
-                    (self.node(want.func, got.func), lambda: self.arguments(got, want.args, got.args))  # type: ignore[attr-defined]
-                )
-            case cst.FunctionDef() if self.code.kind == "header":
-                yield from self.both((self.node(want.name, got.name), lambda: self.parameters(want, got)))  # type: ignore[attr-defined]
-            case _:
-                skipped = IGNORED.get(type(want), ())
-                if self.code.kind == "header" and want in self.code.roots:
-                    skipped += UNSAID
-                if isinstance(want, cst.ImportFrom):
-                    yield from self.both((self.each(want, got, skipped), lambda: self.imported(want, got)))
-                else:
-                    yield from self.each(want, got, skipped)
+    def name(self, want: cst.CSTNode, got: cst.CSTNode) -> Iterator[None]:
+        target = self.code.dotted[want]
+        origins = self.subject.names.origins(got) if isinstance(self.subject, Source) else self.subject.origins(got)
+        # In a replacement, `config.lr` may also mean a variable that is in scope (see Spelling): its own result is
+        # known by how it is spelled.
+        if target in origins or (self.result and not origins and dotted(got) == target):
+            yield from self.deeper()
+        elif (dotted(got) or "").rpartition(".")[2] == target.rpartition(".")[2]:
+            # Spelled the same and something else: the most telling near miss there is.
+            self.fail(got, lambda: f"{self.shown(got)} {self.meant(got, origins)}, and {target} is wanted", more=1)
 
-    def both(self, parts: tuple[Iterator[None], Callable[[], Iterator[None]]]) -> Iterator[None]:
-        first, second = parts
-        for _ in first:
-            yield from second()
+    def meant(self, got: cst.CSTNode, origins: tuple[str, ...]) -> str:
+        if origins:
+            return f"comes from {origins[0]}"
+        root = (dotted(got) or "").partition(".")[0]
+        if isinstance(self.subject, Source):
+            bindings = self.subject.names.bindings(root, got)
+            places = [self.subject.span(one.node)[0] for one in bindings if one.origin is None]
+            if places:
+                return f"is bound to something else in line {self.subject.line_column(min(places))[0]}"
+        return "is not imported"
 
-    def each(self, want: cst.CSTNode, got: cst.CSTNode, skipped: tuple[str, ...]) -> Iterator[None]:
-        names = [name for name in fields(type(want)) if name not in skipped]
-        self.depth += 1
-        yield from self.fields(names, want, got)
-        self.depth -= 1
+    # --- what stands in a node ----------------------------------------------------------------------------------------
 
-    def fields(self, names: list[str], want: cst.CSTNode, got: cst.CSTNode) -> Iterator[None]:
+    def said(self, want: cst.CSTNode) -> tuple[str, ...]:
+        """Return the fields of a node that a pattern speaks of."""
+        if not self.is_header(want):
+            return meaning(want)
+        unsaid = UNSAID_OF_FUNCTIONS if isinstance(want, cst.FunctionDef) else UNSAID
+        return tuple(name for name in meaning(want) if name not in unsaid)
+
+    def is_header(self, want: cst.CSTNode) -> bool:
+        return self.code.kind == "header" and want in self.code.roots
+
+    def fields(self, names: tuple[str, ...], want: cst.CSTNode, got: cst.CSTNode) -> Iterator[None]:
         if not names:
             yield
             return
-        mine, theirs = getattr(want, names[0]), getattr(got, names[0])
-        for _ in self.value(mine, theirs, got):
+        for _ in self.value(names[0], want, got):
             yield from self.fields(names[1:], want, got)
 
-    def value(self, mine: object, theirs: object, at: cst.CSTNode) -> Iterator[None]:
+    def value(self, name: str, want: cst.CSTNode, got: cst.CSTNode) -> Iterator[None]:
+        mine, theirs = getattr(want, name), getattr(got, name)
         if isinstance(mine, cst.BaseSuite) and isinstance(theirs, cst.BaseSuite):
-            yield from self.sequence(statements(mine), statements(theirs), at)
-        elif isinstance(mine, cst.CSTNode):
-            if isinstance(theirs, cst.CSTNode):
-                yield from self.node(mine, theirs)
-        elif isinstance(mine, (list, tuple)):
-            if isinstance(theirs, (list, tuple)):
-                yield from self.sequence(mine, theirs, at)
-        elif mine == theirs or (not isinstance(mine, str) and not isinstance(theirs, (str, cst.CSTNode))):
-            yield  # equal text, or two ways in which LibCST says "not there"
+            mine, theirs = statements(mine), statements(theirs)
+        if isinstance(want, cst.Call) and name == "args":
+            yield from self.arguments(got, mine, theirs)
+        elif isinstance(mine, cst.Parameters) and self.is_header(want):
+            yield from self.parameters(got, parameters_of(mine), parameters_of(theirs))
+        elif isinstance(mine, (list, tuple)) and isinstance(theirs, (list, tuple)):
+            yield from self.sequence(mine, theirs, got)
+        elif isinstance(mine, cst.CSTNode) and isinstance(theirs, cst.CSTNode):
+            yield from self.node(mine, theirs)
+        elif mine == theirs or (absent(mine) and absent(theirs)):
+            yield
+        elif isinstance(mine, cst.CSTNode) and absent(theirs):
+            self.fail(got, lambda: f"{self.wanted(mine)} is missing")
+        elif isinstance(theirs, cst.CSTNode) and absent(mine):
+            self.fail(theirs, lambda: f"{self.shown(theirs)} is more than the pattern has")
+        else:
+            self.differs(want, got)
 
     # --- sequences --------------------------------------------------------------------------------------------------
 
@@ -199,96 +215,86 @@ class _Matcher:
             if not gots:
                 yield
             else:
-                self.fail(gots[0], lambda: f"`{_short(self.subject.code(gots[0]))}` is more than the pattern has")
-            return
-        hole = hole_of(wants[0])
-        if hole is not None and hole.many:
+                self.fail(gots[0], lambda: f"{self.shown(gots[0])} is more than the pattern has")
+        elif (hole := _many(wants[0])) is not None:
             for count in range(len(gots) + 1):
-                for _ in self.bind(wants[0], hole, tuple(gots[:count])):
+                for _ in self.bind(hole, taken := tuple(gots[:count])):
+                    self.pairs[wants[0]] = taken
                     yield from self.sequence(wants[1:], gots[count:], at)
         elif gots:
             for _ in self.node(wants[0], gots[0]):
                 yield from self.sequence(wants[1:], gots[1:], at)
         else:
-            self.fail(at, lambda: f"`{_short(self.code.code(wants[0]))}` is missing")
+            self.fail(at, lambda: f"{self.wanted(wants[0])} is missing")
 
     def arguments(self, call: cst.CSTNode, wants: Sequence[cst.Arg], gots: Sequence[cst.Arg]) -> Iterator[None]:
-        """Match keywords by name, the rest by position; one `$$$` takes what is left."""
+        """Match keywords by name, the rest by position; the last `$$$` also takes the keywords that nothing names."""
         by_name = {got.keyword.value: got for got in gots if got.keyword}
-        pairs: list[tuple[cst.Arg, cst.Arg | None]] = []
+        doubly = [got for got in gots if got.star == "**"]
+        partners: list[tuple[cst.Arg, cst.Arg | None]] = []
         for want in wants:
-            if want.keyword is not None:
-                name = want.keyword.value
-                pairs.append((want, by_name.get(name)))
-                if name not in by_name:
-                    self.depth += 1
-                    self.fail(call, lambda name=name: f"{name}= is not given here by name")
-                    self.depth -= 1
-                    return
-        taken = {got for _, got in pairs}
-        rest = [got for got in gots if got not in taken]
-        positional = [want for want in wants if not want.keyword]
-        for _ in self.sequence([want.value for want, _ in pairs], [got.value for _, got in pairs if got], call):
-            for want, got in pairs:
-                if got is not None:
-                    self.pairs[want] = got
-            yield from self.positional(call, positional, rest)
-
-    def positional(self, call: cst.CSTNode, wants: list[cst.Arg], gots: list[cst.Arg]) -> Iterator[None]:
-        """Match what no keyword took; the last `$$$` also takes the keywords and stars behind."""
-        plain = [got for got in gots if not got.keyword and not got.star]
-        extra = [got for got in gots if got.keyword or got.star]
-        many = [want for want in wants if (hole := hole_of(want)) and hole.many]
-        named = next((got for got in extra if got.keyword and got.keyword.value in self.excluded), None)
-        if extra and (not many or named is not None):
-            self.depth += 1
-            self.fail(
-                call,
-                lambda: f"there is an argument `{_short(self.subject.code(named or extra[0]))}` more than the pattern has",
-            )
-            self.depth -= 1
+            if want.keyword:
+                partners.append((want, by_name.get(want.keyword.value)))
+            elif want.star == "**":
+                partners.append((want, doubly.pop(0) if doubly else None))
+        lacking = next((want for want, got in partners if got is None), None)
+        if lacking is not None:
+            named = lacking.keyword
+            missing = f"{named.value}= is not given here by name" if named else "there is no ** here"
+            self.fail(call, lambda: missing, more=1)
             return
-        yield from self.spread(wants, plain, extra, many[-1] if many else None)
+        fixed = {got for _, got in partners}
+        loose = [got for got in gots if got not in fixed and (got.keyword or got.star == "**")]
+        plain = [got for got in gots if not got.keyword and got.star != "**"]
+        placed = [want for want in wants if not want.keyword and want.star != "**"]
+        last = next((want for want in reversed(placed) if _many(want)), None)
+        barred = [got for got in loose if last is None or (got.keyword and got.keyword.value in self.excluded)]
+        if barred:
+            self.fail(call, lambda: f"there is an argument {self.shown(barred[0])} more than the pattern has", more=1)
+            return
+        for _ in self.named(partners):
+            yield from self.placed(call, placed, plain, loose, last)
 
-    def spread(
-        self, wants: list[cst.Arg], plain: list[cst.Arg], extra: list[cst.Arg], last: cst.Arg | None
+    def named(self, partners: Sequence[tuple[cst.Arg, cst.Arg | None]]) -> Iterator[None]:
+        if not partners:
+            yield
+            return
+        (want, got), *others = partners
+        assert got is not None
+        for _ in self.node(want.value, got.value):
+            self.pairs[want] = got
+            yield from self.named(others)
+
+    def placed(
+        self, call: cst.CSTNode, wants: Sequence[cst.Arg], gots: Sequence[cst.Arg], loose: list[cst.Arg], last: object
     ) -> Iterator[None]:
-        if not wants:
-            if not plain:
-                yield
-            return
-        want, hole = wants[0], hole_of(wants[0])
-        if hole is not None and hole.many:
-            for count in range(len(plain) + 1):
-                taken = plain[:count] + (extra if want is last else [])
-                for _ in self.bind(want, hole, tuple(taken)):
-                    yield from self.spread(wants[1:], plain[count:], extra, last)
-        elif plain:
-            self.pairs[want] = plain[0]
-            for _ in self.node(want.value, plain[0].value):
-                yield from self.spread(wants[1:], plain[1:], extra, last)
+        if wants and (hole := _many(wants[0])) is not None:
+            for count in range(len(gots) + 1):
+                taken = (*gots[:count], *(loose if wants[0] is last else ()))
+                for _ in self.bind(hole, taken):
+                    self.pairs[wants[0]] = taken
+                    yield from self.placed(call, wants[1:], gots[count:], loose, last)
+        elif wants and gots and wants[0].star == gots[0].star:
+            for _ in self.node(wants[0].value, gots[0].value):
+                self.pairs[wants[0]] = gots[0]
+                yield from self.placed(call, wants[1:], gots[1:], loose, last)
+        elif wants and gots:
+            self.differs(wants[0], gots[0])
+        else:
+            yield from self.sequence(wants, gots, call)
 
-    def parameters(self, want: cst.CSTNode, got: cst.CSTNode) -> Iterator[None]:
+    def parameters(self, at: cst.CSTNode, wants: Sequence[cst.Param], gots: Sequence[cst.Param]) -> Iterator[None]:
         """Match the parameters that a header names, wherever they stand; it says nothing of the others."""
-        wanted = [one for one in _params(want) if not ((hole := hole_of(one)) and hole.many)]
-        yield from self.some(wanted, _params(got))
-
-    def some(self, wants: list[cst.Param], gots: list[cst.Param]) -> Iterator[None]:
+        wants = [want for want in wants if not _many(want)]
         if not wants:
             yield
             return
         for got in gots:
             for _ in self.node(wants[0].name, got.name):
-                for _ in self.value(wants[0].default, got.default, got):
-                    yield from self.some(wants[1:], gots)
-
-    def imported(self, want: cst.ImportFrom, got: cst.CSTNode) -> Iterator[None]:
-        theirs = got.names  # type: ignore[attr-defined]
-        if isinstance(want.names, cst.ImportStar) or isinstance(theirs, cst.ImportStar):
-            if type(want.names) is type(theirs):
-                yield
-            return
-        yield from self.sequence(want.names, theirs, got)
+                self.pairs[wants[0]] = got
+                for _ in self.value("default", wants[0], got):
+                    yield from self.parameters(at, wants[1:], gots)
+        self.fail(at, lambda: f"{self.wanted(wants[0])} is no parameter")
 
 
 def match_at(
@@ -313,7 +319,7 @@ def match_at(
         failed = constraint(match) if constraint else None
         if failed is None:
             return match
-        matcher.miss.note(100 + matcher.depth, *failed)
+        matcher.miss.note(CONSTRAINED + matcher.depth, *failed)
     return None
 
 
@@ -321,21 +327,33 @@ def candidates(code: Code, source: Source) -> Iterator[tuple[cst.CSTNode, ...]]:
     """Yield the nodes of a file at which a pattern could match, in the order of the text."""
     root, count = code.root, len(code.roots)
     if code.kind == "statements" and not (count == 1 and isinstance(root, cst.BaseCompoundStatement)):
-        for block in source.of(cst.Module, cst.IndentedBlock, cst.SimpleStatementSuite):
-            lines = statements(block)
-            # A leading `$$$` may take any number, which no caller needs: statements are adjacent and counted.
-            yield from (tuple(lines[at : at + count]) for at in range(len(lines) - count + 1))
-        return
-    hole = hole_of(root)
-    kinds: tuple[type[cst.CSTNode], ...]
-    if root in code.dotted:
-        kinds = (cst.Name, cst.Attribute)
-    elif hole is not None:
-        kinds = tuple(kind for kind in source.kinds if issubclass(kind, cst.BaseExpression))
+        blocks = [statements(block) for block in source.of(cst.Module, cst.IndentedBlock, cst.SimpleStatementSuite)]
+        found = [tuple(lines[at : at + count]) for lines in blocks for at in range(len(lines) - count + 1)]
+        yield from sorted(found, key=lambda nodes: source.span(nodes[0])[0])
+    elif root in code.dotted:
+        yield from _sorted(source, _mentions(source, code.dotted[root]))
+    elif hole_of(root) is not None:
+        kinds = [kind for kind in source.kinds if issubclass(kind, cst.BaseExpression)]
+        nodes = source.of(*kinds)
+        yield from _sorted(source, (node for node in nodes if identifier_of(source.parent(node)) is not node))
     else:
-        kinds = (type(root),)
-    found = sorted(source.of(*kinds), key=lambda node: source.span(node)[0]) if len(kinds) > 1 else source.of(*kinds)
-    yield from ((node,) for node in found)
+        for node in source.of(type(root)):
+            # An elif is no statement of its own.
+            if code.kind != "statements" or not isinstance(node, cst.If) or not isinstance(source.parent(node), cst.If):
+                yield (node,)
+
+
+def _mentions(source: Source, target: str) -> Iterator[cst.CSTNode]:
+    """Yield the names and attributes that may mean a dotted name, or are spelled like it."""
+    first, last = source.names.leading_to(target), target.rpartition(".")[2]
+    for node in source.of(cst.Name, cst.Attribute):
+        parts = (dotted(node) or "").split(".")
+        if parts[0] in first or parts[-1] == last:
+            yield node
+
+
+def _sorted(source: Source, nodes: Iterable[cst.CSTNode]) -> list[tuple[cst.CSTNode, ...]]:
+    return [(node,) for node in sorted(nodes, key=lambda one: source.span(one)[0])]
 
 
 def find(code: Code, source: Source, constraint: Constraint | None = None, miss: Miss | None = None) -> Iterator[Match]:
@@ -346,49 +364,6 @@ def find(code: Code, source: Source, constraint: Constraint | None = None, miss:
             yield match
 
 
-def same(one: cst.CSTNode, other: cst.CSTNode) -> bool:
-    """Tell whether two nodes are the same code, layout aside."""
-    if (text := _constant(one)) is not None:
-        return text == _constant(other)
-    if type(one) is not type(other):
-        return False
-    return all(_same_value(getattr(one, name), getattr(other, name)) for name in fields(type(one)))
-
-
-def same_all(one: Captured, other: Captured) -> bool:
-    """Tell whether two captures are the same code."""
-    return _same_value(one, other)
-
-
-def _same_value(one: object, other: object) -> bool:
-    if isinstance(one, cst.CSTNode) and isinstance(other, cst.CSTNode):
-        return same(one, other)
-    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
-        return len(one) == len(other) and all(map(_same_value, one, other))
-    return one == other or not (isinstance(one, (str, cst.CSTNode)) or isinstance(other, (str, cst.CSTNode)))
-
-
-def _constant(node: cst.CSTNode) -> object | None:
-    """Return a literal's type and value, so that quotes, joined strings and spellings of a number do not matter."""
-    if isinstance(node, (cst.SimpleString, cst.ConcatenatedString)):
-        value = node.evaluated_value
-        return (type(value), value) if value is not None else None
-    if isinstance(node, (cst.Integer, cst.Float, cst.Imaginary)):
-        return (type(node), node.evaluated_value)
-    return None
-
-
-def _params(function: cst.CSTNode) -> list[cst.Param]:
-    assert isinstance(function, cst.FunctionDef)
-    params = function.params
-    return [*params.posonly_params, *params.params, *params.kwonly_params]
-
-
-def _last(node: cst.CSTNode) -> str | None:
-    name = dotted(node)
-    return name.rpartition(".")[2] if name else None
-
-
-def _short(text: str, limit: int = 60) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+def _many(want: cst.CSTNode) -> Hole | None:
+    hole = hole_of(want)
+    return hole if hole is not None and hole.many else None

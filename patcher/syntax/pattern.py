@@ -1,65 +1,30 @@
 """`$NAME` patterns: Python with holes, compiled once.
 
-The recipe's text is parsed by LibCST with a placeholder identifier in each hole's place. What a plain name in it means
-is decided here, at load: an import (`torch.device`), a builtin, a name that the step declares local, or a variable that
-the pattern binds itself. Finding places is `patcher.syntax.matching`; writing them is `patcher.syntax.template`.
+What a plain name in a recipe's code means is decided here, at load: an import (`torch.device`), a builtin, a name that
+the step declares local, or a variable that the code binds itself. Finding places is `patcher.syntax.matching`; writing
+them is `patcher.syntax.template`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import libcst as cst
 
 from patcher.errors import PatternError
-from patcher.syntax.names import Comprehension, dotted
+from patcher.syntax.holes import Hole, fill, hole_of, is_placeholder, short, unfill
+from patcher.syntax.names import dotted
+from patcher.syntax.scopes import BINDERS, Comprehension, identifier_of, names_in
 from patcher.syntax.source import children, walk
 from patcher.syntax.spans import spans_of
 
-__all__ = ["Code", "Hole", "compile_code", "hole_of", "statements"]
+__all__ = ["Code", "Hole", "compile_code", "hole_of", "parameters_of", "statements"]
 
-HOLE = re.compile(r"\$\$\$(?P<many>[A-Z][A-Z0-9_]*)?|\$(?P<one>[A-Z][A-Z0-9_]*|_)(?![A-Za-z0-9_])|(?P<stray>\$)")
-STRING = re.compile(
-    r"""(?P<prefix>\b[A-Za-z]{0,2})(?P<quote>'''|\"\"\"|'|")(?P<body>(?:\\.|(?!(?P=quote)).)*)(?P=quote)""",
-    re.S,
-)
-COMMENT = re.compile(r"#[^\n]*")
-ONE, MANY = "__hole_", "__rest_"
 ALWAYS_LOCAL = frozenset({"self", "cls"})
 Blocks = (cst.Module, cst.IndentedBlock, cst.SimpleStatementSuite)
 Headed = (cst.For, cst.While, cst.With, cst.If, cst.FunctionDef, cst.ClassDef)
-
-
-class Hole(NamedTuple):
-    """A hole: its name (None where it does not bind) and whether it takes any number of nodes."""
-
-    name: str | None
-    many: bool
-
-
-def hole_of(node: cst.CSTNode) -> Hole | None:
-    """Return the hole that a pattern node stands for, also through the Arg, Element or Expr around it."""
-    if isinstance(node, cst.Arg):
-        return None if node.keyword or node.star else hole_of(node.value)
-    if isinstance(node, (cst.Element, cst.Expr)):
-        return hole_of(node.value)
-    if isinstance(node, cst.Index):
-        return None
-    if isinstance(node, cst.Param):
-        return None if node.default or node.annotation else hole_of(node.name)
-    if isinstance(node, cst.ImportAlias):
-        return None if node.asname else hole_of(node.name)
-    if not isinstance(node, cst.Name):
-        return None
-    for prefix, many in ((ONE, False), (MANY, True)):
-        if node.value.startswith(prefix):
-            name = node.value.removeprefix(prefix)
-            return Hole(None if name in ("", "_") else name, many)
-    return None
 
 
 def statements(body: cst.CSTNode) -> list[cst.CSTNode]:
@@ -69,6 +34,11 @@ def statements(body: cst.CSTNode) -> list[cst.CSTNode]:
     for line in lines:
         flat.extend(line.body if isinstance(line, cst.SimpleStatementLine) else [line])
     return flat
+
+
+def parameters_of(parameters: cst.Parameters) -> list[cst.Param]:
+    """Return the parameters that have a name of their own, so neither `*args` nor `**kwargs`."""
+    return [*parameters.posonly_params, *parameters.params, *parameters.kwonly_params]
 
 
 @dataclass(frozen=True)
@@ -90,63 +60,62 @@ class Code:
         """The first node."""
         return self.roots[0]
 
+    def nodes(self) -> Iterator[cst.CSTNode]:
+        """Yield every node of the code."""
+        for root in self.roots:
+            yield from walk(root)
+
     @cached_property
     def holes(self) -> frozenset[str]:
         """The names of the holes that bind."""
-        found = (hole_of(node) for root in self.roots for node in walk(root))
+        found = (hole_of(node) for node in self.nodes())
         return frozenset(hole.name for hole in found if hole and hole.name)
 
     @cached_property
     def bound(self) -> frozenset[str]:
         """The variables that the code binds itself, in comprehensions and lambdas: they match up to renaming."""
         found: set[str] = set()
-        for root in self.roots:
-            for node in walk(root):
-                if isinstance(node, Comprehension):
-                    targets = (
-                        below for comp in walk(node) if isinstance(comp, cst.CompFor) for below in walk(comp.target)
-                    )
-                    found.update(one.value for one in targets if isinstance(one, cst.Name))
-                elif isinstance(node, cst.Lambda):
-                    found.update(one.name.value for one in walk(node.params) if isinstance(one, cst.Param))
-        return frozenset(name for name in found if not name.startswith((ONE, MANY)))
+        for node in self.nodes():
+            if isinstance(node, Comprehension):
+                targets = (below.target for below in walk(node) if isinstance(below, cst.CompFor))
+                found.update(name.value for target in targets for name in names_in(target))
+            elif isinstance(node, cst.Lambda):
+                found.update(one.name.value for one in walk(node.params) if isinstance(one, cst.Param))
+        return frozenset(name for name in found if not is_placeholder(name))
+
+    @cached_property
+    def variables(self) -> Mapping[cst.CSTNode, str]:
+        """The places of those variables, by node."""
+        return {
+            node: node.value
+            for node in self.nodes()
+            if isinstance(node, cst.Name)
+            and node.value in self.bound
+            and (isinstance(self.parents[node], cst.Param) or identifier_of(self.parents[node]) is not node)
+        }
+
+    def as_spelled(self, name: str) -> bool:
+        """Tell whether a dotted name is structure: it begins with a local, or has a hole."""
+        root, *rest = name.split(".")
+        local = root in self.local or root in ALWAYS_LOCAL or root in self.bound
+        return local or any(map(is_placeholder, (root, *rest)))
 
     @cached_property
     def dotted(self) -> Mapping[cst.CSTNode, str]:
         """Every longest dotted name that means an import or a builtin, by its node."""
         found: dict[cst.CSTNode, str] = {}
-        for root in self.roots:
-            self._collect_dotted(root, found)
-        return found
-
-    def _collect_dotted(self, node: cst.CSTNode, found: dict[cst.CSTNode, str]) -> None:
-        if isinstance(node, (cst.Import, cst.ImportFrom)):
-            return
-        if isinstance(node, (cst.Name, cst.Attribute)):
+        pending = list(self.roots)
+        while pending:
+            node = pending.pop()
             name = dotted(node)
-            if name is not None and not self._as_spelled(name):
+            if isinstance(node, (cst.Import, cst.ImportFrom)):
+                continue
+            if name is not None and not self.as_spelled(name):
                 found[node] = name
-                return
-        skipped = self._identifiers(node)
-        for child in children(node):
-            if child not in skipped:
-                self._collect_dotted(child, found)
-
-    def _as_spelled(self, name: str) -> bool:
-        root = name.partition(".")[0]
-        return root.startswith((ONE, MANY)) or root in self.local or root in ALWAYS_LOCAL or root in self.bound
-
-    @staticmethod
-    def _identifiers(node: cst.CSTNode) -> tuple[cst.CSTNode | None, ...]:
-        """Return the Names directly below a node that are identifiers and not expressions."""
-        match node:
-            case cst.Attribute():
-                return (node.attr,)
-            case cst.Arg():
-                return (node.keyword,)
-            case cst.FunctionDef() | cst.ClassDef() | cst.Param():
-                return (node.name,)
-        return ()
+                continue
+            identifier = identifier_of(node)
+            pending += [child for child in children(node) if child is not identifier]
+        return found
 
     @cached_property
     def roots_of_names(self) -> frozenset[str]:
@@ -156,11 +125,7 @@ class Code:
     @cached_property
     def literals(self) -> frozenset[bytes]:
         """Words that every file with a match must hold; the gate before anything is parsed."""
-        words: set[str] = set()
-        for root in self.roots:
-            for node in walk(root):
-                if isinstance(node, cst.Name) and not node.value.startswith((ONE, MANY)):
-                    words.add(node.value)
+        words = {node.value for node in self.nodes() if isinstance(node, cst.Name) and not is_placeholder(node.value)}
         return frozenset(word.encode() for word in words - self.bound - {"shim"})
 
     @cached_property
@@ -186,80 +151,75 @@ class Code:
         return (name,) if name else ()
 
     def code(self, node: cst.CSTNode) -> str:
-        """Return the text of a node."""
-        return self.module.code_for_node(node)
+        """Return the text of a node as the recipe has it."""
+        return unfill(self.module.code_for_node(node))
 
 
 def compile_code(text: str, local: Iterable[str] = (), *, statement: bool = False) -> Code:
     """Compile the text of a pattern or a replacement; `statement` makes an expression a statement of its own.
 
     Raises:
-        PatternError: it is not Python once its holes are filled, or a name in it is assigned and not declared local.
+        PatternError: it is not Python once its holes are filled, a hole stands where none can, or a name in it is
+            assigned and not declared local.
     """
-    filled = _fill(text.strip("\n").rstrip())
-    for kind, candidate in (("expression", filled), ("statements", filled), ("header", f"{filled}: pass")):
-        if statement and kind == "expression":
-            continue
-        parsed = _parse(kind, candidate)
+    filled = fill(text.strip("\n").rstrip())
+    for kind in ("statements", "header") if statement else ("expression", "statements", "header"):
+        parsed = _parse(kind, filled)
         if parsed is not None:
             code = Code(text, kind, *parsed, frozenset(local))
+            _check_holes(code)
             _check_assigned(code)
             return code
-    raise PatternError(f"`{_short(text)}` is not Python, not even with its holes filled: {_complaint(filled)}.")
-
-
-def _fill(text: str) -> str:
-    """Put a placeholder identifier in each hole's place, outside strings and inside the braces of f-strings."""
-    parts: list[str] = []
-    position = 0
-    while position < len(text):
-        if comment := COMMENT.match(text, position):
-            parts.append(comment[0])
-            position = comment.end()
-        elif string := STRING.match(text, position):
-            is_f = "f" in string["prefix"].lower()
-            parts.append(re.sub(r"(?<=\{)\$[A-Z0-9_$]+", lambda m: _fill(m[0]), string[0]) if is_f else string[0])
-            position = string.end()
-        elif hole := HOLE.match(text, position):
-            parts.append(_placeholder(hole, text))
-            position = hole.end()
-        else:
-            parts.append(text[position])
-            position += 1
-    return "".join(parts)
-
-
-def _placeholder(hole: re.Match[str], text: str) -> str:
-    if hole["stray"]:
-        raise PatternError(
-            f"`{_short(text)}` has a `$` that starts no hole; a hole is $NAME or $_ for one, $$$NAMES or $$$ for any number."
-        )
-    return ONE + hole["one"] if hole["one"] else MANY + (hole["many"] or "_")
+    raise PatternError(f"`{short(text)}` is not Python, not even with its holes filled{_complaint(filled)}.")
 
 
 def _parse(kind: str, text: str) -> tuple[tuple[cst.CSTNode, ...], cst.Module] | None:
-    # An expression over several lines is no module by itself; parentheses make it one and leave its spans exact.
-    for candidate in (text, f"({text}\n)") if kind == "expression" else (text,):
+    # An expression over several lines is no module by itself; parentheses make it one.
+    forms = {"expression": (text, f"({text})", f"({text}\n)"), "header": (f"{text}: pass",)}
+    for form in forms.get(kind, (text,)):
         try:
-            module = cst.parse_module(candidate)
+            module = cst.parse_module(form)
         except cst.ParserSyntaxError:
             continue
         found = tuple(statements(module))
-        single = found[0] if len(found) == 1 else None
-        if kind == "expression" and isinstance(single, cst.Expr):
-            return (single.value,), module
-        if (kind == "header" and isinstance(single, Headed)) or (kind == "statements" and found):
+        if kind == "statements":
+            return (found, module) if found else None
+        if len(found) != 1:
+            return None
+        if kind == "header" and isinstance(found[0], Headed):
             return found, module
+        if kind == "expression" and isinstance(found[0], cst.Expr):
+            value = found[0].value
+            # The parentheses must be those of this expression: `a) + (b` and nothing at all are none.
+            if form is text or (value.lpar and not (isinstance(value, cst.Tuple) and not value.elements)):
+                return (value,), module
     return None
 
 
+def _check_holes(code: Code) -> None:
+    for node in code.nodes():
+        hole = hole_of(node) if isinstance(node, cst.Name) else None
+        if hole is None:
+            continue
+        above = code.parents[node]
+        if isinstance(above, cst.Arg) and above.keyword is node:
+            raise PatternError(f"`{short(code.text)}` has a hole for a keyword; name the keyword.")
+        holder = code.parents[above] if isinstance(above, cst.Index) else above
+        alone = node in code.roots or (len(code.roots) > 1 and holder in code.roots)
+        if hole.many and (alone or hole_of(holder) != hole):
+            raise PatternError(
+                f"`{short(code.text)}`: {code.code(node)} cannot stand there; it takes any number of arguments, "
+                "elements, or statements of a block under its header."
+            )
+
+
 def _check_assigned(code: Code) -> None:
-    for root in code.roots:
-        for node in walk(root):
-            target = getattr(node, "target", None) if not isinstance(node, cst.CompFor) else None
-            if isinstance(target, cst.Name) and target in code.dotted:
+    """Raise PatternError where the code assigns to a name that would mean an import."""
+    for node in code.nodes():
+        for target in names_in(getattr(node, BINDERS.get(type(node), ""), None)):
+            if not code.as_spelled(target.value):
                 raise PatternError(
-                    f"`{_short(code.text)}` assigns to {target.value}, which would mean an import of that name; "
+                    f"`{short(code.text)}` assigns to {target.value}, which would mean an import of that name; "
                     f"write a hole, or declare it: local: [{target.value}]."
                 )
 
@@ -268,10 +228,5 @@ def _complaint(text: str) -> str:
     try:
         cst.parse_module(text)
     except cst.ParserSyntaxError as error:
-        return f"line {error.raw_line}, column {error.raw_column + 1}"
-    return "it holds no code"
-
-
-def _short(text: str, limit: int = 60) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+        return f" (line {error.raw_line})" if "\n" in text else ""
+    return "; it holds no code"

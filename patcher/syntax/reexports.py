@@ -15,7 +15,7 @@ import libcst as cst
 
 from patcher.errors import TargetError
 from patcher.syntax.names import Binding, dotted
-from patcher.syntax.project import module_files, python_files
+from patcher.syntax.project import module_file, module_files, python_files, search_folders
 from patcher.syntax.source import Source
 
 if TYPE_CHECKING:
@@ -78,17 +78,17 @@ class Symbols:
         return self._symbols[binding.node]
 
     def exported(self, path: str, name: str, seen: frozenset[str] = frozenset()) -> Symbol | None:
-        """Return the symbol that a file imports at its top under a name, also through `import *`."""
+        """Return what a file binds at its top under a name, also through `import *`."""
         try:
-            if path in seen or (name.encode() not in self.draft.read(path) and not seen):
+            data = self.draft.read(path)
+            if path in seen or (name.encode() not in data and b"import *" not in data):
                 return None
             source = self.draft.source(path)
         except TargetError:
             return None
         there = source.names.bindings(name, source.module)
         if there:
-            imported = next((one for one in there if one.origin is not None), None)
-            return self._symbol(source, imported) if imported else None
+            return self._symbol(source, next((one for one in there if one.origin is not None), there[0]))
         for star in source.names.stars:
             for other in module_files(self.draft, path, source.names.module_of(star)):
                 if found := self.exported(other, name, seen | {path}):
@@ -126,12 +126,24 @@ class Symbols:
     def _of_binding(self, source: Source, binding: Binding) -> Meaning:
         if not isinstance(binding.statement, cst.ImportFrom):
             return Meaning.NEITHER
-        origins = source.names.origins_of(binding)
-        if self.new in origins:
+        if self.new in source.names.origins_of(binding):
             return Meaning.NEW
-        if set(self.old).intersection(origins):
+        if self._is_direct(source, binding):
             return Meaning.OLD
         return self._together(self.meaning(one) for one in self.exporters(source, binding))
+
+    def _is_direct(self, source: Source, binding: Binding) -> bool:
+        """Tell whether a from-import names the old symbol of the installed package."""
+        old = set(self.old).intersection(source.names.origins_of(binding))
+        return bool(old) and self._is_installed(source, binding)
+
+    def _is_installed(self, source: Source, binding: Binding) -> bool:
+        """Tell whether an import leads out of the tree; a module of the tree hides a package of its name."""
+        if isinstance(binding.statement, cst.ImportFrom) and binding.statement.relative:
+            return False
+        root = (binding.origin or "").partition(".")[0]
+        local = {module_file(self.draft, folder, root) for folder in search_folders(source.path)}
+        return local <= {None, source.path}
 
     def covered(self, symbol: Symbol, binding: Binding) -> bool:
         """Tell whether one arm of a name means the old symbol."""
@@ -140,7 +152,7 @@ class Symbols:
     def imported_name(self, symbol: Symbol, binding: Binding) -> str:
         """Return what a from-import of the old symbol has to name instead."""
         names = {self.new_local(one) for one in self.exporters(symbol.source, binding)}
-        direct = set(self.old).intersection(symbol.source.names.origins_of(binding))
+        direct = self._is_direct(symbol.source, binding)
         return self.new.rpartition(".")[2] if direct or not names else min(names)
 
     def new_local(self, symbol: Symbol) -> str:
@@ -168,7 +180,7 @@ class Symbols:
             return None
         origins = source.names.origins(node)
         symbol = self._symbol(source, imported)
-        old = next((name for name in self.old if name in origins), "")
+        old = next((name for name in self.old if name in origins and self._is_installed(source, imported)), "")
         if self.new in origins:
             return Chain(node, symbol, Meaning.NEW, (), "")
         if old:

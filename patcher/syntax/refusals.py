@@ -8,24 +8,24 @@ import libcst as cst
 
 from patcher.errors import SiteError
 from patcher.model import Edit
-from patcher.syntax.layout import line_of
 from patcher.syntax.matching import Match
 from patcher.syntax.pattern import Code
 from patcher.syntax.source import Source, walk
 
-__all__ = ["keep_strings", "may_take", "stand_alone"]
+__all__ = ["keep_strings", "may_take"]
 
 
 def keep_strings(source: Source, edits: Iterable[Edit]) -> None:
-    """Refuse edits that would break an f-string around them: before Python 3.12 its own quotes cannot stand in it.
+    """Refuse edits that would break an f-string around them.
+
+    Before Python 3.12 an expression in an f-string can hold neither its quotes nor a backslash.
 
     Raises:
         SiteError: they would.
     """
-    strings = source.of(cst.FormattedString)
+    strings = [(*source.span(node), node) for node in source.of(cst.FormattedString)]
     for edit in edits:
-        for string in strings:
-            start, end = source.span(string)
+        for start, end, string in strings:
             if start < edit.start and edit.end < end and _breaks(edit.text, string):
                 raise SiteError(
                     "it stands in an f-string that cannot hold the replacement; take it out of the string first"
@@ -49,19 +49,3 @@ def may_take(source: Source, match: Match, pattern: Code, added: frozenset[str])
             if arg.star == "**":
                 names = " or ".join(f"{name}=" for name in sorted(added))
                 raise SiteError(f"`**{source.code(arg.value)}` may hold {names} already; write the argument by hand")
-
-
-def stand_alone(source: Source, match: Match, kind: str, edits: Iterable[Edit]) -> None:
-    """Refuse several lines where only one can stand, and a header that cannot be changed without its body.
-
-    Raises:
-        SiteError: the statement shares its line, or an edit reaches into a body.
-    """
-    if kind == "statements" and any("\n" in edit.text for edit in edits):
-        line_of(source, match.nodes[0])
-        line_of(source, match.nodes[-1])
-    body = getattr(match.node, "body", None)
-    if kind == "header" and isinstance(body, cst.BaseSuite):
-        start = source.span(body)[0]
-        if any(edit.end > start for edit in edits):
-            raise SiteError("its header cannot be changed without its body; change it by hand")

@@ -25,7 +25,7 @@ from patcher.syntax.source import Source
 if TYPE_CHECKING:
     from patcher.syntax.draft import Draft
 
-__all__ = ["Placed", "place", "provides", "split", "stamp", "stamped_modules"]
+__all__ = ["Placed", "has_module", "place", "provides", "split", "stamp", "stamped_modules"]
 
 STAMP = re.compile(rb"# patcher: copy of shim (?P<name>[\w./]+), sha256 (?P<hash>[0-9a-f]{64})[^\n]*\n")
 FIRST_BYTES = 200
@@ -92,6 +92,11 @@ def provides(root: Path, name: str) -> frozenset[str]:
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             names.update(alias.asname or alias.name for alias in node.names)
     return frozenset(name for name in names if not name.startswith("_"))
+
+
+def has_module(root: Path, name: str) -> bool:
+    """Tell whether a shim (dotted: itself, or a module below it) exists."""
+    return _module_file(root, name) is not None
 
 
 def split(root: Path, target: str) -> tuple[str, str, str]:

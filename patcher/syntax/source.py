@@ -1,7 +1,7 @@
 """One Python file: bytes in, a tree with byte spans and names; edits out.
 
 A Source is never changed. `splice` gives the bytes that a set of edits leads to; whatever no edit covers is copied
-byte for byte. A file whose bytes LibCST does not give back exactly is refused, because an edit to it would not be exact.
+byte for byte. A file whose bytes LibCST does not give back exactly is refused: an edit to it would not be exact.
 """
 
 from __future__ import annotations
@@ -9,16 +9,18 @@ from __future__ import annotations
 import bisect
 import codecs
 import dataclasses
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, TypeVar
 
 import libcst as cst
 
 from patcher.errors import TargetError
 from patcher.model import Edit
-from patcher.syntax.spans import Spans, spans_of
+from patcher.syntax.spans import spans_of
 
 if TYPE_CHECKING:
     from patcher.syntax.names import Names
@@ -35,22 +37,37 @@ LAYOUT = (
     "second_colon", "posonly_ind", "encoding", "default_", "has_trailing", "equal",
 )  # fmt: skip
 
+# The fields that LibCST declares in another order than the text has them.
+ORDER: dict[type[cst.CSTNode], tuple[str, ...]] = {
+    cst.Arg: ("star", "keyword", "value"),
+    cst.ClassDef: ("decorators", "name", "type_parameters", "bases", "keywords", "body"),
+    cst.ExceptHandler: ("type", "name", "body"),
+    cst.ExceptStarHandler: ("type", "name", "body"),
+    cst.FunctionDef: ("decorators", "asynchronous", "name", "type_parameters", "params", "returns", "body"),
+    cst.IfExp: ("body", "test", "orelse"),
+    cst.ImportFrom: ("relative", "module", "names"),
+    cst.MatchCase: ("pattern", "guard", "body"),
+    cst.Parameters: ("posonly_params", "params", "star_arg", "kwonly_params", "star_kwarg"),
+    cst.TypeAlias: ("name", "type_parameters", "value"),
+}
+
+# Of what the parser takes, far less than makes it crash, and far more than Python itself allows.
+MOST_BRACKETS = 1000
+
 
 @cache
 def fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
-    """Return the names of the fields of a node class that carry meaning, in their order."""
+    """Return the names of the fields of a node class that carry meaning, in the order of the text."""
     names = [field.name for field in dataclasses.fields(kind) if not field.name.startswith("_")]
     kept = [name for name in names if not name.startswith(LAYOUT)]
-    # `{x=}` prints something else than `{x}`, and the default of a parameter is not layout.
-    if kind is cst.FormattedStringExpression:
+    if "conversion" in names:  # `{x=}` prints something else than `{x}`
         kept.append("equal")
-    if "default" in names:
-        kept.append("default")
-    return tuple(dict.fromkeys(kept))
+    assert kind not in ORDER or set(ORDER[kind]) == set(kept), kind
+    return ORDER.get(kind, tuple(kept))
 
 
 def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """Yield the meaningful children of a node, in their order."""
+    """Yield the meaningful children of a node, in the order of the text."""
     for name in fields(type(node)):
         value = getattr(node, name)
         if isinstance(value, cst.CSTNode):
@@ -76,14 +93,20 @@ class Source:
     to the pseudo-package name `shim.NAME`.
 
     Raises:
-        TargetError: the file does not parse, or LibCST does not give its bytes back.
+        TargetError: the file does not parse, is nested too deeply, or LibCST does not give its bytes back.
     """
 
     def __init__(self, path: str, data: bytes, stand_ins: Mapping[str, str] | None = None) -> None:
         self.path = path
         self.data = data
         self.stand_ins = stand_ins or {}
-        self.module, self.text, self._spans = _parse(path, data)
+        self.module = _parse(path, data)
+        try:
+            self.text, self._spans = spans_of(self.module)
+        except RecursionError:
+            raise _too_deep(path) from None
+        if not _same_bytes(self.text, self.module.encoding, data):
+            raise _unfaithful(path, data)
 
     @cached_property
     def _index(self) -> tuple[dict[cst.CSTNode, cst.CSTNode], dict[type, list[cst.CSTNode]]]:
@@ -135,14 +158,16 @@ class Source:
         return self._spans[node]
 
     def outer(self, node: cst.CSTNode) -> tuple[int, int]:
-        """Return the bytes of an expression together with its own parentheses."""
+        """Return the bytes of an expression with its own parentheses, of a definition with its decorators."""
         start, end = self.span(node)
         if isinstance(node, cst.BaseExpression) and node.lpar:
-            start, end = self.span(node.lpar[0])[0], self.span(node.rpar[-1])[1]
+            return self.span(node.lpar[0])[0], self.span(node.rpar[-1])[1]
+        if isinstance(node, (cst.FunctionDef, cst.ClassDef)) and node.decorators:
+            return self.span(node.decorators[0])[0], end
         return start, end
 
     def code(self, node: cst.CSTNode) -> str:
-        """Return the text of a node as the file has it, with its own parentheses."""
+        """Return the text of a node as the file has it, with its own parentheses or decorators."""
         start, end = self.outer(node)
         return self.slice(start, end)
 
@@ -152,17 +177,25 @@ class Source:
         spans = (self.span(node) for node in self._spans if isinstance(node, cst.Comment))
         return sorted(spans)
 
+    @cached_property
+    def long_strings(self) -> list[tuple[int, int]]:
+        """The spans of the strings that go over several lines."""
+        kinds = [kind for kind in self.kinds if issubclass(kind, cst.BaseString) and kind is not cst.ConcatenatedString]
+        spans = [self.span(node) for node in self.of(*kinds)]
+        return [(start, end) for start, end in spans if b"\n" in self.text[start:end]]
+
     def comment_texts(self) -> list[str]:
         """Return the text of every comment."""
         return [self.slice(start, end) for start, end in self.comments]
 
     def lost_comment(self, edits: Sequence[Edit]) -> str | None:
         """Return a comment that the edits would delete, or None."""
-        for start, end in self.comments if any(edit.start < edit.end for edit in edits) else ():
-            text = self.slice(start, end)
-            inside = [edit for edit in edits if edit.start <= start and end <= edit.end]
-            if inside and not any(text in edit.text for edit in inside):
-                return text
+        for edit in edits:
+            if edit.start < edit.end:
+                inside = [self.slice(*span) for span in self.comments if edit.start <= span[0] and span[1] <= edit.end]
+                for text in inside:
+                    if edit.text.count(text) < inside.count(text):
+                        return text
         return None
 
     def slice(self, start: int, end: int) -> str:
@@ -193,7 +226,7 @@ class Source:
 
     @property
     def newline(self) -> str:
-        """The line end that the file uses most at its beginning."""
+        """The line end that the file uses first."""
         return self.module.default_newline
 
     @property
@@ -225,39 +258,38 @@ def splice(path: str, text: bytes, edits: Sequence[Edit]) -> bytes:
     """
     parts: list[bytes] = []
     position = 0
-    last: Edit | None = None
-    # At one offset, what is inserted stands before what is replaced; insertions keep the order in which they were given.
+    # At one offset, what is inserted stands before what is replaced; insertions keep the order that they were given in.
     for edit in sorted(dict.fromkeys(edits), key=lambda one: (one.start, one.end)):
-        if edit.start < position or (last and edit.start == last.start and last.end == edit.end != last.start):
+        if edit.start < position:
             raise TargetError(
                 f"{path}: two edits of one step touch the same bytes ({edit.start} to {edit.end}); "
                 "this is a mistake in the recipe: split the step or narrow its pattern."
             )
         parts += (text[position : edit.start], edit.text.encode("utf-8"))
-        position, last = edit.end, edit
+        position = edit.end
     return b"".join((*parts, text[position:]))
 
 
-def _parse(path: str, data: bytes) -> tuple[cst.Module, bytes, Spans]:
-    """Return the module, its text and its spans, or say where and why the file cannot be used."""
+def _parse(path: str, data: bytes) -> cst.Module:
+    """Return the module, or say where and why the file cannot be parsed."""
+    if _brackets(data) > MOST_BRACKETS:
+        raise _too_deep(path)
     try:
-        module = cst.parse_module(data)
-        text, spans = spans_of(module)
-        faithful = _encoded(text, module.encoding) == data
+        return cst.parse_module(data)
     except cst.ParserSyntaxError as error:
         raise TargetError(
             f"{path}:{error.raw_line} does not parse as Python 3; mend that line, or leave the file out with not_in."
         ) from None
-    except (UnicodeError, LookupError, ValueError) as error:
+    except (UnicodeError, LookupError, ValueError, SyntaxError) as error:  # SyntaxError: the encoding line is wrong
         raise TargetError(f"{path} cannot be decoded ({error}); save it as UTF-8.") from None
-    except RecursionError:
-        raise TargetError(f"{path} is nested too deeply to be parsed; leave it out with not_in.") from None
-    if not faithful:
-        raise TargetError(
-            f"{path} has line ends that cannot be given back byte for byte (a lone carriage return?); "
-            "save it with one kind of line end."
-        )
-    return module, text, spans
+
+
+def _brackets(data: bytes) -> int:
+    """Return about how deep brackets are nested; exact where no string or comment holds an unbalanced one."""
+    if sum(map(data.count, (b"(", b"[", b"{"))) <= MOST_BRACKETS:
+        return 0
+    signs = data.translate(None, bytes(set(range(256)) - set(b"([{}])")))
+    return max(accumulate(1 if sign in b"([{" else -1 for sign in signs))
 
 
 def _encoded(text: bytes, encoding: str) -> bytes:
@@ -267,3 +299,22 @@ def _encoded(text: bytes, encoding: str) -> bytes:
     if encoding == "utf-8-sig":
         return codecs.BOM_UTF8 + text
     return text.decode("utf-8").encode(encoding)
+
+
+def _same_bytes(text: bytes, encoding: str, data: bytes) -> bool:
+    try:
+        return _encoded(text, encoding) == data
+    except UnicodeError:
+        return False
+
+
+def _unfaithful(path: str, data: bytes) -> TargetError:
+    culprit = "a lone carriage return" if re.search(rb"\r(?!\n)", data) else "a form feed in front of a statement"
+    return TargetError(
+        f"{path} would not be given back byte for byte ({culprit}?); take that out of it, or leave the file out "
+        "with not_in."
+    )
+
+
+def _too_deep(path: str) -> TargetError:
+    return TargetError(f"{path} is nested too deeply to be parsed; leave it out with not_in.")

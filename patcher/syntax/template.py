@@ -1,284 +1,262 @@
-"""What replaces a match, as the smallest edits: what pattern and replacement share keeps its bytes.
-
-A replacement is rendered from the recipe's own text: holes become the captured bytes, dotted names become what the file
-calls them, and parentheses are added only where precedence asks for them.
-"""
+"""What replaces a match, as the smallest edits: what pattern and replacement share keeps its bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import libcst as cst
 
+from patcher.errors import SiteError
 from patcher.model import Edit
-from patcher.syntax.layout import reindent
-from patcher.syntax.matching import Captured, Match, same
-from patcher.syntax.pattern import Code, hole_of
-from patcher.syntax.source import Source, fields, walk
+from patcher.syntax.arguments import Brackets, Item, New, is_named, list_edits, placed
+from patcher.syntax.equality import absent, alike, meaning, same
+from patcher.syntax.holes import hole_of
+from patcher.syntax.layout import indent_of, line_of
+from patcher.syntax.matching import Match
+from patcher.syntax.pattern import Code, parameters_of, statements
+from patcher.syntax.precedence import Up, parenthesized, way_up
+from patcher.syntax.rendering import Rendering, Speller, Statement
+from patcher.syntax.source import Source, children
 
-__all__ = ["Speller", "keywords", "parenthesized", "render", "replaced", "smallest"]
+__all__ = ["Speller", "keywords", "render", "replaced", "smallest"]
 
-Speller = Callable[[str], str]
-"""Gives a dotted name the spelling that the file has for it at the site, or raises SiteError."""
+Trio = tuple[cst.CSTNode, cst.CSTNode, cst.CSTNode]
+"""A node of the pattern, the one of the replacement in its place, and what stands there in the file."""
 
-OPERATORS: dict[type[cst.CSTNode], int] = {
-    cst.Or: 3, cst.And: 4, cst.BitOr: 7, cst.BitXor: 8, cst.BitAnd: 9, cst.LeftShift: 10, cst.RightShift: 10,
-    cst.Add: 11, cst.Subtract: 11, cst.Multiply: 12, cst.MatrixMultiply: 12, cst.Divide: 12, cst.FloorDivide: 12,
-    cst.Modulo: 12, cst.Power: 14, cst.Not: 5, cst.Plus: 13, cst.Minus: 13, cst.BitInvert: 13,
-}  # fmt: skip
-ATOM, NAMED, ANY = 16, 0, -1
-
-
-def strength(node: cst.CSTNode) -> int:
-    """Return how tightly an expression binds, from a yield (-1) to an atom (16); own parentheses make an atom."""
-    if isinstance(node, cst.BaseExpression) and node.lpar:
-        return ATOM
-    match node:
-        case cst.Yield() | cst.GeneratorExp():
-            return ANY
-        case cst.Tuple():
-            return ANY
-        case cst.NamedExpr():
-            return NAMED
-        case cst.Lambda():
-            return 1
-        case cst.IfExp():
-            return 2
-        case cst.BooleanOperation() | cst.BinaryOperation() | cst.UnaryOperation():
-            return OPERATORS[type(node.operator)]
-        case cst.Comparison():
-            return 6
-        case cst.Await():
-            return 15
-    return ATOM
-
-
-def asked(above: cst.CSTNode | None, child: cst.CSTNode) -> int:
-    """Return how tightly a child must bind to stand where it stands without parentheses."""
-    match above:
-        case cst.Attribute() | cst.Call() | cst.Subscript():
-            return ATOM
-        case cst.BinaryOperation():
-            level = OPERATORS[type(above.operator)]
-            if isinstance(above.operator, cst.Power):
-                return 15 if child is above.left else 13
-            return level if child is above.left else level + 1
-        case cst.BooleanOperation():
-            level = OPERATORS[type(above.operator)]
-            return level if child is above.left else level + 1
-        case cst.UnaryOperation():
-            return OPERATORS[type(above.operator)]
-        case cst.Comparison() | cst.ComparisonTarget():
-            return 7
-        case cst.IfExp():
-            return 2 if child is above.orelse else 3
-        case cst.CompFor() | cst.CompIf() | cst.FormattedStringExpression():
-            return 3
-        case cst.Await():
-            return ATOM
-        case cst.Arg() if above.star or above.keyword:
-            return 7 if above.star else 1
-        case cst.StarredElement() | cst.StarredDictElement():
-            return 7
-        case cst.Assign() | cst.Return() | cst.Expr() | cst.AugAssign() | cst.Index():
-            return ANY
-        case cst.Arg() | cst.Element() | cst.DictElement() | cst.Lambda() | cst.Param() | cst.WithItem() | None:
-            return 1
-        case cst.If() | cst.While() | cst.Assert() | cst.For() | cst.AnnAssign() | cst.Annotation():
-            return 1
-    return ATOM
-
-
-def parenthesized(text: str, node: cst.CSTNode, above: cst.CSTNode | None, child: cst.CSTNode) -> str:
-    """Return the text of an expression, in parentheses if it stands where `child` stands below `above` and must."""
-    broken = "\n" in text and strength(node) < ATOM and not _bracketed_here(above)
-    return f"({text})" if strength(node) < asked(above, child) or broken else text
-
-
-def render(code: Code, node: cst.CSTNode, source: Source, match: Match, spell: Speller) -> str:
-    """Return the text of a replacement's node with holes and names filled in."""
-    start, end = _outer(code, node)
-    parts: list[str] = []
-    position = start
-    for below, text in _filled(code, node, source, match, spell):
-        span = code.spans[below]
-        parts += (code.source_text[position : span[0]].decode(), text)
-        position = span[1]
-    parts.append(code.source_text[position:end].decode())
-    return "".join(parts)
-
-
-def _filled(
-    code: Code, node: cst.CSTNode, source: Source, match: Match, spell: Speller
-) -> list[tuple[cst.CSTNode, str]]:
-    """Return the nodes whose text is not the recipe's, with the text that they get, in the order of the text."""
-    found: list[tuple[cst.CSTNode, str]] = []
-    pending = [node]
-    while pending:
-        below = pending.pop()
-        hole = hole_of(below)
-        if hole is not None and hole.name is not None and isinstance(below, cst.Name):
-            found.append((below, _captured(code, below, hole.name, source, match)))
-        elif below in code.dotted:
-            found.append((below, spell(code.dotted[below])))
-        elif isinstance(below, cst.Name) and below.value in code.bound:
-            found.append((below, _renamed(below.value, source, match)))
-        else:
-            pending.extend(_below(below))
-    return sorted(found, key=lambda one: code.spans[one[0]])
-
-
-def _below(node: cst.CSTNode) -> list[cst.CSTNode]:
-    values = [getattr(node, name) for name in fields(type(node))]
-    nodes = [value for value in values if isinstance(value, cst.CSTNode)]
-    return nodes + [one for value in values if isinstance(value, (list, tuple)) for one in value]
-
-
-def _captured(code: Code, below: cst.CSTNode, name: str, source: Source, match: Match) -> str:
-    captured = match.captures[name]
-    if not isinstance(captured, cst.CSTNode):
-        if not captured:
-            return ""
-        return source.slice(source.outer(captured[0])[0], source.outer(captured[-1])[1])
-    above = code.parents.get(below)
-    if isinstance(above, cst.Expr):
-        above = code.parents.get(above)
-    return parenthesized(source.code(captured), captured, above, below)
-
-
-def _renamed(name: str, source: Source, match: Match) -> str:
-    captured = match.captures.get(f"@{name}")
-    return source.code(captured) if isinstance(captured, cst.CSTNode) else name
-
-
-# --- the smallest edits ---------------------------------------------------------------------------------------------
+BODIES = ("body", "orelse")
 
 
 def smallest(pattern: Code, template: Code, match: Match, source: Source, spell: Speller) -> list[Edit]:
-    """Return the edits that make a match of `pattern` into `template`."""
-    if pattern.kind == template.kind == "expression" or len(pattern.roots) == len(template.roots):
-        edits: list[Edit] = []
-        for old, new, got in zip(pattern.roots, template.roots, match.nodes, strict=True):
-            edits += _difference(_Pair(pattern, template, match, source, spell), old, new, got)
-        return edits
-    return [_whole_statements(template, match, source, spell)]
+    """Return the edits that make a match of `pattern` into `template`.
+
+    Raises:
+        SiteError: the result would not be what the recipe says, or not fit where the match stands.
+    """
+    rewrite = _Rewrite(pattern, template, match, source, spell)
+    if len(pattern.roots) != len(template.roots):
+        return rewrite.statements(template.roots, match.nodes)
+    trios = zip(pattern.roots, template.roots, match.nodes, strict=True)
+    return [edit for trio in trios for edit in rewrite.difference(*trio)]
 
 
 def replaced(template: Code, source: Source, match: Match, got: cst.CSTNode, spell: Speller) -> list[Edit]:
     """Return the edits that put a whole replacement in the place of one captured node."""
-    return _replaced(_Pair(template, template, match, source, spell), template.root, got)
+    return _Rewrite(template, template, match, source, spell).replaced(template.root, got)
+
+
+def render(code: Code, node: cst.CSTNode, source: Source, match: Match, spell: Speller) -> str:
+    """Return the text of a replacement's node with holes and names filled in, its lines as the recipe has them."""
+    return Rendering(code, source, match, spell).text(node)
 
 
 def keywords(code: Code) -> frozenset[str]:
     """Return the keywords that a piece of code names in its calls."""
-    args = (node for root in code.roots for node in walk(root) if isinstance(node, cst.Arg))
+    args = (node for node in code.nodes() if isinstance(node, cst.Arg))
     return frozenset(arg.keyword.value for arg in args if arg.keyword)
 
 
-class _Pair:
+@dataclass(frozen=True)
+class _Rewrite:
     """A pattern and its replacement over one match."""
 
-    def __init__(self, pattern: Code, template: Code, match: Match, source: Source, spell: Speller) -> None:
-        self.pattern, self.template, self.match, self.source, self.spell = (
-            pattern,
-            template,
-            match,
-            source,
-            spell,
-        )
+    pattern: Code
+    template: Code
+    match: Match
+    source: Source
+    spell: Speller
 
-    def render(self, new: cst.CSTNode) -> str:
-        return render(self.template, new, self.source, self.match, self.spell)
+    def difference(self, old: cst.CSTNode, new: cst.CSTNode, got: cst.CSTNode) -> list[Edit]:
+        """Return the edits for what `new` has and `old`, which met `got`, has not."""
+        if same(old, new):
+            return []
+        if self.pattern.kind == "header" and old in self.pattern.roots:
+            return self.header(old, new, got)
+        if old not in self.pattern.dotted and new not in self.template.dotted:
+            if isinstance(old, cst.Call) and isinstance(new, cst.Call) and isinstance(got, cst.Call):
+                return self.difference(old.func, new.func, got.func) + self.arguments(old, new, got)
+            if isinstance(old, cst.List) and isinstance(new, cst.List) and isinstance(got, cst.List):
+                return self.elements(old, new, got)
+            trios = self.aligned(old, new, got, meaning(old))
+            if trios is not None:
+                return [edit for trio in trios for edit in self.difference(*trio)]
+        return self.replaced(new, got)
 
-    def equal(self, old: cst.CSTNode, new: cst.CSTNode) -> bool:
-        return same(old, new)
+    def aligned(self, old: cst.CSTNode, new: cst.CSTNode, got: cst.CSTNode, names: Sequence[str]) -> list[Trio] | None:
+        """Return what stands below three nodes one to one, or None if they differ in themselves."""
+        if not (alike(old, new) and alike(old, got)) or hole_of(old) or hole_of(new):
+            return None
+        found: list[Trio] = []
+        for name in names:
+            trio = (getattr(old, name), getattr(new, name), getattr(got, name))
+            if all(isinstance(one, cst.BaseSuite) for one in trio):
+                trio = (statements(trio[0]), statements(trio[1]), statements(trio[2]))
+            if all(isinstance(one, cst.CSTNode) for one in trio):
+                # Another operator binds otherwise: then the operands' parentheses count, and all is written anew.
+                if name == "operator" and not same(trio[0], trio[1]):
+                    return None
+                found.append(trio)
+            elif all(isinstance(one, (list, tuple)) for one in trio):
+                pairs = list(zip(trio[0], trio[1], strict=False))
+                if len(trio[0]) != len(trio[1]):
+                    return None
+                for mine, theirs in pairs:
+                    met = self.match.pairs.get(mine)
+                    if isinstance(met, cst.CSTNode) and not _is_many(theirs):
+                        found.append((mine, theirs, met))
+                    elif not same(mine, theirs):
+                        return None
+            elif not (trio[0] == trio[1] or (absent(trio[0]) and absent(trio[1]))):
+                return None
+            elif isinstance(trio[2], cst.CSTNode) or isinstance(trio[0], cst.CSTNode):
+                return None
+        return found
 
-    def met(self, old: cst.CSTNode) -> Captured | None:
-        return self.match.pairs.get(old)
+    # --- written anew -----------------------------------------------------------------------------------------------
 
+    def replaced(self, new: cst.CSTNode, got: cst.CSTNode) -> list[Edit]:
+        """Write a node anew. Where the new text holds the old node, only what stands around it is put in."""
+        if isinstance(got, Statement):
+            return self.statements((new,), (got,))
+        start, end = self.source.outer(got)
+        ups = list(way_up(got, self.source.parent))
+        pieces = self.rendering(start).pieces(new, ups)
+        text = "".join(piece.text for piece in pieces)
+        around = parenthesized(text, new, ups).partition(text) if hole_of(new) is None else ("", text, "")
+        kept = [index for index, piece in enumerate(pieces) if piece.captured is got]
+        if len(kept) != 1:
+            return [Edit(start, end, self.glued(start, "".join(around), end, ups))]
+        # What was captured keeps its bytes, so that the edits of a match inside it hold too.
+        lead, _, trail = pieces[kept[0]].text.partition(self.source.slice(start, end))
+        before = around[0] + "".join(piece.text for piece in pieces[: kept[0]]) + lead
+        behind = trail + "".join(piece.text for piece in pieces[kept[0] + 1 :]) + around[2]
+        edits = [
+            Edit(start, start, self.glued(start, before, start, ups)),
+            Edit(end, end, self.glued(end, behind, end, ups)),
+        ]
+        return [edit for edit in edits if edit.text]
 
-def _difference(pair: _Pair, old: cst.CSTNode, new: cst.CSTNode, got: cst.CSTNode) -> list[Edit]:
-    if pair.equal(old, new):
-        return []
-    if isinstance(old, cst.Call) and isinstance(new, cst.Call) and isinstance(got, cst.Call):
-        arguments = _arguments(pair, old, new, got)
-        if arguments is not None:
-            return _difference(pair, old.func, new.func, got.func) + arguments
-    elif old not in pair.pattern.dotted and new not in pair.template.dotted and _alike(old, new, got):
+    def statements(self, news: Sequence[cst.CSTNode], gots: Sequence[cst.CSTNode]) -> list[Edit]:
+        """Write statements in the place of others.
+
+        Raises:
+            SiteError: they need lines of their own, and share one with something else.
+        """
+        if len(news) > 1 or isinstance(news[0], cst.BaseCompoundStatement):
+            line_of(self.source, gots[0])
+            line_of(self.source, gots[-1])
+        start, end = self.source.outer(gots[0])[0], self.source.outer(gots[-1])[1]
+        rendering = self.rendering(start)
+        lines = [rendering.text(new) for new in news]
+        return [Edit(start, end, (self.source.newline + indent_of(self.source, start)).join(lines))]
+
+    def rendering(self, start: int) -> Rendering:
+        return Rendering(self.template, self.source, self.match, self.spell, start)
+
+    def glued(self, start: int, text: str, end: int, ups: Sequence[Up]) -> str:
+        """Return text with a space where it would run into what stands beside it: `return(x)` has none."""
+        before, behind = self.source.text[start - 1 : start] if start else b"", self.source.text[end : end + 1]
+        if text and (_in_word(text[0]) or (start == end and text[0] in "'\"")) and _in_word(before.decode("latin-1")):
+            text = f" {text}"
+        if text and _in_word(text[-1]) and _in_word(behind.decode("latin-1")):
+            text = f"{text} "
+        in_field = bool(ups) and isinstance(ups[0][0], cst.FormattedStringExpression)
+        return f" {text}" if in_field and before == b"{" and text.startswith("{") else text
+
+    # --- headers ----------------------------------------------------------------------------------------------------
+
+    def header(self, old: cst.CSTNode, new: cst.CSTNode, got: cst.CSTNode) -> list[Edit]:
+        """Return the edits of the header of a block; its body keeps its bytes."""
+        if isinstance(old, cst.FunctionDef) and isinstance(new, cst.FunctionDef) and isinstance(got, cst.FunctionDef):
+            return [*self.difference(old.name, new.name, got.name), *self.parameters(old, new)]
+        said = [name for name in meaning(old) if name not in (*BODIES, "decorators", "type_parameters")]
+        trios = self.aligned(old, new, got, said)
+        if trios is not None:
+            return [edit for trio in trios for edit in self.difference(*trio)]
+        if isinstance(self.source.parent(got), cst.If) and isinstance(got, cst.If):
+            raise SiteError("it is an elif, which can be nothing else; make it an if of its own first")
+        start = self.source.span(got)[0]
+        return [Edit(start, self.colon(got), self.rendering(start).text(new).removesuffix(": pass"))]
+
+    def parameters(self, old: cst.FunctionDef, new: cst.FunctionDef) -> list[Edit]:
+        """Return the edits of the defaults of parameters that both sides name."""
+        olds, news = _parameters(old), _parameters(new)
+        if olds.keys() != news.keys():
+            raise SiteError("parameters are neither added nor removed; write the whole function with replace")
         edits: list[Edit] = []
-        for name in fields(type(old)):
-            mine, theirs, there = (getattr(node, name) for node in (old, new, got))
-            if isinstance(mine, cst.CSTNode):
-                edits += _difference(pair, mine, theirs, there)
-            elif isinstance(mine, (list, tuple)):
-                edits += [edit for trio in zip(mine, theirs, there, strict=True) for edit in _difference(pair, *trio)]
+        for name, param in olds.items():
+            met, default, wanted = self.match.pairs.get(param), param.default, news[name].default
+            if isinstance(met, cst.Param) and default and wanted and met.default:
+                edits += self.difference(default, wanted, met.default)
+            elif default is not wanted:
+                raise SiteError(f"the parameter {name} has a default on one side only; write the whole function")
         return edits
-    return _replaced(pair, new, got)
 
+    def colon(self, got: cst.CSTNode) -> int:
+        """Return the offset of the colon behind a header."""
+        body = getattr(got, "body")  # noqa: B009  (every compound statement with a header has one)
+        before = [child for child in children(got) if self.source.span(child)[1] <= self.source.span(body)[0]]
+        end = max((self.source.outer(child)[1] for child in before), default=self.source.span(got)[0])
+        colon = self.source.text.index(b":", end)
+        if b"#" in self.source.text[end:colon]:
+            raise SiteError("a comment stands at the end of its header; move it out of the way first")
+        return colon
 
-def _alike(old: cst.CSTNode, new: cst.CSTNode, got: cst.CSTNode) -> bool:
-    """Tell whether three nodes differ at most in what stands below them, one to one."""
-    if not (type(old) is type(new) is type(got)) or hole_of(old) or hole_of(new) or not fields(type(old)):
-        return False
-    for name in fields(type(old)):
-        values = [getattr(node, name) for node in (old, new, got)]
-        if isinstance(values[0], str) and len(set(values[:2])) > 1:
-            return False
-        if len({isinstance(value, cst.CSTNode) for value in values}) > 1:
-            return False
-        lengths = {len(value) for value in values if isinstance(value, (list, tuple))}
-        if len(lengths) > 1 or (lengths and any(_many(one) for value in values[:2] for one in value)):
-            return False
-    return True
+    # --- arguments and elements ---------------------------------------------------------------------------------------
 
+    def arguments(self, old: cst.Call, new: cst.Call, got: cst.Call) -> list[Edit]:
+        """Return the edits of a call's arguments."""
+        ups: list[Up] = list(way_up(new.args[0], self.template.parents.get))[:1] if new.args else []
+        rendering = self.rendering(self.source.span(got)[0])
+        wanted: list[Item | New] = []
+        edits: list[Edit] = []
+        for arg in new.args:
+            partner = _partner(arg, old.args)
+            met = self.match.pairs.get(partner) if partner is not None else None
+            if partner is None or met is None:
+                named = arg.keyword is not None or arg.star == "**"
+                wanted.append(New(rendering.argument(arg, [(new, arg), *ups[1:]]), named))
+            elif isinstance(met, tuple):
+                wanted += self.kept([one for one in met if isinstance(one, cst.Arg)], wanted, got.args)
+            elif isinstance(met, cst.Arg):
+                wanted += self.kept([met], wanted, got.args)
+                edits += self.difference(partner.value, arg.value, met.value)
+        final = placed(wanted, got.args)
+        opening = self.source.text.index(b"(", self.source.outer(got.func)[1]) + 1
+        brackets = Brackets(got.args, opening, self.source.span(got)[1] - 1)
+        listed = list_edits(self.source, brackets, final)
+        bare = got.args[0] if len(final) > 1 and got.args and _is_bare_generator(got.args[0]) else None
+        if bare is None or bare not in final:
+            return edits + listed
+        start, end = self.source.span(bare)
+        return [*edits, Edit(end, end, ")"), *listed, Edit(start, start, "(")]
 
-def _many(node: cst.CSTNode) -> bool:
-    hole = hole_of(node)
-    return hole is not None and hole.many
+    def elements(self, old: cst.List, new: cst.List, got: cst.List) -> list[Edit]:
+        """Return the edits of a list's elements."""
+        start, end = self.source.span(got)
+        rendering = self.rendering(start)
+        wanted: list[Item | New] = []
+        for element in new.elements:
+            partner = next((one for one in old.elements if same(one, element)), None)
+            met = self.match.pairs.get(partner) if partner is not None else None
+            if met is None:
+                wanted.append(New(rendering.text(element, [(new, element)])))
+            else:
+                nodes = met if isinstance(met, tuple) else (met,)
+                wanted += self.kept([one for one in nodes if isinstance(one, cst.BaseElement)], wanted, got.elements)
+        return list_edits(self.source, Brackets(got.elements, start + 1, end - 1), placed(wanted, got.elements))
 
-
-def _replaced(pair: _Pair, new: cst.CSTNode, got: cst.CSTNode) -> list[Edit]:
-    """Write a node anew. Where the new text holds the old one, only what stands before and behind is inserted."""
-    start, end = pair.source.outer(got)
-    text = pair.render(new)
-    hole = hole_of(new)
-    inner = pair.match.captures.get(hole.name) if hole and hole.name else new
-    if isinstance(inner, cst.CSTNode) and isinstance(new, cst.BaseExpression):
-        text = parenthesized(text, inner, pair.source.parent(got), got)
-    if isinstance(got, (cst.BaseSmallStatement, cst.BaseCompoundStatement)):
-        text = reindent(text, pair.source, start)
-    old = pair.source.slice(start, end)
-    if text.count(old) != 1:
-        return [Edit(start, end, text)]
-    before, _, behind = text.partition(old)
-    return [edit for edit in (Edit(start, start, before), Edit(end, end, behind)) if edit.text]
-
-
-def _whole_statements(template: Code, match: Match, source: Source, spell: Speller) -> Edit:
-    lines = [render(template, root, source, match, spell) for root in template.roots]
-    start, end = source.outer(match.nodes[0])[0], source.outer(match.nodes[-1])[1]
-    return Edit(start, end, reindent("\n".join(lines), source, start))
-
-
-def _arguments(pair: _Pair, old: cst.Call, new: cst.Call, got: cst.Call) -> list[Edit] | None:
-    """Return the edits of a call's arguments, or None if their order changed and the call must be written anew."""
-    partners = [_partner(arg, old.args) for arg in new.args]
-    kept = [old.args.index(partner) for partner in partners if partner is not None]
-    if kept != sorted(kept) or len(set(kept)) != len(kept):
-        return None
-    edits: list[Edit] = []
-    for arg, partner in zip(new.args, partners, strict=True):
-        met = pair.met(partner) if partner is not None else None
-        if partner is not None and isinstance(met, cst.Arg):
-            edits += _difference(pair, partner.value, arg.value, met.value)
-    gone = [arg for index, arg in enumerate(old.args) if index not in kept]
-    if any(not isinstance(pair.met(arg), cst.Arg) for arg in gone):
-        return None
-    removed = {met for arg in gone if isinstance(met := pair.met(arg), cst.Arg)}
-    added = _added(pair, new.args, partners)
-    if (removed and added) or len(added) > 1:
-        return _renewed(pair, new, got) if removed else None
-    return edits + _removals(pair.source, got, removed) + _insertions(pair, got, added)
+    def kept(self, nodes: Sequence[Item], wanted: Sequence[Item | New], items: Sequence[Item]) -> list[Item | New]:
+        """Return nodes that stay where they are, or their text where the replacement wants them further back."""
+        found: list[Item | New] = []
+        order = list(items)
+        last = max((order.index(one) for one in wanted if not isinstance(one, New) and not is_named(one)), default=-1)
+        for node in nodes:
+            if node in wanted or (not is_named(node) and order.index(node) < last):
+                found.append(New(self.source.code(node), is_named(node)))
+            else:
+                found.append(node)
+        return found
 
 
 def _partner(arg: cst.Arg, olds: Sequence[cst.Arg]) -> cst.Arg | None:
@@ -291,95 +269,18 @@ def _partner(arg: cst.Arg, olds: Sequence[cst.Arg]) -> cst.Arg | None:
     return None
 
 
-def _added(
-    pair: _Pair, args: Sequence[cst.Arg], partners: Sequence[cst.Arg | None]
-) -> list[tuple[cst.Arg | None, list[cst.Arg]]]:
-    """Group the new arguments by the old one that they follow (None: they come first)."""
-    groups: list[tuple[cst.Arg | None, list[cst.Arg]]] = []
-    before: cst.Arg | None = None
-    for arg, partner in zip(args, partners, strict=True):
-        if partner is not None:
-            before = partner
-        elif groups and groups[-1][0] is before:
-            groups[-1][1].append(arg)
-        else:
-            groups.append((before, [arg]))
-    return groups
+def _is_many(node: cst.CSTNode) -> bool:
+    hole = hole_of(node)
+    return hole is not None and hole.many
 
 
-def _removals(source: Source, call: cst.Call, removed: set[cst.Arg]) -> list[Edit]:
-    edits: list[Edit] = []
-    args = list(call.args)
-    for index, arg in enumerate(args):
-        if arg not in removed:
-            continue
-        start, end = source.span(arg)
-        if index + 1 < len(args):  # with the comma, up to the next argument
-            end = source.span(args[index + 1])[0]
-        elif index and args[index - 1] not in removed:
-            start = source.span(args[index - 1])[1]
-        edits.append(Edit(start, end, ""))
-    return edits
+def _is_bare_generator(arg: cst.Arg) -> bool:
+    return isinstance(arg.value, cst.GeneratorExp) and not arg.value.lpar
 
 
-def _insertions(pair: _Pair, call: cst.Call, added: list[tuple[cst.Arg | None, list[cst.Arg]]]) -> list[Edit]:
-    edits: list[Edit] = []
-    for before, group in added:
-        text = ", ".join(_argument(pair, arg) for arg in group)
-        anchor = _last_met(pair, before)
-        if anchor is None:  # the arguments come first, or `$$$` in front of them took nothing
-            opening = _opening(pair.source, call)
-            edits.append(Edit(opening, opening, f"{text}, " if call.args else text))
-        else:
-            edits += _behind(pair.source, call, anchor, text)
-    return edits
+def _parameters(function: cst.FunctionDef) -> dict[str, cst.Param]:
+    return {param.name.value: param for param in parameters_of(function.params) if not _is_many(param)}
 
 
-def _behind(source: Source, call: cst.Call, anchor: cst.Arg, text: str) -> list[Edit]:
-    """Put a new argument behind another one as the call lays them out: a line of its own, or on the same line."""
-    start, end = source.span(anchor)
-    line, line_end = source.line_start(start), source.line_end(end)
-    indent = source.slice(line, start)
-    last = call.args[-1] is anchor
-    if indent.strip() or line < source.span(call.func)[1] or not last or line_end >= source.span(call)[1]:
-        return [Edit(end, end, f", {text}")]
-    comma = isinstance(anchor.comma, cst.Comma)
-    behind = Edit(line_end, line_end, f"{indent}{text}{',' if comma else ''}{source.newline}")
-    return [behind] if comma else [Edit(end, end, ","), behind]
-
-
-def _argument(pair: _Pair, arg: cst.Arg) -> str:
-    value = pair.render(arg.value)
-    return f"{arg.keyword.value}={value}" if arg.keyword else f"{arg.star}{value}"
-
-
-def _last_met(pair: _Pair, before: cst.Arg | None) -> cst.Arg | None:
-    met = pair.met(before) if before is not None else None
-    if isinstance(met, tuple):
-        met = met[-1] if met else None
-    return met if isinstance(met, cst.Arg) else None
-
-
-def _opening(source: Source, call: cst.Call) -> int:
-    """Return the offset behind the parenthesis that opens a call's arguments."""
-    position = source.outer(call.func)[1]
-    return source.text.index(b"(", position) + 1
-
-
-def _renewed(pair: _Pair, new: cst.Call, got: cst.Call) -> list[Edit]:
-    """Write all arguments anew."""
-    start, end = _opening(pair.source, got), pair.source.span(got)[1] - 1
-    text = ", ".join(part for arg in new.args if (part := _argument(pair, arg)))
-    return [Edit(start, end, text)]
-
-
-def _outer(code: Code, node: cst.CSTNode) -> tuple[int, int]:
-    start, end = code.spans[node]
-    if isinstance(node, cst.BaseExpression) and node.lpar:
-        start, end = code.spans[node.lpar[0]][0], code.spans[node.rpar[-1]][1]
-    return start, end
-
-
-def _bracketed_here(above: cst.CSTNode | None) -> bool:
-    """Tell whether what stands below a node is certainly inside brackets."""
-    return isinstance(above, (cst.Arg, cst.Element, cst.DictElement, cst.Index, cst.FormattedStringExpression))
+def _in_word(sign: str) -> bool:
+    return sign.isalnum() or sign == "_" or sign > "\x7f"

@@ -1,25 +1,21 @@
-"""Constraints on holes: the `where` of a step.
-
-`from` follows assignments backwards inside one function, so that a step survives the renaming of a variable. It takes
-every assignment that can reach the place, whichever branch it stands in, and it never leaves the function.
-"""
+"""Constraints on holes: the `where` of a step."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import libcst as cst
 
 from patcher.errors import PatternError
+from patcher.syntax.flow import made_of
+from patcher.syntax.holes import hole_of, short
 from patcher.syntax.matching import Captured, Match, match_at
-from patcher.syntax.pattern import Code, compile_code, hole_of
+from patcher.syntax.pattern import Code, compile_code
 from patcher.syntax.source import Source, walk
 
 __all__ = ["Where", "compile_where"]
-
-Loops = (cst.For, cst.While)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +29,23 @@ class _Hole:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """The constraints of a step by hole. Of a hole that a match did not bind nothing is asked."""
+    """The constraints of a step by hole. Of a hole that a match did not bind nothing is asked.
+
+    What is asked of a `$$$` hole is asked of each argument or element that it took.
+    """
 
     holes: Mapping[str, _Hole]
 
     def failure(self, subject: Source | Code, match: Match) -> tuple[cst.CSTNode, str] | None:
         """Return None if the match satisfies everything, else the node at fault and a clause that says why."""
         for name, wanted in self.holes.items():
-            captured = match.captures.get(name)
-            if isinstance(captured, cst.CSTNode) and not _assumed(subject, name, captured):
-                reason = _hole_failure(subject, match, name, wanted, captured)
-                if reason:
-                    return captured, reason
+            captured = match.captures.get(name, ())
+            for node in captured if isinstance(captured, tuple) else (captured,):
+                inner = node.value if isinstance(node, (cst.Arg, cst.Element, cst.StarredElement)) else node
+                if not _assumed(subject, name, inner):
+                    reason = _hole_failure(subject, match, name, wanted, inner)
+                    if reason:
+                        return inner, reason
         return None
 
     def without(self, names: Iterable[str]) -> Where:
@@ -107,13 +108,13 @@ def _assumed(subject: Source | Code, name: str, captured: cst.CSTNode) -> bool:
 
 
 def _hole_failure(subject: Source | Code, match: Match, name: str, wanted: _Hole, captured: cst.CSTNode) -> str | None:
-    shown = " ".join(subject.code(captured).split())
+    shown = f"`{short(subject.code(captured))}`"
     if wanted.any_of and not _matches_any(wanted.any_of, subject, captured, match.captures):
-        return f"`{shown}` is none of {_listed(wanted.any_of)}"
+        return f"{shown} is none of {_listed(wanted.any_of)}"
     if wanted.none_of and _matches_any(wanted.none_of, subject, captured, match.captures):
-        return f"`{shown}` is {_listed(wanted.none_of)}, which ${name} must not be"
+        return f"{shown} is {_listed(wanted.none_of)}, which ${name} must not be"
     if wanted.sources and not _comes_from(subject, captured, wanted.sources, name):
-        return f"`{shown}` does not come from {_listed(wanted.sources)}"
+        return f"{shown} does not come from {_listed(wanted.sources)}"
     return None
 
 
@@ -127,52 +128,11 @@ def _comes_from(subject: Source | Code, node: cst.CSTNode, codes: tuple[Code, ..
     if not isinstance(subject, Source):
         return any((hole := hole_of(below)) and hole.name == name for below in walk(node))
     return any(
-        match_at(code, subject, below) is not None
-        for value in _reaching(subject, node)
+        isinstance(below, cst.BaseExpression) and match_at(code, subject, below) is not None
+        for value in made_of(subject, node)
         for below in walk(value)
         for code in codes
     )
-
-
-def _reaching(source: Source, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """Yield the expression and, through assignments of its function, the values that it may be made of."""
-    names = source.names
-    function = names.enclosing_function(node)
-    seen: set[cst.CSTNode] = set()
-    pending: list[tuple[cst.CSTNode, int]] = [(node, source.span(node)[0])]
-    while pending:
-        value, place = pending.pop()
-        yield value
-        for below in walk(value):
-            if not isinstance(below, cst.Name):
-                continue
-            for binding in names.bindings(below.value, below):
-                origin = _assigned_value(source, binding.node)
-                if origin is None or origin in seen or names.enclosing_function(binding.node) is not function:
-                    continue
-                if source.span(binding.node)[0] < place or _same_loop(source, binding.node, below):
-                    seen.add(origin)
-                    pending.append((origin, source.span(binding.node)[0] + 1))
-
-
-def _assigned_value(source: Source, node: cst.CSTNode) -> cst.CSTNode | None:
-    """Return the value that a binding node gives to its names, where it is an expression."""
-    match node:
-        case cst.AssignTarget():
-            above = source.parent(node)
-            return above.value if isinstance(above, cst.Assign) else None
-        case cst.AnnAssign() | cst.AugAssign() | cst.NamedExpr():
-            return node.value
-        case cst.For() | cst.CompFor():
-            return node.iter
-        case cst.WithItem():
-            return node.item
-    return None
-
-
-def _same_loop(source: Source, one: cst.CSTNode, other: cst.CSTNode) -> bool:
-    loops = {above for above in source.ancestors(one) if isinstance(above, Loops)}
-    return any(above in loops for above in source.ancestors(other))
 
 
 def _listed(codes: tuple[Code, ...]) -> str:

@@ -60,7 +60,7 @@ def _part(header: Code, node: cst.CSTNode) -> Code:
 
 
 def _matches(source: Source, node: cst.CSTNode, wanted: Code, match: Match) -> bool:
-    return match_at(wanted, source, node, captures=match.captures, result=True) is not None
+    return match_at(wanted, source, node, captures=match.captures) is not None
 
 
 def wrap_edits(source: Source, match: Match, header: Code, spell: Speller) -> list[Edit]:

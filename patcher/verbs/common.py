@@ -26,6 +26,7 @@ __all__ = [
     "in_scope",
     "known_holes",
     "literal_sets",
+    "packages_of",
     "spelling",
     "texts",
     "worked",
@@ -78,8 +79,12 @@ def spelling(
     copies: Mapping[str, bytes] | None = None,
 ) -> Spelling:
     """Return how names are written at a match, for a step that speaks of the packages of these codes."""
-    packages = frozenset[str]().union(*(code.roots_of_names for code in codes))
-    return Spelling(source, match.node, needs, packages, draft, copies)
+    return Spelling(source, match.node, needs, packages_of(codes), draft, copies)
+
+
+def packages_of(codes: Iterable[Code]) -> frozenset[str]:
+    """Return the packages that some code speaks of."""
+    return frozenset[str]().union(*(code.roots_of_names for code in codes))
 
 
 def edited(source: Source, offset: int, make: Callable[[], list[Edit]]) -> Site:

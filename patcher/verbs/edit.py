@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Self
 
 from patcher.errors import PatternError
 from patcher.model import Site, Status, Step
 from patcher.syntax.draft import Draft
-from patcher.syntax.imports import Needs, compile_needs
-from patcher.syntax.matching import Captured, Match, Miss, candidates, match_at
+from patcher.syntax.imports import Needs, as_spelled, compile_needs
+from patcher.syntax.matching import Match, Miss, candidates, match_at
 from patcher.syntax.pattern import Code, hole_of
-from patcher.syntax.source import Source
+from patcher.syntax.source import Source, walk
 from patcher.syntax.template import replaced
 from patcher.syntax.where import Where, compile_where
 from patcher.verbs.base import Findings, Shape
-from patcher.verbs.common import Work, compile_at, known_holes, literal_sets, texts, worked
+from patcher.verbs.common import Work, compile_at, known_holes, literal_sets, packages_of, texts, worked
 
 __all__ = ["Edit"]
 
@@ -58,7 +59,7 @@ class Edit:
             _check_hole(hole, code, patterns)
         already = tuple(compile_at(text, local, "already") for text in texts(arguments.get("already")))
         where = compile_where(arguments.get("where", {}), local)
-        return cls(patterns, to, where, compile_needs(texts(arguments.get("needs"))), already)
+        return cls(patterns, to, where, compile_needs(texts(arguments.get("needs")), to.values()), already)
 
     @property
     def words(self) -> list[frozenset[bytes]]:
@@ -112,24 +113,26 @@ class Edit:
         else:
             work.miss.note(100, *failed)
 
-    def _is_result(self, source: Source, match: Match, hole: str, node: Captured) -> bool:
-        captures = {name: captured for name, captured in match.captures.items() if name != hole}
-        assert not isinstance(node, tuple)
+    def _is_result(self, source: Source, match: Match, hole: str, node: Any) -> bool:
+        where = self.where.without(set(self.to) - {hole})
+        packages = packages_of(self.patterns) | self.needs.packages
         found = match_at(
-            self.to[hole],
+            as_spelled(self.to[hole], source, node, packages),
             source,
             node,
-            captures=captures,
-            constraint=lambda result: self.where.failure(source, result),
-            result=True,
+            captures={name: captured for name, captured in match.captures.items() if name != hole},
+            constraint=partial(where.failure, source),
         )
         return found is not None
 
 
 def _check_hole(hole: str, code: Code, patterns: tuple[Code, ...]) -> None:
     for pattern in patterns:
+        nodes = (node for root in pattern.roots for node in walk(root))
         if hole not in pattern.holes:
             raise PatternError(f"`{pattern.text}` has no hole ${hole} that could be edited.", ("to", hole))
+        if any(one.many and one.name == hole for node in nodes if (one := hole_of(node))):
+            raise PatternError(f"$$${hole} stands for any number of nodes; edit changes one.", ("to", hole))
         known_holes(code, pattern.holes, "to", hole)
     root = hole_of(code.root)
     if root is not None and root.name == hole:

@@ -14,7 +14,7 @@ from patcher.syntax.draft import Draft
 from patcher.syntax.guards import ImportStatement, guard
 from patcher.syntax.imports import Imported, imported_names
 from patcher.syntax.project import importer_of
-from patcher.syntax.shims import place, provides
+from patcher.syntax.shims import has_module, place, provides
 from patcher.syntax.source import Source
 from patcher.verbs.base import Findings, Shape
 from patcher.verbs.common import checked_place, texts
@@ -115,7 +115,8 @@ class GuardImport:
         module, names = imported_names(source, statement)
         name = ".".join((self.shim, *module.split(".")[1:]))
         there = provides(draft.shims, name)
-        kept = [one for one in names if one.name in there]
+        modules = [f"{name}.{one.name}" for one in names if has_module(draft.shims, f"{name}.{one.name}")]
+        kept = [one for one in names if one.name in there or f"{name}.{one.name}" in modules]
         for one in names:
             if one not in kept and (reader := _reader(draft, source, one)):
                 raise SiteError(
@@ -124,7 +125,8 @@ class GuardImport:
         if not kept:
             return []
         placed = place(draft, source, name, self.place, copies)
-        files.update(placed.files)
+        for needed in (name, *modules):
+            files.update(place(draft, source, needed, self.place, copies).files)
         return [f"from {placed.module} import {', '.join(one.written for one in kept)}"]
 
 

@@ -195,7 +195,10 @@ class _Renaming:
             f"`{symbol.local}` is bound in line {line_number(symbol.source, node)} too, to something that this step "
             "does not rename; change both by hand"
         )
-        if imports:
+        if len(imports) > 1:
+            paths = " or ".join(sorted(one.source.path for one in imports))
+            reason = f"`{symbol.local}` may come from {paths}, which mean different things by it; change it by hand"
+        elif imports:
             reason = _not_renamed(imports[0])
         if any(self._in_scope(symbol.source, use) for use in self._uses(symbol)):
             self.tasks.append(_Task(symbol.source, symbol.bindings[0].node, refused=reason))

@@ -10,15 +10,15 @@ from typing import Any, ClassVar, Self
 from patcher.errors import PatternError
 from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.draft import Draft
-from patcher.syntax.imports import Needs, compile_needs
+from patcher.syntax.imports import Needs, as_spelled, compile_needs
 from patcher.syntax.matching import Match, Miss, candidates, match_at
 from patcher.syntax.pattern import Code
-from patcher.syntax.refusals import may_take, stand_alone
+from patcher.syntax.refusals import may_take
 from patcher.syntax.source import Source, walk
 from patcher.syntax.template import keywords, smallest
 from patcher.syntax.where import Where, compile_where
 from patcher.verbs.base import Findings, Shape
-from patcher.verbs.common import Work, compile_at, known_holes, literal_sets, texts, worked
+from patcher.verbs.common import Work, compile_at, known_holes, literal_sets, packages_of, texts, worked
 
 __all__ = ["Replace"]
 
@@ -66,7 +66,8 @@ class Replace:
         already = tuple(
             compile_at(text, local, "already", statement=statement) for text in texts(arguments.get("already"))
         )
-        return cls(pairs, where, compile_needs(texts(arguments.get("needs"))), already)
+        needs = compile_needs(texts(arguments.get("needs")), [pair.result for pair in pairs])
+        return cls(pairs, where, needs, already)
 
     @property
     def words(self) -> list[frozenset[bytes]]:
@@ -93,9 +94,13 @@ class Replace:
         """Yield the nodes that a pattern would match inside of its own result."""
         for pair in self.pairs:
             for nodes in candidates(pair.result, source) if pair.held and not pair.pattern_first else ():
-                match = self._match(pair.result, pair.pattern, source, nodes, None)
+                match = self._match(self._result(pair, source, nodes), pair.pattern, source, nodes, None)
                 if match is not None:
-                    yield from (match.pairs.get(node) for node in pair.held)
+                    yield from {match.pairs.get(node) for node in pair.held} - {match.node}
+
+    def _result(self, pair: Pair, source: Source, nodes: Any) -> Code:
+        packages = packages_of(one.pattern for one in self.pairs) | self.needs.packages
+        return as_spelled(pair.result, source, nodes[0], packages)
 
     def _match(self, code: Code, other: Code, source: Source, nodes: Any, miss: Miss | None) -> Match | None:
         return match_at(
@@ -105,12 +110,12 @@ class Replace:
             excluded=keywords(other) - keywords(code),
             constraint=partial(self.where.failure, source),
             miss=miss,
-            result=miss is None,
         )
 
     def _site(self, pair: Pair, work: Work, nodes: Any) -> Site | None:
         for is_result in (not pair.pattern_first, pair.pattern_first):
-            code, other = (pair.result, pair.pattern) if is_result else (pair.pattern, pair.result)
+            result = self._result(pair, work.source, nodes)
+            code, other = (result, pair.pattern) if is_result else (pair.pattern, result)
             if len(nodes) < len(code.roots):
                 continue
             match = self._match(code, other, work.source, nodes, None if is_result else work.miss)
@@ -124,9 +129,7 @@ class Replace:
 
         def make() -> list[Edit]:
             may_take(work.source, match, pair.pattern, keywords(pair.result) - keywords(pair.pattern))
-            edits = smallest(pair.pattern, pair.result, match, work.source, spell)
-            stand_alone(work.source, match, pair.pattern.kind, edits)
-            return edits
+            return smallest(pair.pattern, pair.result, match, work.source, spell)
 
         return work.site(offset, spell, make)
 

@@ -10,13 +10,13 @@ from typing import Any, ClassVar, Self
 from patcher.errors import PatternError
 from patcher.model import Site, Status, Step
 from patcher.syntax.draft import Draft
-from patcher.syntax.imports import Needs, compile_needs
+from patcher.syntax.imports import Needs, as_spelled, compile_needs
 from patcher.syntax.matching import Match, find
 from patcher.syntax.pattern import Code
 from patcher.syntax.where import Where, compile_where
 from patcher.syntax.wrapping import stands_under, wrap_edits
 from patcher.verbs.base import Findings, Shape
-from patcher.verbs.common import Work, compile_at, known_holes, literal_sets, texts, worked
+from patcher.verbs.common import Work, compile_at, known_holes, literal_sets, packages_of, texts, worked
 
 __all__ = ["Wrap"]
 
@@ -50,7 +50,7 @@ class Wrap:
             raise PatternError(f"`{under.text}` is no header; write it without its colon, as in `if TEST`.", ("under",))
         known_holes(under, pattern.holes, "under")
         where = compile_where(arguments.get("where", {}), local)
-        return cls(pattern, under, where, compile_needs(texts(arguments.get("needs"))))
+        return cls(pattern, under, where, compile_needs(texts(arguments.get("needs")), (under,)))
 
     @property
     def words(self) -> list[frozenset[bytes]]:
@@ -69,7 +69,8 @@ class Wrap:
 
     def _site(self, work: Work, match: Match) -> Site:
         offset = work.source.span(match.node)[0]
-        if stands_under(work.source, match, self.under):
+        packages = packages_of((self.pattern,)) | self.needs.packages
+        if stands_under(work.source, match, as_spelled(self.under, work.source, match.node, packages)):
             return Site(offset, Status.ALREADY)
         spell = work.spelling(match, self.needs, (self.pattern,))
         return work.site(offset, spell, lambda: wrap_edits(work.source, match, self.under, spell))

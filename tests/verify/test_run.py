@@ -41,7 +41,8 @@ class Check:
 
 
 @pytest.fixture
-def check(tiny: Tiny) -> Check:
+def check(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> Check:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # else nothing is proved by its absence
     return Check(tiny)
 
 

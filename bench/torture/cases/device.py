@@ -10,6 +10,122 @@ WORLDS = (PLAIN, CPU)
 PICK = '"cuda" if torch.cuda.is_available() else "cpu"'
 MOVE = "import train, torch; record(train.move(torch.Tensor('x')))"
 
+# What only looks like the job: nothing may change.
+SAME = {
+    "device-not-compared": (
+        "bare reference",
+        """
+        def on_gpu(x, device):
+            return device == "cuda" or x.device.type == "cuda" or "cuda" in str(device)
+        """,
+    ),
+    "device-not-a-key": (
+        "keyword v positional",
+        """
+        NAMES = {"cuda": "GPU", "cpu": "CPU"}
+        SHOWN = NAMES["cuda"]
+        """,
+    ),
+    "device-not-in-strings": (
+        "implicit string concatenation",
+        """
+        HELP = "moves by x.cuda()" ' or device="cuda"'
+        """,
+    ),
+    "device-not-in-f-string-text": (
+        "f-strings",
+        """
+        def shown(rank):
+            print(f"x.cuda() on cuda:{rank}, device='cuda'")
+        """,
+    ),
+    "device-not-in-comments": (
+        "comment inside the call",
+        """
+        def move(x):
+            return x.cpu(  # and not x.cuda()
+            )
+        """,
+    ),
+    "device-not-a-bare-method": (
+        "bare reference",
+        """
+        def movers(model, batch):
+            return map(model.cuda, batch)
+        """,
+    ),
+    "device-not-a-definition": (
+        "class scope",
+        """
+        class Batch:
+            def cuda(self):
+                return self
+
+
+        def cuda(x):
+            return x
+
+
+        def move(x):
+            return cuda(x)
+        """,
+    ),
+    "device-not-the-module": (
+        "import a.b as c",
+        """
+        import torch
+
+
+        def wait():
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            return torch.cuda.device_count()
+        """,
+    ),
+    "device-not-the-cpu": (
+        "keyword v positional",
+        """
+        import torch
+
+
+        def move(x, device):
+            return x.to("cpu"), x.to(device), torch.zeros(2, device="meta"), torch.device(device)
+        """,
+    ),
+    "device-not-chosen-already": (
+        "second apply",
+        """
+        import torch
+
+        DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+        def move(x):
+            return x.to(DEVICE)
+        """,
+    ),
+    "device-not-moved-already": (
+        "second apply",
+        """
+        import torch
+
+
+        def move(x):
+            return x.to("cuda" if torch.cuda.is_available() else "cpu")
+        """,
+    ),
+    "device-not-made-already": (
+        "second apply",
+        """
+        import torch as th
+
+
+        def make():
+            return th.zeros(2, device='cuda' if th.cuda.is_available() else 'cpu')
+        """,
+    ),
+}
+
 CHECKS = (
     change(
         "device-cuda-call",
@@ -81,23 +197,25 @@ CHECKS = (
         "device-torch-not-imported",
         "docstring before imports",
         DEVICE,
-        '''
-        #!/usr/bin/env python
-        """Move things.
+        {
+            "train.py": '''
+                #!/usr/bin/env python
+                """Move things.
 
-        import torch
-        """
-        from __future__ import annotations
+                import torch
+                """
+                from __future__ import annotations
 
-        from model import Model
+                from model import Model
 
 
-        def move(x: Model) -> Model:
-            return x.cuda()
-        ''',
+                def move(x: Model) -> Model:
+                    return x.cuda()
+                ''',
+            "model.py": "class Model:\n    pass\n",
+        },
         [("from model", "import torch\nfrom model"), ("x.cuda()", f"x.to({PICK})")],
-        drive="import sys, types; sys.modules['model'] = types.SimpleNamespace(Model=1)\n"
-        "import train, torch; del sys.modules['model']; record(train.move(torch.Tensor('x')))",
+        drive=MOVE,
         worlds=WORLDS,
     ),
     change(
@@ -352,96 +470,5 @@ CHECKS = (
         drive=MOVE,
         worlds=WORLDS,
     ),
-    change(
-        "device-decorated",
-        "decorator",
-        DEVICE,
-        """
-        import torch
-
-
-        def on(device):
-            return lambda function: lambda x: function(x).to(device)
-
-
-        @on(torch.device("cuda"))
-        def move(x):
-            return x
-        """,
-        [('torch.device("cuda")', f"torch.device({PICK})")],
-        drive=MOVE,
-        worlds=WORLDS,
-    ),
-    change(
-        "device-star-args",
-        "*args/**kwargs in the call",
-        DEVICE,
-        """
-        import torch
-
-
-        def move(x, *shape, **options):
-            return x, torch.zeros(*shape, device="cuda", **options)
-        """,
-        [('device="cuda"', f"device={PICK}")],
-        drive=MOVE,
-        worlds=WORLDS,
-    ),
-    same(
-        "device-words",
-        "bare reference",
-        DEVICE,
-        """
-        import torch
-
-        # model.cuda() is called below
-        NAMES = {"cuda": "GPU", "cpu": "CPU"}
-        TEXT = "x.cuda()" ' device="cuda"'
-
-
-        def shown(x, device):
-            if device == "cuda" or x.device.type == "cuda":
-                print(f"on cuda: {NAMES['cuda']}, device='cuda'")
-            return x.cuda
-        """,
-    ),
-    same(
-        "device-done",
-        "second apply",
-        DEVICE,
-        """
-        import torch
-
-        DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-        def move(x):
-            y = x.to("cuda" if torch.cuda.is_available() else "cpu")
-            z = torch.zeros(2, device="cuda" if torch.cuda.is_available() else "cpu")
-            return y.to(DEVICE), z.to(x.device), z.cpu()
-        """,
-    ),
-    same(
-        "device-definitions",
-        "local class of the same name",
-        DEVICE,
-        """
-        import torch
-
-
-        class Batch:
-            def cuda(self):
-                self.x = self.x.to(self.device)
-                return self
-
-
-        def cuda(x):
-            torch.cuda.synchronize()
-            return x if torch.cuda.is_available() else None
-
-
-        def move(x):
-            return cuda(x), torch.cuda.device_count(), x.to(device), x.to("cpu"), x.to(dtype="cuda")
-        """,
-    ),
+    *(same(name, hazard, DEVICE, before) for name, (hazard, before) in SAME.items()),
 )

@@ -15,7 +15,7 @@ SECOND = "except ImportError:\n    flash_attn_func = None\n"
 
 
 def guarded(
-    name: str, hazard: str, before: Files, edits: Edits, names: Sequence[str] = ("flash_attn_func",), **more: Any
+    name: str, hazard: str, before: Files, *afters: Edits, names: Sequence[str] = ("flash_attn_func",), **more: Any
 ) -> Check:
     """Return a check whose result binds the names in every world, and the real functions where they are there."""
     drive = f"""
@@ -27,8 +27,113 @@ for name in names if sys.modules["flash_attn"] else []:
     record(getattr(train, name))
     callable(getattr(train, name)) and getattr(train, name)(T("q"), T("k"), T("v"), causal=True)
 """
-    return change(name, hazard, GUARD, before, edits, drive=drive, worlds=WORLDS, fresh=True, **more)
+    return change(name, hazard, GUARD, before, *afters, drive=drive, worlds=WORLDS, fresh=True, **more)
 
+
+# What only looks like the job: nothing may change.
+SAME = {
+    "guard-not-none": (
+        "second apply",
+        """
+        try:
+            from flash_attn import flash_attn_func
+        except ImportError:
+            flash_attn_func = None
+        """,
+    ),
+    "guard-not-tuple-handler": (
+        "second apply",
+        """
+        try:
+            import flash_attn
+            from flash_attn import flash_attn_func as attention
+            HAS_FLASH = True
+        except (ImportError, OSError) as error:
+            HAS_FLASH = False
+            print(f"no flash_attn: {error}")
+        """,
+    ),
+    "guard-not-one-line": (
+        "one-line if x: y",
+        """
+        try: from flash_attn_interface import flash_attn_func
+        except Exception: flash_attn_func = None
+        """,
+    ),
+    "guard-not-bare-handler": (
+        "second apply",
+        """
+        try:
+            from flash_attn import flash_attn_qkvpacked_func
+        except:  # noqa: E722
+            pass
+        """,
+    ),
+    "guard-not-suppressed": (
+        "second apply",
+        """
+        import contextlib
+
+        flash_attn_func = None
+        with contextlib.suppress(ImportError):
+            from flash_attn import flash_attn_func
+        """,
+    ),
+    "guard-not-relative": (
+        "same name from another module",
+        """
+        from .flash_attn import flash_attn_func
+        from . import flash_attn
+        """,
+    ),
+    "guard-not-of-the-project": (
+        "same name from another module",
+        """
+        from models.flash_attn import flash_attn_func
+        """,
+    ),
+    "guard-not-a-module-below": (
+        "import a.b as c",
+        """
+        import models.flash_attn as flash_attn
+
+
+        def attend(q):
+            return flash_attn.flash_attn_func(q, q, q)
+        """,
+    ),
+    "guard-not-a-longer-name": (
+        "names that only begin alike",
+        """
+        from flash_attn_triton import flash_attn_func
+        import flash_attn_jax
+        """,
+    ),
+    "guard-not-in-strings": (
+        "implicit string concatenation",
+        """
+        SOURCE = "import " "flash_attn"
+        MORE = f"from flash_attn import {'flash_attn_func'}"
+        """,
+    ),
+    "guard-not-in-comments": (
+        "comment inside the import",
+        """
+        # from flash_attn import flash_attn_func
+        from math import (
+            # from flash_attn import flash_attn_func
+            pi,
+        )
+        """,
+    ),
+    "guard-not-a-parameter": (
+        "shadowing parameter",
+        """
+        def attend(flash_attn, q):
+            return flash_attn.flash_attn_func(q, q, q)
+        """,
+    ),
+}
 
 CHECKS = (
     guarded(
@@ -179,6 +284,7 @@ CHECKS = (
             return flash_attn_func(q, k, v)
         """,
         [("except ValueError:", "except (ImportError, ValueError):")],
+        [(f"    {FUNC}\n", f"    try:\n        {FUNC}\n    except ImportError:\n        flash_attn_func = None\n")],
         left="train.py",
     ),
     guarded(
@@ -344,51 +450,6 @@ CHECKS = (
         left="",
     ),
     same(
-        "guard-done-with-none",
-        "second apply",
-        GUARD,
-        """
-        try:
-            from flash_attn import flash_attn_func
-        except ImportError:
-            flash_attn_func = None
-        """,
-    ),
-    same(
-        "guard-done-by-others",
-        "second apply",
-        GUARD,
-        """
-        try:
-            import flash_attn
-            from flash_attn import flash_attn_func as attention
-            HAS_FLASH = True
-        except (ModuleNotFoundError, OSError) as error:
-            HAS_FLASH = False
-            print(f"no flash_attn: {error}")
-
-        try: from flash_attn_interface import flash_attn_func
-        except Exception: flash_attn_func = None
-
-        try:
-            from flash_attn import flash_attn_qkvpacked_func
-        except:  # noqa: E722
-            pass
-        """,
-    ),
-    same(
-        "guard-suppressed",
-        "second apply",
-        GUARD,
-        """
-        import contextlib
-
-        flash_attn_func = None
-        with contextlib.suppress(ImportError):
-            from flash_attn import flash_attn_func
-        """,
-    ),
-    same(
         "guard-handler-of-handler",
         "two origins from try/except",
         GUARD,
@@ -417,35 +478,5 @@ CHECKS = (
             pass
         """,
     ),
-    same(
-        "guard-other-packages",
-        "same name from another module",
-        GUARD,
-        """
-        from .flash_attn import flash_attn_func
-        from . import flash_attn
-        from models.flash_attn import flash_attn_func as local
-        from flash_attn_triton import attention
-        import models.flash_attn as fa
-        """,
-    ),
-    same(
-        "guard-in-words-only",
-        "f-strings",
-        GUARD,
-        '''
-        """Needs flash_attn:
-
-            from flash_attn import flash_attn_func
-        """
-
-        # from flash_attn import flash_attn_func
-        SOURCE = f"from flash_attn import {'flash_attn_func'}"
-        MORE = "import " "flash_attn"
-
-
-        def attend(flash_attn, q):
-            return flash_attn.flash_attn_func(q, q, q)
-        ''',
-    ),
+    *(same(name, hazard, GUARD, before) for name, (hazard, before) in SAME.items()),
 )

@@ -8,6 +8,91 @@ __all__ = ["CHECKS"]
 
 BUILD = "import train; train.build('p')"
 
+# What only looks like the job: nothing may change.
+SAME = {
+    "rename-not-of-the-project": (
+        "same name from another module",
+        """
+        from optimizers import AdamATan2
+
+
+        def build(params):
+            return AdamATan2(params, lr=0)
+        """,
+    ),
+    "rename-not-relative": (
+        "same name from another module",
+        """
+        from .adam_atan2 import AdamATan2
+
+
+        def build(params):
+            return AdamATan2(params, lr=0)
+        """,
+    ),
+    "rename-not-vendored": (
+        "same name from another module",
+        """
+        from vendor.adam_atan2 import AdamATan2 as Vendored
+
+
+        def build(params):
+            return Vendored(params, lr=0)
+        """,
+    ),
+    "rename-not-a-module-below": (
+        "import a.b as c",
+        """
+        import models.adam_atan2 as adam_atan2
+
+
+        def build(params):
+            return adam_atan2.AdamATan2(params, lr=0)
+        """,
+    ),
+    "rename-not-a-longer-name": (
+        "aliased import",
+        """
+        from adam_atan2 import AdamATan2Foreach as AdamATan2
+
+
+        def build(params):
+            return AdamATan2(params, lr=0)
+        """,
+    ),
+    "rename-not-another-name": (
+        "from import of several names",
+        """
+        import adam_atan2
+        from adam_atan2 import warmup
+
+
+        def build(params):
+            return warmup(params, adam_atan2.VERSION)
+        """,
+    ),
+    "rename-not-another-alias": (
+        "aliased import",
+        """
+        from torch.optim import AdamW as AdamATan2
+
+
+        def build(params):
+            return AdamATan2(params, lr=0)
+        """,
+    ),
+    "rename-not-the-target": (
+        "second apply",
+        """
+        from adam_atan2_pytorch import AdamAtan2 as AdamATan2
+
+
+        def build(params):
+            return AdamATan2(params)
+        """,
+    ),
+}
+
 CHECKS = (
     change(
         "rename-from-import",
@@ -206,29 +291,6 @@ CHECKS = (
         worlds=(PLAIN, NO_NEW, NO_OLD),
     ),
     change(
-        "rename-lazy-in-two-functions",
-        "lazy import",
-        RENAME,
-        """
-        def build(params):
-            from adam_atan2 import AdamATan2
-            return AdamATan2(params)
-
-
-        def rebuild(params):
-            import adam_atan2
-            return adam_atan2.AdamATan2(params)
-        """,
-        [
-            ("from adam_atan2 import AdamATan2", "from adam_atan2_pytorch import AdamAtan2"),
-            ("return AdamATan2", "return AdamAtan2"),
-            ("    import adam_atan2\n", "    import adam_atan2_pytorch\n"),
-            ("adam_atan2.AdamATan2", "adam_atan2_pytorch.AdamAtan2"),
-        ],
-        drive="import train; train.build('p'); train.rebuild('q')",
-        worlds=(PLAIN, NO_OLD),
-    ),
-    change(
         "rename-type-checking",
         "TYPE_CHECKING import and quoted annotation",
         RENAME,
@@ -287,43 +349,6 @@ CHECKS = (
 
         def build(params):
             return Atan(params)
-        """,
-    ),
-    same(
-        "rename-project-module",
-        "same name from another module",
-        RENAME,
-        {
-            "optimizers.py": """
-                class AdamATan2:
-                    def __init__(self, params, lr):
-                        self.lr = lr
-                """,
-            "train.py": """
-                from optimizers import AdamATan2
-                from .adam_atan2 import AdamATan2 as Local
-                from vendor.adam_atan2 import AdamATan2 as Vendored
-                import models.adam_atan2 as adam_atan2
-
-
-                def build(params):
-                    return AdamATan2(params, lr=0), Local(params, lr=0), Vendored(params), adam_atan2.AdamATan2(params)
-                """,
-        },
-    ),
-    same(
-        "rename-other-names-of-the-package",
-        "other names of the same package",
-        RENAME,
-        """
-        import adam_atan2
-        from adam_atan2 import warmup
-        from adam_atan2 import AdamATan2Foreach as AdamATan2
-
-
-        def build(params):
-            warmup(params, adam_atan2.VERSION)
-            return AdamATan2(params, lr=0)
         """,
     ),
     change(
@@ -533,4 +558,5 @@ CHECKS = (
         worlds=(PLAIN, NO_OLD),
         left="train.py",
     ),
+    *(same(name, hazard, RENAME, before) for name, (hazard, before) in SAME.items()),
 )

@@ -8,11 +8,10 @@ __all__ = ["CHECKS"]
 
 IMPORT = ("from adam_atan2 import AdamATan2", "from adam_atan2_pytorch import AdamAtan2")
 
-CHECKS = (
-    same(
-        "scope-local-class",
+# What only looks like the job: nothing may change.
+SAME = {
+    "scope-not-a-local-class": (
         "local class of the same name",
-        RENAME,
         """
         import torch
 
@@ -25,10 +24,8 @@ CHECKS = (
             return AdamATan2(params, lr=0)
         """,
     ),
-    same(
-        "scope-local-class-under-try",
-        "local class of the same name",
-        RENAME,
+    "scope-not-a-fallback-class": (
+        "two origins from try/except",
         """
         try:
             from fused import AdamATan2
@@ -42,16 +39,91 @@ CHECKS = (
             return AdamATan2(params, lr=0)
         """,
     ),
-    same(
-        "scope-parameter-without-import",
+    "scope-not-a-parameter": (
         "shadowing parameter",
-        RENAME,
         """
-        def build(AdamATan2, adam_atan2, params):
-            first = AdamATan2(params, lr=0)
-            return first, adam_atan2.AdamATan2(params, lr=0)
+        def build(AdamATan2, params):
+            return AdamATan2(params, lr=0)
         """,
     ),
+    "scope-not-a-module-parameter": (
+        "shadowing parameter",
+        """
+        def build(adam_atan2, params):
+            return adam_atan2.AdamATan2(params, lr=0)
+        """,
+    ),
+    "scope-not-a-global": (
+        "global",
+        """
+        AdamATan2 = print
+
+
+        def build(params):
+            global AdamATan2
+            AdamATan2 = dict
+            return AdamATan2(params=params, lr=0)
+        """,
+    ),
+    "scope-not-a-nonlocal": (
+        "nonlocal",
+        """
+        def build(params):
+            AdamATan2 = None
+
+            def choose():
+                nonlocal AdamATan2
+                AdamATan2 = dict
+
+            choose()
+            return AdamATan2(params=params, lr=0)
+        """,
+    ),
+    "scope-not-a-local-function": (
+        "shadowing local",
+        """
+        def build(params):
+            def AdamATan2(params, lr):
+                return params
+
+            return AdamATan2(params, lr=0)
+        """,
+    ),
+    "scope-not-a-comprehension": (
+        "comprehension scopes",
+        """
+        def build(classes, params):
+            return [AdamATan2(params, lr=0) for AdamATan2 in classes if AdamATan2]
+        """,
+    ),
+    "scope-not-a-loop": (
+        "shadowing local",
+        """
+        def build(classes, params):
+            for AdamATan2 in classes:
+                yield AdamATan2(params, lr=0)
+            with open(params) as AdamATan2:
+                yield AdamATan2
+        """,
+    ),
+    "scope-not-a-walrus": (
+        "walrus",
+        """
+        def build(registry, params):
+            if AdamATan2 := registry.get("AdamATan2"):
+                return AdamATan2(params, lr=0)
+        """,
+    ),
+    "scope-not-a-deleted-local": (
+        "del",
+        """
+        AdamATan2 = object()
+        del AdamATan2
+        """,
+    ),
+}
+
+CHECKS = (
     change(
         "scope-parameter",
         "shadowing parameter",
@@ -188,20 +260,6 @@ record(train.build_from(types.SimpleNamespace(AdamATan2=str), 1))
         worlds=(PLAIN, NO_OLD),
     ),
     change(
-        "scope-lambda",
-        "shadowing parameter",
-        RENAME,
-        """
-        from adam_atan2 import AdamATan2
-
-        build = lambda params: AdamATan2(params)
-        pick = lambda AdamATan2: AdamATan2
-        """,
-        [IMPORT, ("lambda params: AdamATan2", "lambda params: AdamAtan2")],
-        drive="import train; train.build('p'); record(train.pick(3))",
-        worlds=(PLAIN, NO_OLD),
-    ),
-    change(
         "scope-lazy-beside-a-local",
         "wrong scope",
         RENAME,
@@ -218,25 +276,6 @@ record(train.build_from(types.SimpleNamespace(AdamATan2=str), 1))
         [IMPORT, ("import AdamAtan2\n    return AdamATan2", "import AdamAtan2\n    return AdamAtan2")],
         drive="import train; train.build('p'); train.plain('q')",
         worlds=(PLAIN, NO_OLD),
-    ),
-    same(
-        "scope-lazy-elsewhere",
-        "wrong scope",
-        RENAME,
-        """
-        AdamATan2 = print
-
-
-        def fallback():
-            def AdamATan2(params, lr):
-                return params
-            return AdamATan2("p", lr=0)
-
-
-        class AdamATan2Config:
-            def AdamATan2(self):
-                return self.AdamATan2(lr=0)
-        """,
     ),
     change(
         "scope-nonlocal",
@@ -264,29 +303,5 @@ record(train.build_from(types.SimpleNamespace(AdamATan2=str), 1))
         drive="import train; train.build('p'); record(train.counter()())",
         worlds=(PLAIN, NO_OLD),
     ),
-    change(
-        "scope-except-name",
-        "shadowing local",
-        RENAME,
-        """
-        from adam_atan2 import AdamATan2
-
-
-        def build(params):
-            try:
-                return AdamATan2(params)
-            except ValueError as error:
-                return error
-
-
-        def parse(text):
-            try:
-                return int(text)
-            except ValueError as AdamATan2:
-                return type(AdamATan2).__name__
-        """,
-        [IMPORT, ("return AdamATan2(", "return AdamAtan2(")],
-        drive="import train; train.build('p'); record(train.parse('x'))",
-        worlds=(PLAIN, NO_OLD),
-    ),
+    *(same(name, hazard, RENAME, before) for name, (hazard, before) in SAME.items()),
 )

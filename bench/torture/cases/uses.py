@@ -9,6 +9,95 @@ __all__ = ["CHECKS"]
 BUILD = "import train; train.build('p')"
 IMPORT = ("from adam_atan2 import AdamATan2", "from adam_atan2_pytorch import AdamAtan2")
 
+# What only looks like the job: nothing may change.
+SAME = {
+    "use-not-in-docstring": (
+        "docstring before imports",
+        '''
+        """Train with adam_atan2.AdamATan2 where it is there.
+
+        >>> from adam_atan2 import AdamATan2
+        >>> AdamATan2(params, lr=0)
+        """
+        ''',
+    ),
+    "use-not-in-comment": (
+        "comment inside the call",
+        '''
+        def build(params):
+            # from adam_atan2 import AdamATan2
+            return dict(
+                params=params,  # AdamATan2(params, lr=0)
+            )
+        ''',
+    ),
+    "use-not-in-joined-strings": (
+        "implicit string concatenation",
+        '''
+        HELP = "the optimizer: " "AdamATan2" ' or adamw'
+        PROGRAM = r"from adam_atan2 import AdamATan2\\n" 'AdamATan2(p, lr=0)'
+        ''',
+    ),
+    "use-not-in-f-string-text": (
+        "f-strings",
+        '''
+        def report(loss):
+            print(f"AdamATan2 reached {loss:.3f}, {{AdamATan2(p, lr=0)}}")
+        ''',
+    ),
+    "use-not-as-keyword": (
+        "keyword v value",
+        '''
+        from torch.optim import AdamW
+
+
+        def build(params):
+            return AdamW(params, AdamATan2=False, lr=0)
+        ''',
+    ),
+    "use-not-as-attribute": (
+        "bare reference",
+        '''
+        class Config:
+            def build(self, params, registry):
+                self.AdamATan2 = registry.AdamATan2(params, lr=0)
+                return self.AdamATan2
+        ''',
+    ),
+    "use-not-as-capture": (
+        "match/case",
+        '''
+        def kind(optimizer):
+            match optimizer:
+                case {"adam_atan2": name}:
+                    return name
+                case AdamATan2:
+                    return AdamATan2
+        ''',
+    ),
+    "use-not-as-method": (
+        "class scope",
+        '''
+        class Builder:
+            def AdamATan2(self, params, lr=0):
+                return params
+
+            def build(self, params):
+                return self.AdamATan2(params, lr=0)
+        ''',
+    ),
+    "use-not-in-longer-name": (
+        "names that only begin alike",
+        '''
+        from adam_atan2_jax import AdamATan2Config, build_AdamATan2
+
+
+        def build(params):
+            return build_AdamATan2(params, AdamATan2Config(lr=0))
+        ''',
+    ),
+}
+
 CHECKS = (
     change(
         "use-bare-reference",
@@ -299,39 +388,5 @@ CHECKS = (
         partly=[({"train.py": [IMPORT, ("return AdamATan2", "return AdamAtan2")]}, "config/optimizer.yaml:1")],
         drive=BUILD,
     ),
-    same(
-        "use-in-words-only",
-        "implicit string concatenation",
-        RENAME,
-        '''
-        """Train with adam_atan2.AdamATan2 where it is there.
-
-        >>> from adam_atan2 import AdamATan2
-        """
-
-        # AdamATan2(params, lr=0) is built in build.py
-        HELP = "the optimizer: " "AdamATan2" " or adamw"
-        PROGRAM = r"from adam_atan2 import AdamATan2\\n" 'AdamATan2(p, lr=0)'
-
-
-        def report(loss):
-            print(f"AdamATan2 reached {loss:.3f}")
-        ''',
-    ),
-    same(
-        "use-as-attribute-only",
-        "attribute and keyword of the same name",
-        RENAME,
-        """
-        from torch.optim import AdamW
-
-
-        class Config:
-            AdamATan2 = False
-
-            def build(self, params, registry):
-                self.AdamATan2 = registry.AdamATan2(params, lr=0)
-                return AdamW(params, AdamATan2=self.AdamATan2, lr=0)
-        """,
-    ),
+    *(same(name, hazard, RENAME, before) for name, (hazard, before) in SAME.items()),
 )

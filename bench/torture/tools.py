@@ -1,0 +1,175 @@
+"""The tools, each behind the same call: change every tree of a folder in place, and say what was told.
+
+The peers look at one file at a time, so one run over the folder is the same as a run for each tree in it. Patcher looks
+at a tree as a whole; it gets each by itself, as a user would give it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from bench.torture.judge import Report
+
+__all__ = ["TOOLS", "AstGrep", "LibCST", "Patcher", "Semgrep", "Tool"]
+
+HERE = Path(__file__).parent
+PEERS = HERE / "peers"
+Reports = dict[str, list[Report]]
+
+
+class Tool:
+    """A tool: its name, its version or None where it is missing, and a run over the trees of a folder."""
+
+    name = ""
+
+    def version(self) -> str | None:
+        raise NotImplementedError
+
+    def run(self, root: Path, trees: Sequence[str]) -> Reports:
+        raise NotImplementedError
+
+
+class Patcher(Tool):
+    """The command line of this repository, in this process."""
+
+    name = "patcher"
+
+    def version(self) -> str:
+        from patcher import __version__
+
+        return __version__
+
+    def run(self, root: Path, trees: Sequence[str]) -> Reports:
+        return {tree: self._run(root / tree) for tree in trees}
+
+    def _run(self, tree: Path) -> list[Report]:
+        from patcher.cli.main import _run
+
+        out, errors = io.StringIO(), io.StringIO()
+        command = ["patcher", "apply", str(tree), "--recipe", str(HERE / "recipe.yaml"), "--format", "json"]
+        with mock.patch("sys.argv", command), contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+            code = _run()
+        if code in (2, 70, 130):
+            raise RuntimeError(f"patcher ended with {code}: {errors.getvalue()}")
+        told = [*_told(json.loads(out.getvalue()))] if out.getvalue().startswith("{") else []
+        return told + [Report(path, 0, errors.getvalue()) for path in _named(errors.getvalue(), tree)]
+
+
+def _told(data: Any) -> Iterator[Report]:
+    """Yield every place of a report in JSON that has a reason: what was refused, left over or passed over."""
+    if isinstance(data, list):
+        for item in data:
+            yield from _told(item)
+    elif isinstance(data, Mapping):
+        if "path" in data and data.get("reason") and data.get("status") not in ("applied", "already"):
+            yield Report(data["path"], data.get("line", 0), data["reason"])
+        for key, value in data.items():
+            if key != "changes":
+                yield from _told(value)
+
+
+def _named(text: str, tree: Path) -> list[str]:
+    """Return the files of a tree that a text names."""
+    paths = (path.relative_to(tree).as_posix() for path in tree.rglob("*"))
+    return [path for path in paths if re.search(rf"(?<![\w/]){re.escape(path)}(?!\w)", text)]
+
+
+class AstGrep(Tool):
+    """Folders of rules, applied one after the other; a rule without `fix` only tells."""
+
+    name = "ast-grep"
+
+    def version(self) -> str | None:
+        return _version("ast-grep", "--version")
+
+    def run(self, root: Path, trees: Sequence[str]) -> Reports:
+        found: Reports = {}
+        for config in sorted((PEERS / "ast-grep").glob("*.yml")):
+            command = [_program("ast-grep"), "scan", "--rule", str(config), "--no-ignore", "hidden"]
+            for match in json.loads(_output([*command, "--json", "."], root) or "[]"):
+                if not match.get("replacement"):
+                    _add(found, match["file"], match["range"]["start"]["line"] + 1, match["message"])
+            _output([*command, "--update-all", "."], root)
+        return found
+
+
+class Semgrep(Tool):
+    """Files of rules, applied one after the other; a rule without `fix` only tells."""
+
+    name = "semgrep"
+
+    def version(self) -> str | None:
+        return _version("semgrep", "--version", "--disable-version-check")
+
+    def run(self, root: Path, trees: Sequence[str]) -> Reports:
+        found: Reports = {}
+        quiet = ["--metrics", "off", "--disable-version-check", "--no-git-ignore", "--quiet", "--json", "--jobs", "2"]
+        for rules in sorted((PEERS / "semgrep").glob("*.yaml")):
+            command = [_program("semgrep"), "scan", "--config", str(rules), "--autofix", *quiet, "."]
+            answer = json.loads(_output(command, root))
+            for result in answer["results"]:
+                if "fix" not in result["extra"]:
+                    _add(found, result["path"], result["start"]["line"], result["extra"]["message"])
+            for error in answer["errors"]:
+                _add(found, error.get("path", ""), 0, error["message"])
+        return found
+
+
+class LibCST(Tool):
+    """A script around LibCST's own commands, in the interpreter that runs this."""
+
+    name = "LibCST"
+
+    def version(self) -> str | None:
+        return _version(sys.executable, "-c", "from libcst._version import __version__; print(__version__)")
+
+    def run(self, root: Path, trees: Sequence[str]) -> Reports:
+        found: Reports = {}
+        for line in _output([sys.executable, str(PEERS / "libcst_codemod.py"), "."], root).splitlines():
+            told = json.loads(line)
+            _add(found, told["path"], told["line"], told["text"])
+        return found
+
+
+TOOLS: tuple[Tool, ...] = (Patcher(), AstGrep(), Semgrep(), LibCST())
+
+
+def _program(name: str) -> str:
+    """Return a program beside PEERS_BIN or on PATH."""
+    where = os.environ.get("PEERS_BIN")
+    return shutil.which(name, path=where) or shutil.which(name) or name
+
+
+def _version(program: str, *arguments: str) -> str | None:
+    try:
+        told = _output([_program(program), *arguments], HERE)
+    except (OSError, RuntimeError):
+        return None
+    found = re.search(r"\d+\.\d+\.\d+", told)
+    return found[0] if found else None
+
+
+def _output(command: list[str], folder: Path) -> str:
+    """Return what a program prints; it may end with the code for findings, and else it is an error."""
+    beside = str(Path(command[0]).parent)
+    environment = os.environ | {"PATH": os.pathsep.join([beside, os.environ.get("PATH", "")]), "SEMGREP_SEND_METRICS": "off"}
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode not in (0, 1, 2):
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr[-2000:]}")
+    return done.stdout
+
+
+def _add(found: Reports, path: str, line: int, text: str) -> None:
+    tree, _, name = path.removeprefix("./").partition("/")
+    found.setdefault(tree, []).append(Report(name, line, text))

@@ -1,0 +1,133 @@
+"""The arguments of a call, or the elements of a list, as edits: what stays keeps its bytes, its comments and its line.
+
+What is put in goes where its neighbours show: on their line, or on a line of its own with their indentation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import libcst as cst
+
+from patcher.errors import SiteError
+from patcher.model import Edit
+from patcher.syntax.source import Source
+
+__all__ = ["Brackets", "New", "list_edits", "placed"]
+
+Item = cst.Arg | cst.BaseElement
+
+# What may stand behind an argument on its line: a comma, and a comment.
+REST_OF_LINE = re.compile(rb"[ \t]*(,?)[ \t]*(?:#[^\r\n]*)?(?:\r\n|\r|\n)")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class New:
+    """An argument or element that is put in; `named` if a positional one may not stand behind it."""
+
+    text: str
+    named: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Brackets:
+    """A list in the file: its items, and the offsets behind its opening and before its closing bracket."""
+
+    items: Sequence[Item]
+    opening: int
+    closing: int
+
+
+def is_named(item: Item | New) -> bool:
+    """Tell whether an argument may stand only behind the positional ones."""
+    if isinstance(item, New):
+        return item.named
+    return isinstance(item, cst.Arg) and (item.keyword is not None or item.star == "**")
+
+
+def placed(wanted: Sequence[Item | New], items: Sequence[Item]) -> list[Item | New]:
+    """Return what a call will hold, in its order: what is kept stays where it is, positional arguments come first.
+
+    Raises:
+        SiteError: a positional argument would have to stand behind a keyword.
+    """
+    final: list[Item | New] = [item for item in items if item in wanted]
+    before: Item | New | None = None
+    positional: Item | New | None = None
+    for item in wanted:
+        if isinstance(item, New):
+            anchor = before if item.named else positional
+            at = final.index(anchor) + 1 if anchor is not None else 0
+            if item.named:
+                at = max([at, *(index + 1 for index, one in enumerate(final) if not is_named(one))])
+            elif any(map(is_named, final[:at])):
+                raise SiteError(f"`{item.text}` would stand behind a keyword; put the keywords of this call last")
+            final.insert(at, item)
+        before = item
+        positional = positional if is_named(item) else item
+    return final
+
+
+def list_edits(source: Source, brackets: Brackets, final: Sequence[Item | New]) -> list[Edit]:
+    """Return the edits that leave `final` between the brackets; of the items, it holds some in their order."""
+    edits: list[Edit] = []
+    items = list(brackets.items)
+    before: Item | None = None
+    new: list[str] = []
+    for one in (*final, None):
+        if isinstance(one, New):
+            new.append(one.text)
+            continue
+        gone = items[: items.index(one)] if one is not None else items
+        edits += _gap(source, brackets, before, gone, new, one)
+        before, items, new = one, items[len(gone) + 1 :], []
+    return edits
+
+
+def _gap(
+    source: Source, brackets: Brackets, before: Item | None, gone: list[Item], new: list[str], behind: Item | None
+) -> list[Edit]:
+    """Return the edits between two items that stay (None: the brackets)."""
+    if gone and new:
+        return [Edit(source.span(gone[0])[0], source.span(gone[-1])[1], ", ".join(new))]
+    if gone:
+        return [_removal(source, brackets, before, gone, behind)]
+    if not new:
+        return []
+    if before is not None:
+        return _behind(source, brackets, before, new, behind)
+    if behind is not None:
+        start = source.span(behind)[0]
+        own_line = not source.slice(source.line_start(start), start).strip()
+        separator = f",{source.newline}{source.slice(source.line_start(start), start)}" if own_line else ", "
+        return [Edit(start, start, "".join(text + separator for text in new))]
+    return [Edit(brackets.opening, brackets.opening, ", ".join(new))]
+
+
+def _removal(source: Source, brackets: Brackets, before: Item | None, gone: list[Item], behind: Item | None) -> Edit:
+    start, end = source.span(gone[0])[0], source.span(gone[-1])[1]
+    if behind is not None:  # up to what stands behind, which then stands in its place
+        return Edit(start, source.span(behind)[0], "")
+    if before is None:
+        return Edit(brackets.opening, brackets.closing, "")
+    line = source.line_start(start)
+    rest = REST_OF_LINE.match(source.text, end)
+    if rest and line >= brackets.opening and not source.slice(line, start).strip():  # on lines of their own
+        return Edit(line, rest.end(), "")
+    return Edit(source.span(before)[1], end, "")
+
+
+def _behind(source: Source, brackets: Brackets, before: Item, new: list[str], behind: Item | None) -> list[Edit]:
+    start, end = source.span(before)
+    line = source.line_start(start)
+    indent = source.slice(line, start)
+    rest = REST_OF_LINE.match(source.text, end)
+    own_line = not indent.strip() and line >= brackets.opening
+    if not own_line or rest is None or bool(rest[1]) != isinstance(before.comma, cst.Comma):
+        return [Edit(end, end, "".join(f", {text}" for text in new))]
+    last = "" if behind is None and not rest[1] else ","
+    lines = f",{source.newline}{indent}".join(new)
+    edits = [] if rest[1] else [Edit(end, end, ",")]
+    return [*edits, Edit(rest.end(), rest.end(), f"{indent}{lines}{last}{source.newline}")]

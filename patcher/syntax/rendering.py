@@ -1,0 +1,208 @@
+"""A replacement as text: holes become the captured bytes, dotted names become what the file calls them.
+
+Parentheses are added only where precedence or a line end asks for them. The recipe's own lines get the indentation and
+line ends of the place; what was captured keeps its bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import libcst as cst
+
+from patcher.errors import SiteError
+from patcher.syntax.holes import hole_of, short
+from patcher.syntax.layout import reindent, shifted
+from patcher.syntax.matching import Captured, Match
+from patcher.syntax.pattern import Code
+from patcher.syntax.precedence import Up, parenthesized, way_up
+from patcher.syntax.source import Source, children, walk
+
+__all__ = ["Piece", "Rendering", "Speller", "Statement"]
+
+Speller = Callable[[str], str]
+"""Gives a dotted name the spelling that the file has for it at the site, or raises SiteError."""
+
+Statement = (cst.BaseSmallStatement, cst.BaseCompoundStatement)
+LISTS = ("args", "elements", "slice", "bases", "names", "body")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a replacement's text, and the node of the file that it was captured from, if it was."""
+
+    start: int
+    end: int
+    text: str
+    captured: Captured | None = None
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """How one replacement is written at one match. `start` is where it will stand; without it lines stay as written."""
+
+    code: Code
+    source: Source
+    match: Match
+    spell: Speller
+    start: int | None = None
+
+    def text(self, node: cst.CSTNode, ups: Sequence[Up] = ()) -> str:
+        """Return the text of a node of the replacement; `ups` is the way up from the place that it goes to."""
+        return "".join(piece.text for piece in self.pieces(node, ups))
+
+    def pieces(self, node: cst.CSTNode, ups: Sequence[Up] = ()) -> list[Piece]:
+        """Return the text of a node of the replacement in the pieces that it is put together from."""
+        self._check_variables(node)
+        filled = sorted(self._filled(node, ups), key=lambda piece: piece.start)
+        start, end = self._outer(node)
+        found: list[Piece] = []
+        for before, piece in pairwise((Piece(start, start, ""), *filled, Piece(end, end, ""))):
+            text = self.code.source_text[before.end : piece.start].decode()
+            found += (Piece(before.end, piece.start, self._laid_out(text)), piece)
+        return found
+
+    def argument(self, arg: cst.Arg, ups: Sequence[Up]) -> str:
+        """Return the text of an argument without its comma."""
+        value = self.text(arg.value, [(arg, arg.value), *ups])
+        return f"{arg.keyword.value}={value}" if arg.keyword else f"{arg.star}{value}"
+
+    # --- what is filled in ------------------------------------------------------------------------------------------
+
+    def _filled(self, node: cst.CSTNode, ups: Sequence[Up]) -> Iterator[Piece]:
+        """Yield what is not plain text of the recipe, in no order."""
+        pending = [node]
+        while pending:
+            below = pending.pop()
+            hole = hole_of(below) if isinstance(below, cst.Name) else None
+            if hole is not None:
+                yield self._hole(below, hole.name, [*self._way(below, node), *ups])
+            elif below in self.code.dotted:
+                yield Piece(*self._outer(below), self.spell(self.code.dotted[below]))
+            elif below in self.code.variables:
+                captured = self.match.captures.get(f"@{self.code.variables[below]}")
+                if isinstance(captured, cst.CSTNode):
+                    yield Piece(*self.code.spans[below], self.source.code(captured))
+            elif isinstance(below, (cst.SimpleString, cst.FormattedStringText)):  # its lines are no layout
+                start, end = self.code.spans[below]
+                text = self.code.source_text[start:end].decode()
+                yield Piece(start, end, text if self.start is None else text.replace("\n", self.source.newline))
+            else:
+                gone = list(self._emptied(below))
+                yield from gone
+                inner = [child for child in children(below) if not any(map(self._begins_in(child), gone))]
+                pending += reversed(inner)
+
+    def _begins_in(self, node: cst.CSTNode) -> Callable[[Piece], bool]:
+        return lambda piece: piece.start <= self.code.spans[node][0] < piece.end
+
+    def _hole(self, below: cst.CSTNode, name: str | None, ups: Sequence[Up]) -> Piece:
+        if name is None:
+            raise SiteError(f"{self.code.code(below)} in the replacement stands for nothing; give the hole a name")
+        captured = self.match.captures[name]
+        text = self._several(captured, ups) if isinstance(captured, tuple) else self._one(below, captured, ups)
+        start, end = self._outer(below)
+        if text.startswith("{") and self.code.source_text[start - 1 : start] == b"{":
+            text = f" {text}"
+        return Piece(start, end, text, captured)
+
+    def _one(self, below: cst.CSTNode, captured: cst.CSTNode, ups: Sequence[Up]) -> str:
+        if isinstance(captured, Statement):
+            if isinstance(self.code.parents[below], cst.Expr):
+                return self._statements((captured,), below)
+            if not isinstance(captured, cst.Expr):
+                raise SiteError(f"`{short(self.source.code(captured))}` is a statement, and an expression is needed")
+            captured = captured.value
+        text = parenthesized(self.source.code(captured), captured, ups)
+        _check_in_string(text, ups)
+        return text
+
+    def _several(self, captured: tuple[cst.CSTNode, ...], ups: Sequence[Up]) -> str:
+        """Return what `$$$` took: one stretch of the file where it is one there."""
+        first, last = captured[0], captured[-1]
+        if isinstance(first, Statement):
+            return self._statements(captured, ups[0][1])
+        if isinstance(first, cst.Arg) and isinstance(first.value, cst.GeneratorExp) and len(captured) == 1:
+            return parenthesized(self.source.code(first), first.value, ups)
+        around = self.source.parent(first)
+        siblings = [one for one in children(around) if type(one) is type(first)] if around is not None else []
+        at = siblings.index(first)
+        if tuple(siblings[at : at + len(captured)]) == captured:
+            return self.source.slice(self.source.outer(first)[0], self.source.outer(last)[1])
+        return ", ".join(map(self.source.code, captured))
+
+    def _statements(self, captured: tuple[cst.CSTNode, ...], below: cst.CSTNode) -> str:
+        if self.start is None:
+            return self.source.slice(self.source.outer(captured[0])[0], self.source.outer(captured[-1])[1])
+        position = self.code.spans[below][0]
+        line = self.code.source_text.rfind(b"\n", 0, position) + 1
+        indent = reindent("\n" + " " * (position - line) + ".", self.source, self.start).strip("\r\n.")
+        return shifted(self.source, captured[0], captured[-1], indent)
+
+    def _emptied(self, node: cst.CSTNode) -> Iterator[Piece]:
+        """Yield what goes, commas and all, because `$$$` took nothing there."""
+        for name in LISTS:
+            items = getattr(node, name, ())
+            items = items if isinstance(items, (list, tuple)) else ()
+            kept = [item for item in items if not self._is_empty(item)]
+            if len(kept) == len(items) or isinstance(node, (cst.Module, cst.IndentedBlock)):
+                continue
+            spans = [self.code.spans[item] for item in items]
+            if not kept:
+                comma = getattr(items[-1], "comma", None)
+                end = self.code.spans[comma][1] if isinstance(comma, cst.Comma) else spans[-1][1]
+                yield Piece(spans[0][0], end, "")
+                continue
+            last = items.index(kept[-1])
+            for index, item in enumerate(items[:last]):
+                if item not in kept:
+                    yield Piece(spans[index][0], spans[index + 1][0], "")
+            if last + 1 < len(items):
+                yield Piece(spans[last][1], spans[-1][1], "")
+
+    def _is_empty(self, item: cst.CSTNode) -> bool:
+        hole = hole_of(item)
+        return hole is not None and hole.many and self.match.captures.get(hole.name or "") == ()
+
+    # --- checks -----------------------------------------------------------------------------------------------------
+
+    def _check_variables(self, node: cst.CSTNode) -> None:
+        """Raise SiteError where a variable of the replacement would take over a name of the captured code."""
+        variables = {self.code.variables[below] for below in walk(node) if below in self.code.variables}
+        own = {name for name in variables if f"@{name}" not in self.match.captures}
+        for hole in filter(None, map(hole_of, walk(node) if own else ())):
+            captured = self.match.captures.get(hole.name or "", ())
+            for one in captured if isinstance(captured, tuple) else (captured,):
+                taken = sorted({below.value for below in walk(one) if isinstance(below, cst.Name)} & own)
+                if taken:
+                    raise SiteError(f"`{taken[0]}` is a variable of the replacement and a name of the code there")
+
+    # --- text -------------------------------------------------------------------------------------------------------
+
+    def _way(self, below: cst.CSTNode, node: cst.CSTNode) -> Iterator[Up]:
+        """Yield the way up from a node of the replacement to `node`, which is replaced as a whole."""
+        for up in way_up(below, self.code.parents.get):
+            if up[1] is node:
+                return
+            yield up
+
+    def _laid_out(self, text: str) -> str:
+        return text if self.start is None else reindent(text, self.source, self.start)
+
+    def _outer(self, node: cst.CSTNode) -> tuple[int, int]:
+        if isinstance(node, cst.BaseExpression) and node.lpar:
+            return self.code.spans[node.lpar[0]][0], self.code.spans[node.rpar[-1]][1]
+        if isinstance(node, (cst.FunctionDef, cst.ClassDef)) and node.decorators:
+            return self.code.spans[node.decorators[0]][0], self.code.spans[node][1]
+        return self.code.spans[node]
+
+
+def _check_in_string(text: str, ups: Sequence[Up]) -> None:
+    """Raise SiteError where text that goes into an f-string would end it, for a Python before 3.12."""
+    for above, _ in ups:
+        if isinstance(above, cst.FormattedString):
+            for sign in (above.end, "\\", "\n", "#"):
+                if sign in text:
+                    raise SiteError(f"it goes into an f-string, which cannot hold {sign!r}; take it out of there first")

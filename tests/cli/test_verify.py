@@ -1,0 +1,65 @@
+"""`patcher verify` as a user meets it; what it runs is in tests/verify."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import Patcher, fixture_tree
+from tests.tiny import Tiny, replace
+
+ROUND = replace("abs($X)", "round($X)")
+
+
+@pytest.fixture
+def checked(tiny: Tiny) -> Tiny:
+    """A recipe of one's own, whose check leaves a mark."""
+    program = f"open({str(tiny.folder / 'mark')!r}, 'w')\n"
+    check = {"id": "train", "why": "because", "run": ["python", "train.py"]}
+    return tiny.files({"train.py": program}).recipe(ROUND, checks=[check])
+
+
+def test_a_recipe_that_did_not_come_with_patcher_is_not_run_unasked(checked: Tiny) -> None:
+    result = checked.patcher("verify", checked.tree, "-r", checked.file, "--python", sys.executable)
+    assert result.code == 2
+    assert "tiny did not come with patcher; read its checks, then give --allow-run to run them." in result.stderr
+    assert not (checked.folder / "mark").exists()
+
+
+def test_it_is_run_where_that_is_allowed(checked: Tiny) -> None:
+    checked.patcher("verify", checked.tree, "-r", checked.file, "--python", sys.executable, "--allow-run")
+    assert (checked.folder / "mark").exists()
+
+
+def test_a_bundled_recipe_needs_no_leave(patcher: Patcher, tmp_path: Path) -> None:
+    tree = fixture_tree("hrm", tmp_path / "hrm")
+    result = patcher("verify", tree, "-r", "hrm", "--python", "/bin/false")
+    assert result.code == 5
+    assert "could not prepare the data of the check train with /bin/false" in result.stderr
+
+
+def test_a_recipe_without_checks(tiny: Tiny) -> None:
+    tiny.one("abs(1)\n").recipe(ROUND)
+    result = tiny.patcher("verify", tiny.tree, "-r", tiny.file)
+    assert result.code == 2
+    assert "tiny has no checks, so there is nothing to run." in result.stderr
+
+
+def test_a_python_that_is_not_there(checked: Tiny) -> None:
+    result = checked.patcher("verify", checked.tree, "-r", checked.file, "--allow-run", "--python", "nowhere")
+    assert result.code == 2
+    assert "--python nowhere is no program that can be run" in result.stderr
+
+
+def test_a_folder_that_is_not_there(checked: Tiny) -> None:
+    result = checked.patcher("verify", checked.folder / "nowhere", "-r", checked.file, "--allow-run")
+    assert result.code == 5
+    assert "There is no folder" in result.stderr
+
+
+def test_a_tree_is_not_patched_on_the_way(checked: Tiny) -> None:
+    checked.files({"a.py": "abs(1)\n"})
+    checked.patcher("verify", checked.tree, "-r", checked.file, "--python", sys.executable, "--allow-run")
+    assert checked.read() == "abs(1)\n"

@@ -1,0 +1,649 @@
+"""The verb `guard_import`, as a specification: which imports get a second arm, and which are left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from patcher.errors import PatternError
+from patcher.verbs.guard_import import GuardImport
+from tests.helpers import write_tree
+from tests.verbs.checks import SHAPES, check_noop, check_transformed, shaped
+
+SHIM: dict[str, Any] = {"guard_import": ["flash_attn", "flash_attn_interface"], "otherwise": "shim.flash_attn_torch"}
+CODE: dict[str, Any] = {"guard_import": "flash_attn", "otherwise": "flash_attn_func = None"}
+FLAG: dict[str, Any] = {"guard_import": "wandb", "otherwise": "wandb = None", "flag": "HAS_WANDB"}
+ALONE = "give it a line of its own first"
+USE = "flash_attn_func(1)\n"
+
+
+def code(text: str) -> str:
+    return dedent(text).lstrip("\n")
+
+
+@pytest.fixture
+def shims(tmp_path: Path) -> Path:
+    """A shim with modules below it, of which one imports another."""
+    return write_tree(
+        tmp_path / "shims",
+        {
+            "lib_torch/__init__.py": "__all__ = ['f']\n\n\ndef f(): ...\ndef hidden(): ...\n",
+            "lib_torch/ops.py": "from .tools import twice\n\n\ndef g(): ...\n",
+            "lib_torch/tools.py": "def twice(): ...\n",
+            "one_torch.py": "import math\n\n\nclass One: ...\n",
+        },
+    )
+
+
+# --- what is guarded ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "second"),
+    [
+        ("from flash_attn import flash_attn_func", "flash_attn_func"),
+        ("from flash_attn import flash_attn_func  # type: ignore[import]", "flash_attn_func"),
+        ("from  flash_attn   import (flash_attn_func)", "flash_attn_func"),
+        ("from flash_attn_interface import flash_attn_func", "flash_attn_func"),
+        (
+            "from flash_attn import flash_attn_func, flash_attn_qkvpacked_func",
+            "flash_attn_func, flash_attn_qkvpacked_func",
+        ),
+    ],
+)
+def test_a_plain_import(before: str, second: str) -> None:
+    uses = f"({second})\n"
+    check_transformed(
+        SHIM,
+        f"{before}\n{uses}",
+        f"try:\n    {before}\nexcept ImportError:\n    from flash_attn_torch import {second}\n{uses}",
+        "1: applied",
+    )
+
+
+def test_an_alias_stays_in_both_arms() -> None:
+    check_transformed(
+        SHIM,
+        "from flash_attn import flash_attn_func as attend\nattend(1)\n",
+        "try:\n    from flash_attn import flash_attn_func as attend\nexcept ImportError:\n"
+        "    from flash_attn_torch import flash_attn_func as attend\nattend(1)\n",
+    )
+
+
+def test_the_first_arm_keeps_its_lines_and_comments() -> None:
+    check_transformed(
+        SHIM,
+        "# above\nfrom flash_attn import (\n    # one\n    flash_attn_func,  # two\n)  # three\n# below\n"
+        "flash_attn_func\n",
+        "# above\ntry:\n    from flash_attn import (\n        # one\n        flash_attn_func,  # two\n    )  # three\n"
+        "except ImportError:\n    from flash_attn_torch import flash_attn_func\n# below\nflash_attn_func\n",
+    )
+
+
+def test_a_continuation_line() -> None:
+    check_transformed(
+        SHIM,
+        f"from flash_attn import \\\n    flash_attn_func\n{USE}",
+        "try:\n    from flash_attn import \\\n        flash_attn_func\nexcept ImportError:\n"
+        f"    from flash_attn_torch import flash_attn_func\n{USE}",
+    )
+
+
+def test_behind_a_docstring_and_a_future_import() -> None:
+    check_transformed(
+        SHIM,
+        f'"""What."""\nfrom __future__ import annotations\nfrom flash_attn import flash_attn_func\n{USE}',
+        '"""What."""\nfrom __future__ import annotations\ntry:\n    from flash_attn import flash_attn_func\n'
+        f"except ImportError:\n    from flash_attn_torch import flash_attn_func\n{USE}",
+    )
+
+
+def test_neighbours_share_one_try() -> None:
+    check_transformed(
+        SHIM,
+        "import os\nfrom flash_attn import flash_attn_func  # one\n\n# two\n"
+        "from flash_attn import flash_attn_kvpacked_func\nimport sys\nflash_attn_func, flash_attn_kvpacked_func\n",
+        "import os\ntry:\n    from flash_attn import flash_attn_func  # one\n\n    # two\n"
+        "    from flash_attn import flash_attn_kvpacked_func\nexcept ImportError:\n"
+        "    from flash_attn_torch import flash_attn_func\n    from flash_attn_torch import flash_attn_kvpacked_func\n"
+        "import sys\nflash_attn_func, flash_attn_kvpacked_func\n",
+        "2: applied",
+    )
+
+
+def test_imports_that_stand_apart_are_guarded_apart() -> None:
+    check_transformed(
+        SHIM,
+        "from flash_attn import flash_attn_func\nimport os\nfrom flash_attn import flash_attn_kvpacked_func as k\n"
+        "flash_attn_func, k\n",
+        "try:\n    from flash_attn import flash_attn_func\nexcept ImportError:\n"
+        "    from flash_attn_torch import flash_attn_func\nimport os\ntry:\n"
+        "    from flash_attn import flash_attn_kvpacked_func as k\nexcept ImportError:\n"
+        "    from flash_attn_torch import flash_attn_kvpacked_func as k\nflash_attn_func, k\n",
+        "1: applied",
+        "3: applied",
+    )
+
+
+def test_neighbours_of_two_packages_are_guarded_apart() -> None:
+    check_transformed(
+        SHIM,
+        "from flash_attn import flash_attn_func\nfrom flash_attn_interface import flash_attn_func as f3\n"
+        "flash_attn_func, f3\n",
+        "try:\n    from flash_attn import flash_attn_func\nexcept ImportError:\n"
+        "    from flash_attn_torch import flash_attn_func\ntry:\n"
+        "    from flash_attn_interface import flash_attn_func as f3\nexcept ImportError:\n"
+        "    from flash_attn_torch import flash_attn_func as f3\nflash_attn_func, f3\n",
+    )
+
+
+def test_an_import_in_a_handler_gets_a_nested_try() -> None:
+    check_transformed(
+        SHIM,
+        code(
+            """
+            try:
+                from flash_attn_interface import flash_attn_func  # type: ignore[import]
+            except ImportError:
+                # Fallback to FlashAttention 2
+                from flash_attn import flash_attn_func  # type: ignore[import]
+
+            flash_attn_func(1)
+            """
+        ),
+        code(
+            """
+            try:
+                from flash_attn_interface import flash_attn_func  # type: ignore[import]
+            except ImportError:
+                # Fallback to FlashAttention 2
+                try:
+                    from flash_attn import flash_attn_func  # type: ignore[import]
+                except ImportError:
+                    from flash_attn_torch import flash_attn_func
+
+            flash_attn_func(1)
+            """
+        ),
+        "5: applied",
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "tail"),
+    [
+        ("try:", "finally:\n    pass"),
+        ("try:", "except OSError:\n    pass"),
+        ("try:\n    pass\nexcept ImportError:", ""),
+        ("try:\n    pass\nexcept ImportError:\n    pass\nelse:", ""),
+        ("try:\n    pass\nfinally:", ""),
+        ("with lib.off():", ""),
+        ("class A:", ""),
+        ("for _ in x:", ""),
+    ],
+)
+def test_where_no_handler_reaches_it(head: str, tail: str) -> None:
+    check_transformed(
+        SHIM,
+        f"{head}\n    from flash_attn import flash_attn_func\n    {USE}{tail}\n",
+        f"{head}\n    try:\n        from flash_attn import flash_attn_func\n    except ImportError:\n"
+        f"        from flash_attn_torch import flash_attn_func\n    {USE}{tail}\n",
+    )
+
+
+def test_a_try_inside_a_try() -> None:
+    inner = "    try:\n        from flash_attn import flash_attn_func\n    except OSError:\n        pass\n"
+    check_noop(SHIM, f"try:\n{inner}except ImportError:\n    flash_attn_func = None\n", "3: already")
+    check_transformed(
+        SHIM,
+        f"try:\n{inner}except KeyError:\n    {USE}",
+        "try:\n    try:\n        try:\n            from flash_attn import flash_attn_func\n"
+        "        except ImportError:\n"
+        f"            from flash_attn_torch import flash_attn_func\n    except OSError:\n        pass\n"
+        f"except KeyError:\n    {USE}",
+    )
+
+
+# --- what cannot end the program ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        "except ImportError:\n    flash_attn_func = None",
+        "except ImportError as error:\n    print(error)",
+        "except (ImportError, OSError):\n    pass",
+        "except (OSError, builtins.ImportError):\n    pass",
+        "except Exception:\n    pass",
+        "except BaseException:\n    pass",
+        "except:\n    pass",
+        "except OSError:\n    raise\nexcept ImportError:\n    pass",
+        "except ModuleNotFoundError:\n    pass\nexcept ImportError:\n    pass",
+        "except ImportError:\n    HAS_FLASH = False\nelse:\n    HAS_FLASH = True",
+        "except ImportError:\n    def flash_attn_func(q, k, v):\n        raise RuntimeError('no')",
+        "except ImportError:\n    from xformers import f as flash_attn_func",
+        "except ImportError: pass",
+        "except ImportError:\n    pass\nfinally:\n    pass",
+    ],
+)
+def test_a_handler_that_catches_it(handler: str) -> None:
+    check_noop(SHIM, f"try:\n    from flash_attn import flash_attn_func\n{handler}\n", "2: already")
+
+
+@pytest.mark.parametrize(
+    "line", ["import flash_attn", "from flash_attn import *", "import flash_attn.ops as o", "import os, flash_attn"]
+)
+def test_a_guarded_import_may_have_any_form(line: str) -> None:
+    check_noop(SHIM, f"try:\n    {line}\nexcept ImportError:\n    flash_attn = None\n", "2: already")
+
+
+def test_a_flag_made_by_hand() -> None:
+    text = code(
+        """
+        try:
+            from flash_attn import flash_attn_func
+            HAS_FLASH = True
+        except ImportError:
+            HAS_FLASH = False
+        """
+    )
+    check_noop(SHIM, text, "2: already")
+    check_noop({**CODE, "flag": "HAS_FLASH"}, text, "2: already")
+
+
+def test_a_handler_with_a_guarded_import_of_its_own() -> None:
+    text = code(
+        """
+        try:
+            from flash_attn_interface import flash_attn_func
+        except ImportError:
+            try:
+                from flash_attn import flash_attn_func
+            except ImportError:
+                flash_attn_func = None
+        """
+    )
+    check_noop(SHIM, text, "2: already")
+
+
+def test_a_suppressed_error() -> None:
+    check_noop(
+        SHIM, "import contextlib\nwith contextlib.suppress(ImportError):\n    from flash_attn import f\n", "3: already"
+    )
+    check_noop(SHIM, "from contextlib import suppress\nwith suppress(ImportError): import flash_attn\n", "2: already")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("def f():\n    from flash_attn import x\n", "it runs only when its function is called, and is left"),
+        (
+            "def f():\n    try:\n        import flash_attn\n    except OSError: pass\n",
+            "it runs only when its function is called, and is left",
+        ),
+        ("if x:\n\n    import flash_attn\n", "it stands under an if, and is left"),
+        ("if TYPE_CHECKING:\n\n    from flash_attn import y\n", "it stands under an if, and is left"),
+        ("if find_spec('flash_attn'):\n    pass\nelse:\n    import flash_attn\n", "it stands under an if, and is left"),
+        ("match x:\n    case 1:\n        import flash_attn\n", "it stands under a case, and is left"),
+    ],
+)
+def test_what_does_not_run_at_import_is_told_and_left(text: str, reason: str) -> None:
+    line = next(number for number, one in enumerate(text.splitlines(), 1) if "import" in one)
+    check_noop(SHIM, text, f"{line}: absent: {reason}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import flash_attn_2\n",
+        "from .flash_attn import flash_attn_func\n",
+        "from . import flash_attn\n",
+        "from mine.flash_attn import flash_attn_func\n",
+        "flash_attn.flash_attn_func(1)\n",
+        "importlib.import_module('flash_attn')\n",
+        "# from flash_attn import flash_attn_func\n",
+        "'''\nfrom flash_attn import flash_attn_func\n'''\n",
+        "",
+    ],
+)
+def test_no_import_of_the_package(text: str) -> None:
+    check_noop(SHIM, text)
+
+
+def test_a_stub_runs_nothing() -> None:
+    check_noop(SHIM, {"a.pyi": "from flash_attn import flash_attn_func\n"})
+
+
+# --- what is refused ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("handler", "reason"),
+    [
+        (
+            "except ImportError:\n    raise RuntimeError('install it')",
+            "its handler raises in line 4 on purpose; decide there what should happen instead",
+        ),
+        (
+            "except ImportError as error:\n    if x:\n        raise",
+            "its handler raises in line 5 on purpose; decide there what should happen instead",
+        ),
+        (
+            "except ModuleNotFoundError:\n    raise\nexcept ImportError:\n    pass",
+            "its handler raises in line 4 on purpose; decide there what should happen instead",
+        ),
+        (
+            "except ImportError:\n    import sys\n    sys.exit('install it')",
+            "its handler ends the program in line 5 on purpose; decide there what should happen instead",
+        ),
+        (
+            "except ImportError:\n    exit(1)",
+            "its handler ends the program in line 4 on purpose; decide there what should happen instead",
+        ),
+        (
+            "except ModuleNotFoundError:\n    flash_attn_func = None",
+            "its handler catches ModuleNotFoundError only, and a package built for another torch raises ImportError; "
+            "catch ImportError there",
+        ),
+    ],
+)
+def test_a_handler_that_decides_for_itself(handler: str, reason: str) -> None:
+    check_noop(SHIM, f"try:\n    from flash_attn import flash_attn_func\n{handler}\n", f"2: refused: {reason}")
+
+
+def test_everything_is_refused_with_and_without_a_shim() -> None:
+    reason = "it imports everything (*), so it cannot be told which names are meant; import them by name"
+    for step in (SHIM, CODE):
+        check_noop(step, "from flash_attn import *\n", f"1: refused: {reason}")
+
+
+def test_a_package_as_a_whole_is_refused() -> None:
+    reason = "it imports the package as a whole; import the names that are used instead"
+    for line in ("import flash_attn", "import flash_attn as fa", "import flash_attn.ops.rms_norm"):
+        check_noop(SHIM, f"{line}\nflash_attn.flash_attn_func(1)\n", f"1: refused: {reason}")
+
+
+def test_other_packages_on_the_line_are_refused() -> None:
+    reason = "it imports other packages too; give each an import of its own first"
+    for step in (SHIM, CODE):
+        check_noop(step, "import flash_attn, os\n", f"1: refused: {reason}")
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("import os; from flash_attn import flash_attn_func", "shares its line with another statement"),
+        ("class A: from flash_attn import flash_attn_func", "stands on the line of its header"),
+    ],
+)
+def test_a_shared_line_is_refused(line: str, why: str) -> None:
+    check_noop(SHIM, f"{line}\n{USE}", f"1: refused: it {why}; {ALONE}")
+
+
+def test_a_used_name_that_the_shim_lacks_is_refused() -> None:
+    reason = "the shim has no pad_input, and it is used here; write it by hand, or remove its use"
+    for use in ("pad_input(1)", "__all__ = ['pad_input']", "def f(x=pad_input): ..."):
+        check_noop(SHIM, f"from flash_attn import flash_attn_func, pad_input\n{use}\n", f"1: refused: {reason}")
+
+
+def test_a_name_that_another_file_imports_from_here_is_used() -> None:
+    reason = "the shim has no pad_input, and it is used in train.py; write it by hand, or remove its use"
+    check_noop(
+        SHIM,
+        {"net/__init__.py": "from flash_attn import pad_input\n", "train.py": "from net import pad_input\n"},
+        f"net/__init__.py:1: refused: {reason}",
+    )
+
+
+def test_an_unused_name_that_the_shim_lacks_is_left_out() -> None:
+    check_transformed(
+        SHIM,
+        f"from flash_attn import flash_attn_func, pad_input\n{USE}",
+        "try:\n    from flash_attn import flash_attn_func, pad_input\nexcept ImportError:\n"
+        f"    from flash_attn_torch import flash_attn_func\n{USE}",
+    )
+
+
+def test_where_every_name_is_left_out_nothing_is_copied() -> None:
+    outcome = check_transformed(
+        SHIM,
+        "from flash_attn.ops.fused_dense import FusedMLP\n",
+        "try:\n    from flash_attn.ops.fused_dense import FusedMLP\nexcept ImportError:\n    pass\n",
+    )
+    assert len(outcome.places) == 1
+
+
+def test_a_chain_is_guarded_whole_or_not_at_all() -> None:
+    reason = "the shim has no pad_input, and it is used here; write it by hand, or remove its use"
+    check_noop(
+        SHIM,
+        "from flash_attn import flash_attn_func\nfrom flash_attn.bert_padding import pad_input\n"
+        "flash_attn_func, pad_input\n",
+        f"1: refused: {reason}",
+    )
+
+
+def test_a_refused_chain_does_not_keep_another() -> None:
+    check_transformed(
+        SHIM,
+        f"from flash_attn import *\nimport os\nfrom flash_attn import flash_attn_func\n{USE}",
+        "from flash_attn import *\nimport os\ntry:\n    from flash_attn import flash_attn_func\nexcept ImportError:\n"
+        f"    from flash_attn_torch import flash_attn_func\n{USE}",
+        "1: refused: it imports everything (*), so it cannot be told which names are meant; import them by name",
+        "3: applied",
+        partly=True,
+    )
+
+
+# --- code and flags -------------------------------------------------------------------------------------------------
+
+
+def test_code_in_the_second_arm() -> None:
+    check_transformed(
+        CODE,
+        f"from flash_attn import flash_attn_func\n{USE}",
+        f"try:\n    from flash_attn import flash_attn_func\nexcept ImportError:\n    flash_attn_func = None\n{USE}",
+    )
+
+
+def test_code_over_several_lines_has_the_indentation_of_the_file() -> None:
+    lines = "def attend(q):\n    if q:\n        return q\n\n    return None\nkind = 'none'"
+    check_transformed(
+        {**CODE, "otherwise": lines},
+        "try:\n\tpass\nfinally:\n\tfrom flash_attn import attend\n",
+        "try:\n\tpass\nfinally:\n\ttry:\n\t\tfrom flash_attn import attend\n\texcept ImportError:\n"
+        "\t\tdef attend(q):\n\t\t\tif q:\n\t\t\t\treturn q\n\n\t\t\treturn None\n\t\tkind = 'none'\n",
+    )
+
+
+def test_a_package_as_a_whole_and_a_flag() -> None:
+    check_transformed(
+        FLAG,
+        "import os\nimport wandb  # logs\n\nwandb.log(1)\n",
+        "import os\ntry:\n    import wandb  # logs\n    HAS_WANDB = True\nexcept ImportError:\n    wandb = None\n"
+        "    HAS_WANDB = False\n\nwandb.log(1)\n",
+    )
+
+
+def test_a_flag_with_a_shim() -> None:
+    check_transformed(
+        {**SHIM, "flag": "HAS"},
+        f"from flash_attn import flash_attn_func\n{USE}",
+        "try:\n    from flash_attn import flash_attn_func\n    HAS = True\nexcept ImportError:\n"
+        f"    from flash_attn_torch import flash_attn_func\n    HAS = False\n{USE}",
+    )
+
+
+def test_a_flag_that_is_taken_is_refused() -> None:
+    reason = "`HAS_WANDB` is bound in line 2 already; choose another flag in the recipe"
+    check_noop(FLAG, "import wandb\nHAS_WANDB = 1\n", f"1: refused: {reason}")
+
+
+# --- where the shim goes --------------------------------------------------------------------------------------------
+
+
+def guarded(module: str) -> str:
+    return (
+        "try:\n    from flash_attn import flash_attn_func\nexcept ImportError:\n"
+        f"    from {module} import flash_attn_func\n{USE}"
+    )
+
+
+PLAIN = f"from flash_attn import flash_attn_func\n{USE}"
+
+
+def test_a_package_reaches_it_relatively() -> None:
+    check_transformed(
+        SHIM,
+        {"net/__init__.py": "", "net/layers.py": PLAIN},
+        {"net/layers.py": guarded(".flash_attn_torch")},
+    )
+
+
+def test_an_absolute_import_of_the_project_decides() -> None:
+    check_transformed(
+        SHIM,
+        {"net/common.py": "", "net/layers.py": f"from net.common import x\n{PLAIN}", "train.py": "import net.layers\n"},
+        {"net/layers.py": f"from net.common import x\n{guarded('net.flash_attn_torch')}"},
+    )
+
+
+def test_two_ways_at_once_are_refused_until_the_recipe_says_where() -> None:
+    head = "from net.common import x\nfrom .other import y\n"
+    files = {"net/common.py": "", "net/other.py": "", "net/layers.py": head + PLAIN}
+    reason = "it imports its project both relatively and absolutely; say `place:` in the recipe"
+    check_noop(SHIM, files, f"net/layers.py:3: refused: {reason}")
+    check_transformed({**SHIM, "place": "net"}, files, {"net/layers.py": head + guarded("net.flash_attn_torch")})
+
+
+def test_several_importers_share_one_copy() -> None:
+    net = {
+        "net/a.py": f"import net.b\n{PLAIN}",
+        "net/b.py": f"import net.a\n{PLAIN}",
+        "train.py": f"import net.a\n{PLAIN}",
+    }
+    after = {
+        "net/a.py": f"import net.b\n{guarded('net.flash_attn_torch')}",
+        "net/b.py": f"import net.a\n{guarded('net.flash_attn_torch')}",
+        "train.py": f"import net.a\n{guarded('net.flash_attn_torch')}",
+    }
+    check_transformed(SHIM, net, after)
+
+
+def test_a_module_of_a_shim_and_what_it_imports(shims: Path) -> None:
+    step = {"guard_import": "lib", "otherwise": "shim.lib_torch"}
+    check_transformed(
+        step,
+        "from lib.ops import g\ng()\n",
+        "try:\n    from lib.ops import g\nexcept ImportError:\n    from lib_torch.ops import g\ng()\n",
+        shims=shims,
+    )
+
+
+def test_a_module_that_is_imported_as_a_name(shims: Path) -> None:
+    step = {"guard_import": "lib", "otherwise": "shim.lib_torch"}
+    check_transformed(
+        step,
+        "from lib import ops, f\nops.g(f)\n",
+        "try:\n    from lib import ops, f\nexcept ImportError:\n    from lib_torch import ops, f\nops.g(f)\n",
+        shims=shims,
+    )
+
+
+def test_a_name_that_the_shim_keeps_to_itself_is_none_of_its_own(shims: Path) -> None:
+    step = {"guard_import": "lib", "otherwise": "shim.lib_torch"}
+    reason = "the shim has no hidden, and it is used here; write it by hand, or remove its use"
+    check_noop(step, "from lib import hidden\nhidden()\n", f"1: refused: {reason}", shims=shims)
+
+
+def test_a_foreign_file_in_its_place_is_refused() -> None:
+    reason = (
+        "flash_attn_torch/__init__.py exists and is no copy of the shim; move it away, or say `place:` in the recipe"
+    )
+    check_noop(SHIM, {"a.py": PLAIN, "flash_attn_torch/__init__.py": "x = 1\n"}, f"a.py:1: refused: {reason}")
+
+
+# --- scope ----------------------------------------------------------------------------------------------------------
+
+
+def test_only_the_scope() -> None:
+    check_noop({**SHIM, "in": "b.py"}, PLAIN)
+    check_noop({**SHIM, "not_in": "a.py"}, PLAIN)
+    check_noop({**SHIM, "in": "a.py::A"}, PLAIN)
+    check_transformed(
+        {**SHIM, "in": "a.py::A"},
+        f"class A:\n    from flash_attn import flash_attn_func\n    {USE}",
+        "class A:\n    try:\n        from flash_attn import flash_attn_func\n    except ImportError:\n"
+        f"        from flash_attn_torch import flash_attn_func\n    {USE}",
+    )
+
+
+# --- layout ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_in_every_shape(shape: str) -> None:
+    before = code(
+        """
+        import os
+        try:
+            from flash_attn_interface import flash_attn_func  # type: ignore[import]
+        except ImportError:
+            # which
+            from flash_attn import (
+                flash_attn_func,  # type: ignore[import]
+            )
+
+        flash_attn_func(1)
+        """
+    )
+    after = code(
+        """
+        import os
+        try:
+            from flash_attn_interface import flash_attn_func  # type: ignore[import]
+        except ImportError:
+            # which
+            try:
+                from flash_attn import (
+                    flash_attn_func,  # type: ignore[import]
+                )
+            except ImportError:
+                from flash_attn_torch import flash_attn_func
+
+        flash_attn_func(1)
+        """
+    )
+    check_transformed(SHIM, shaped(before, shape), shaped(after, shape))
+
+
+def test_the_last_line_of_a_file_without_a_line_end() -> None:
+    check_transformed(
+        FLAG,
+        "import wandb",
+        "try:\n    import wandb\n    HAS_WANDB = True\nexcept ImportError:\n    wandb = None\n    HAS_WANDB = False",
+    )
+
+
+# --- a recipe that cannot mean anything -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("keys", "message", "at"),
+    [
+        ({"guard_import": "a"}, "guard_import needs `otherwise`", ("guard_import",)),
+        ({"guard_import": "a.b", "otherwise": "x = 1"}, "`a.b` is no top-level package", ("guard_import",)),
+        ({"guard_import": "a", "otherwise": "x ="}, "`x =` is neither a shim (shim.NAME) nor Python.", ("otherwise",)),
+        ({"guard_import": "a", "otherwise": "# x"}, "`# x` is neither a shim", ("otherwise",)),
+        ({"guard_import": "a", "otherwise": "x = 1", "flag": "A-B"}, "`A-B` is no name for a flag.", ("flag",)),
+        ({"guard_import": "a", "otherwise": "shim.x", "place": "../y"}, "`../y` is no folder", ("place",)),
+    ],
+)
+def test_a_wrong_recipe(keys: dict[str, Any], message: str, at: tuple[object, ...]) -> None:
+    with pytest.raises(PatternError) as caught:
+        GuardImport.compile(keys)
+    assert str(caught.value).startswith(message)
+    assert caught.value.at == at

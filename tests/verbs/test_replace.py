@@ -1,0 +1,421 @@
+"""The verb `replace`, as a specification: the smallest edits, and which of pattern and result is at hand."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from patcher.errors import PatternError
+from patcher.verbs.replace import Replace
+from tests.verbs.checks import SHAPES, check_noop, check_transformed, shaped
+
+CUDA: dict[str, Any] = {
+    "replace": {
+        "$X.cuda()": '$X.to("cuda" if torch.cuda.is_available() else "cpu")',
+        "$X.cuda(non_blocking=$N)": '$X.to("cuda" if torch.cuda.is_available() else "cpu", non_blocking=$N)',
+    },
+    "needs": ["import torch"],
+}
+LOAD: dict[str, Any] = {"replace": "torch.load($$$A)", "with": "torch.load($$$A, weights_only=False)"}
+TO = '.to("cuda" if torch.cuda.is_available() else "cpu"'
+
+
+def code(text: str) -> str:
+    return dedent(text).lstrip("\n")
+
+
+def single(pattern: str, result: str, **more: Any) -> dict[str, Any]:
+    return {"replace": pattern, "with": result, **more}
+
+
+def transformed(keys: dict[str, Any], before: str, after: str, *places: str) -> None:
+    check_transformed(keys, f"import lib, torch\n{before}\n", f"import lib, torch\n{after}\n", *places)
+
+
+def noop(keys: dict[str, Any], text: str, *places: str) -> None:
+    check_noop(keys, f"import lib, torch\n{text}\n", *places)
+
+
+# --- places ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("x.cuda()", f"x{TO})"),
+        ("x.cuda(non_blocking=True)", f"x{TO}, non_blocking=True)"),
+        ("x[0].y(1).cuda()", f"x[0].y(1){TO})"),
+        ("(a + b).cuda()", f"(a + b){TO})"),
+        ("y = (x  # which\n    .cuda())", f"y = (x  # which\n    {TO}))"),
+        ("for x in y.cuda(): pass", f"for x in y{TO}): pass"),
+        ("if x: y.cuda()", f"if x: y{TO})"),
+        ("a.cuda(); b.cuda()", f"a{TO}); b{TO})"),
+        ("(n := x.cuda())", f"(n := x{TO}))"),
+        ("[x.cuda() for x in y]", f"[x{TO}) for x in y]"),
+        ("x.cuda()  # type: ignore", f"x{TO})  # type: ignore"),
+        ("lambda: x.cuda()", f"lambda: x{TO})"),
+        ("def f(x=y.cuda()): pass", f"def f(x=y{TO})): pass"),
+        ("assert x.cuda(), 'no'", f"assert x{TO}), 'no'"),
+        ("torch.nn.Linear(1, 2).cuda()", f"torch.nn.Linear(1, 2){TO})"),
+    ],
+)
+def test_a_call(before: str, after: str) -> None:
+    transformed(CUDA, before, after)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x.cuda",
+        "x.cuda(0)",
+        "x.cuda(*a)",
+        "x.cuda(**a)",
+        "x.cuda(device=0)",
+        "x.cuda(0, non_blocking=True)",
+        "cuda()",
+        "x.cuda = f",
+        "map(torch.Tensor.cuda, x)",
+        "'x.cuda()'",
+        "# x.cuda()",
+        "def cuda(self): pass",
+    ],
+)
+def test_another_form_stays(text: str) -> None:
+    noop(CUDA, text)
+
+
+def test_a_match_in_a_match() -> None:
+    transformed(single("lib.f($X)", "lib.g($X)"), "lib.f(lib.f(lib.f(1)))", "lib.g(lib.g(lib.g(1)))")
+    transformed(single("lib.f($X)", "$X.g()"), "lib.f(lib.f(lib.f(x)))", "x.g().g().g()")
+    transformed(CUDA, "x.cuda().f(y.cuda()).cuda()", f"x{TO}).f(y{TO})){TO})")
+
+
+def test_a_result_that_holds_the_pattern() -> None:
+    step = single("lib.f($X)", "lib.g(lib.f($X))")
+    transformed(step, "lib.f(1)", "lib.g(lib.f(1))")
+    transformed(step, "lib.f(lib.f(1))", "lib.g(lib.f(lib.g(lib.f(1))))")
+    noop(step, "lib.g(lib.f(1))", "2: already")
+    transformed(step, "lib.g(lib.f(1)) + lib.f(1)", "lib.g(lib.f(1)) + lib.g(lib.f(1))", "2: already", "2: applied")
+
+
+def test_a_result_that_holds_the_pattern_behind_a_dot() -> None:
+    step = single("lib.attend($$$A)", "lib.attend($$$A).contiguous()")
+    transformed(step, "lib.attend(q, k).view(1)", "lib.attend(q, k).contiguous().view(1)")
+    noop(step, "lib.attend(q, k).contiguous()", "2: already")
+
+
+def test_nested_places_that_begin_at_one_place() -> None:
+    transformed(single("$X.f()", "lib.g($X)"), "x.f().f()", "lib.g(lib.g(x))")
+    transformed(single("$A + lib.one", "lib.add($A)"), "a + lib.one + lib.one", "lib.add(lib.add(a))")
+
+
+# --- pattern or result ----------------------------------------------------------------------------------------------
+
+
+def test_a_keyword_of_the_result_is_not_swallowed() -> None:
+    transformed(LOAD, "torch.load(path)", "torch.load(path, weights_only=False)")
+    transformed(LOAD, "torch.load(path, map_location=d,)", "torch.load(path, map_location=d, weights_only=False,)")
+    transformed(LOAD, "torch.load(\n    path,\n)", "torch.load(\n    path,\n    weights_only=False,\n)")
+    transformed(LOAD, "torch.load(*a)", "torch.load(*a, weights_only=False)")
+    transformed(LOAD, "torch.load()", "torch.load(weights_only=False)")
+    noop(LOAD, "torch.load(path, weights_only=False)", "2: already")
+    noop(LOAD, "torch.load(weights_only=False, f=path)", "2: already")
+    noop(LOAD, "torch.load(path, weights_only=True)")
+
+
+def test_a_star_that_may_hold_the_new_keyword_is_refused() -> None:
+    reason = "`**more` may hold weights_only= already; write the argument by hand"
+    noop(LOAD, "torch.load(path, **more)", f"2: refused: {reason}")
+
+
+def test_the_pattern_goes_first_where_the_result_is_wider() -> None:
+    step = single("lib.ones($X[..., :1])", "lib.ones($X)")
+    transformed(step, "lib.ones(x[..., :1])", "lib.ones(x)")
+    noop(step, "lib.ones(x)", "2: already")
+    transformed(step, "lib.ones(x[..., :1]), lib.ones(y)", "lib.ones(x), lib.ones(y)", "2: applied", "2: already")
+
+
+def test_the_result_goes_first_where_the_pattern_is_wider() -> None:
+    step = single("lib.f($X)", 'lib.f($X if lib.ok() else "no")')
+    transformed(step, "lib.f(1)", 'lib.f(1 if lib.ok() else "no")')
+    noop(step, "lib.f(1 if lib.ok() else 'no')", "2: already")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "result"),
+    [("$A + $B", "$B + $A"), ("lib.f($$$A)", "lib.f($$$A)"), ("x", "x"), ("lib.f(1)", "lib.f( 1 )")],
+)
+def test_two_that_cover_each_other_do_not_load(pattern: str, result: str) -> None:
+    with pytest.raises(PatternError, match="match the same code, so it cannot be told which was applied"):
+        Replace.compile(single(pattern, result, local=["x"]))
+
+
+def test_a_step_that_another_pair_would_change_again_does_not_load() -> None:
+    with pytest.raises(PatternError, match=r"`b\(\$X\)`, which `a\(\$X\)` becomes, is changed again by `b\(\$X\)`"):
+        Replace.compile({"replace": {"a($X)": "b($X)", "b($X)": "c($X)"}})
+    with pytest.raises(PatternError, match=r"`c\(b\(\$X\)\)`, which `a\(\$X\)` becomes, is changed again"):
+        Replace.compile({"replace": {"a($X)": "c(b($X))", "b($X)": "d($X)"}})
+    Replace.compile({"replace": ["a($X)", "a($X, 1)"], "with": "c($X)"})
+
+
+def test_the_first_pair_of_a_map_has_the_place() -> None:
+    step = {"replace": {"lib.f($X, 0)": "lib.zero($X)", "lib.f($X, $Y)": "lib.g($Y, $X)"}}
+    transformed(step, "lib.f(1, 0); lib.f(1, 2)", "lib.zero(1); lib.g(2, 1)")
+
+
+def test_several_patterns_with_one_result() -> None:
+    step = {"replace": ["lib.f($X)", "lib.f($X, 0)"], "with": "lib.g($X)"}
+    transformed(step, "lib.f(1), lib.f(2, 0), lib.f(3, 1)", "lib.g(1), lib.g(2), lib.f(3, 1)")
+
+
+def test_another_form_that_reaches_the_goal() -> None:
+    step = single("lib.f($X)", "lib.g($X)", already=["lib.h($_)", "lib.f(lib.safe($_))"])
+    noop(step, "lib.h(1)", "2: already: `lib.h($_)` stands there")
+    noop(step, "lib.f(lib.safe(1))", "2: already: `lib.f(lib.safe($_))` stands there")
+    transformed(step, "lib.f(1), lib.h(1)", "lib.g(1), lib.h(1)", "2: applied", "2: already: `lib.h($_)` stands there")
+
+
+# --- the smallest edits ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pattern", "result", "before", "after"),
+    [
+        ("lib.f($X)", "lib.g($X)", "lib . f( x )", "lib.g( x )"),
+        ("lib.f($X)", "lib.f(1, $X)", "lib.f(  x  )", "lib.f(  1, x  )"),
+        ("lib.f($X, $$$R)", "lib.f($X, 1, $$$R)", "lib.f(x, y=2)", "lib.f(x, 1, y=2)"),
+        ("lib.f($X, a=$A)", "lib.f($X)", "lib.f(x, a=1)", "lib.f(x)"),
+        ("lib.f(a=$A, b=$B)", "lib.f(b=$B)", "lib.f(\n    a=1,\n    b=2,\n)", "lib.f(\n    b=2,\n)"),
+        ("lib.f($X, a=$A)", "lib.f($X, b=$A)", "lib.f(x, a=1)", "lib.f(x, b=1)"),
+        ("$X / 2", "$X // 2", "y = x / 2", "y = x // 2"),
+        ("not $X in $Y", "$X not in $Y", "not a in b", "a not in b"),
+        ("lib.f($X)", "$X + 1", "2 * lib.f(x)", "2 * (x + 1)"),
+        ("lib.f($X)", "-$X", "lib.f(a + b) ** 2", "(-(a + b)) ** 2"),
+        ("$X == None", "$X is None", "x == None", "x is None"),
+    ],
+)
+def test_what_both_sides_share_keeps_its_bytes(pattern: str, result: str, before: str, after: str) -> None:
+    transformed(single(pattern, result), before, after)
+
+
+def test_a_comment_that_would_be_lost_is_refused() -> None:
+    step = single("lib.f($$$A)", "lib.none")
+    reason = "the comment `# why` would be lost; move it out of the way first"
+    noop(step, "lib.f(  # why\n    x)", f"2: refused: {reason}")
+
+
+def test_in_an_f_string() -> None:
+    transformed(single("lib.f($X)", "lib.g($X)"), "f'{lib.f(x)}'", "f'{lib.g(x)}'")
+    reason = "it stands in an f-string that cannot hold the replacement; take it out of the string first"
+    noop(CUDA, 'f"{x.cuda()}"', f"2: refused: {reason}")
+    transformed(CUDA, "f'{x.cuda()}'", f"f'{{x{TO})}}'")
+    noop(single("lib.f($X)", "{$X: 1}"), "f'{lib.f(x)}'", f"2: refused: {reason}")
+
+
+# --- statements -----------------------------------------------------------------------------------------------------
+
+
+def test_a_statement() -> None:
+    step = single("x = lib.f($A)", "x = lib.g($A)", local=["x"])
+    transformed(step, "x = lib.f(1)  # same", "x = lib.g(1)  # same")
+    noop(step, "y = lib.f(1)\nx += lib.f(1)\nx = lib.g(2)", "4: already")
+
+
+def test_adjacent_statements_become_one() -> None:
+    step = single("lib.a($X)\nlib.b($X)", "lib.ab($X)")
+    transformed(step, "def f():\n    lib.a(1)\n    lib.b(1)\n    return 2", "def f():\n    lib.ab(1)\n    return 2")
+    transformed(step, "lib.a(1); lib.b(1); x = 1", "lib.ab(1); x = 1")
+    noop(step, "lib.a(1)\nlib.b(2)\n\nlib.a(1)\nx = 1\nlib.b(1)\nif x:\n    lib.a(1)\nlib.b(1)")
+    reason = "the comment `# one` would be lost; move it out of the way first"
+    noop(step, "lib.a(1)  # one\nlib.b(1)", f"2: refused: {reason}")
+
+
+def test_one_statement_becomes_two() -> None:
+    step = single("$Y = lib.ab($X)", "$Y = lib.a($X)\n$Y.b()")
+    transformed(
+        step, "def f():\n    y = lib.ab(1)\n    return y", "def f():\n    y = lib.a(1)\n    y.b()\n    return y"
+    )
+    alone = "give it a line of its own first"
+    noop(step, "if x: y = lib.ab(1)", f"2: refused: it stands on the line of its header; {alone}")
+    noop(step, "z = 1; y = lib.ab(1)", f"2: refused: it shares its line with another statement; {alone}")
+
+
+def test_a_statement_that_gets_another_one_beside_it() -> None:
+    behind = single("$Y = lib.a($X)", "$Y = lib.a($X)\n$Y.b()")
+    transformed(behind, "y = lib.a(1)\nz = 2", "y = lib.a(1)\ny.b()\nz = 2")
+    noop(behind, "y = lib.a(1)\ny.b()", "2: already")
+    before = single("$Y = lib.a($X)", "lib.seed($X)\n$Y = lib.a($X)")
+    transformed(before, "y = lib.a(1)\nz = 2", "lib.seed(1)\ny = lib.a(1)\nz = 2")
+    noop(before, "lib.seed(1)\ny = lib.a(1)", "2: already")
+
+
+def test_a_statement_goes_under_a_header() -> None:
+    step = single("$Y = lib.a($X)", "with lib.off():\n    $Y = lib.a($X)")
+    transformed(
+        step, "def f():\n\ty = lib.a(1)\n\treturn y", "def f():\n\twith lib.off():\n\t\ty = lib.a(1)\n\treturn y"
+    )
+    noop(step, "with lib.off():\n    y = lib.a(1)", "2: already")
+
+
+def test_a_header() -> None:
+    step = single("for $I in range($N)", "for $I in lib.track(range($N))")
+    body = "  # go\n    f(i)\nelse:\n    g()"
+    transformed(step, f"for i in range(3):{body}", f"for i in lib.track(range(3)):{body}")
+    noop(step, "for i in lib.track(range(3)):\n    f(i)", "2: already")
+
+
+def test_a_header_with_more_items() -> None:
+    step = single("with $A", "with $A, lib.off()")
+    transformed(step, "with a:\n    f()  # f", "with a, lib.off():\n    f()  # f")
+    noop(step, "with a, lib.off():\n    f()", "2: already")
+
+
+# --- names, scope, needs --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from mine import lib\nlib.f(1)\n",
+        "def f(lib):\n    lib.f(1)\n",
+        "class lib: ...\n\n\nlib.f(1)\n",
+        "lib.f(1)\n",
+        "from lib import *\nf(1)\n",
+        "import lib\nlib.f\n",
+        "import lib\nx.lib.f(1)\n",
+        "",
+    ],
+)
+def test_a_name_that_means_something_else(text: str) -> None:
+    check_noop(single("lib.f($X)", "lib.g($X)"), text)
+
+
+@pytest.mark.parametrize(
+    ("imports", "before", "after"),
+    [
+        ("import lib as l", "l.f(1)", "l.g(1)"),
+        ("from lib import f, g", "f(1)", "g(1)"),
+        ("from lib import f as ff, g as gg", "ff(1)", "gg(1)"),
+        ("import lib.sub", "lib.f(1)", "lib.g(1)"),
+    ],
+)
+def test_names_are_written_as_the_file_imports_them(imports: str, before: str, after: str) -> None:
+    check_transformed(single("lib.f($X)", "lib.g($X)"), f"{imports}\n{before}\n", f"{imports}\n{after}\n")
+
+
+def test_a_name_that_the_file_has_not_imported_is_refused() -> None:
+    reason = "`lib` is not imported there, and the replacement needs lib.g"
+    check_noop(single("lib.f($X)", "lib.g($X)"), "from lib import f\nf(1)\n", f"2: refused: {reason}")
+    check_transformed(
+        single("lib.f($X)", "lib.g($X)", needs=["from lib import g"]),
+        "from lib import f\nf(1)\n",
+        "from lib import f\nfrom lib import g\ng(1)\n",
+    )
+
+
+def test_only_the_scope() -> None:
+    text = "import lib\nlib.f(1)\n\n\ndef g():\n    lib.f(1)\n"
+    step = single("lib.f($X)", "lib.h($X)")
+    check_transformed({**step, "in": "a.py::g"}, text, text.replace("    lib.f", "    lib.h"), "6: applied")
+    check_transformed({**step, "not_in": "a.py::g"}, text, text.replace("\nlib.f", "\nlib.h", 1), "2: applied")
+    check_noop({**step, "in": "a.py::h"}, text)
+
+
+def test_constraints() -> None:
+    step = single("lib.f($X)", "lib.g($X)", where={"X": {"not": ["0", "None"]}})
+    transformed(step, "lib.f(0), lib.f(None), lib.f(1)", "lib.f(0), lib.f(None), lib.g(1)", "2: applied")
+
+
+def test_an_import_is_put_in_once() -> None:
+    check_transformed(
+        CUDA,
+        '"""What."""\nfrom __future__ import annotations\n\nx.cuda()\ny.cuda()\n',
+        f'"""What."""\nfrom __future__ import annotations\nimport torch\n\nx{TO})\ny{TO})\n',
+        "4: applied",
+        "5: applied",
+    )
+
+
+def test_a_shim_in_a_result() -> None:
+    step = single("lib.attend($$$A)", "shim.flash_attn_torch.flash_attn_func($$$A)")
+    check_transformed(
+        step,
+        {"net/__init__.py": "", "net/a.py": "import lib\nlib.attend(q, k)\nlib.attend(k, q)\n"},
+        {
+            "net/a.py": "import lib\nfrom .flash_attn_torch import flash_attn_func\n"
+            "flash_attn_func(q, k)\nflash_attn_func(k, q)\n"
+        },
+    )
+
+
+# --- layout ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_in_every_shape(shape: str) -> None:
+    before = code(
+        """
+        import torch
+
+
+        def f(path):
+            # what comes first
+            state = torch.load(
+                path,  # where
+                map_location=None,
+            )
+            return state
+        """
+    )
+    after = before.replace("        map_location=None,\n", "        map_location=None,\n        weights_only=False,\n")
+    check_transformed(LOAD, shaped(before, shape), shaped(after, shape))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_several_lines_in_every_shape(shape: str) -> None:
+    before = "import lib\n\n\ndef f():\n    if 1:\n        y = lib.a(1)\n    return y\n"
+    after = "import lib\n\n\ndef f():\n    if 1:\n        with lib.off():\n            y = lib.a(1)\n    return y\n"
+    step = single("$Y = lib.a($X)", "with lib.off():\n    $Y = lib.a($X)")
+    check_transformed(step, shaped(before, shape), shaped(after, shape))
+
+
+def test_a_string_of_several_lines_never_changes() -> None:
+    step = single("$Y = lib.a($X)", "with lib.off():\n    $Y = lib.a($X)")
+    transformed(
+        step,
+        'def f():\n    y = lib.a("""one\n  two\n""")\n    return y',
+        'def f():\n    with lib.off():\n        y = lib.a("""one\n  two\n""")\n    return y',
+    )
+    swap = single("lib.a($X)", "lib.b($X, 1)")
+    transformed(swap, 'def f():\n    lib.a("""one\n  two\n""")', 'def f():\n    lib.b("""one\n  two\n""", 1)')
+
+
+# --- a recipe that cannot mean anything -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("keys", "message", "at"),
+    [
+        ({"replace": "f($X)"}, "replace needs `with`", ("replace",)),
+        ({"replace": {"f($X)": "g($X)"}, "with": "h"}, "`with` belongs to a single pattern", ("with",)),
+        ({"replace": "f($X)", "with": "g($Y)"}, "$Y is bound by no pattern of the step", ("replace",)),
+        ({"replace": ["f($X)", "f("], "with": "g($X)"}, "`f(` is not Python", ("replace", 1)),
+        ({"replace": {"f($X)": "g("}}, "`g(` is not Python", ("replace", "f($X)")),
+        ({"replace": "f($X)", "with": "g("}, "`g(` is not Python", ("with",)),
+        (
+            {"replace": "f($X)", "with": "x = $X", "local": "x"},
+            "`f($X)` is an expression and `x = $X` is a statement",
+            ("replace",),
+        ),
+        ({"replace": "if $A", "with": "while $A"}, "`if $A` and `while $A` begin different", ("replace",)),
+        ({"replace": "if $X", "with": "f($X)"}, "`if $X` is the header of a block", ("replace",)),
+        ({"replace": "f($X)", "with": "g($X)", "already": "h("}, "`h(` is not Python", ("already",)),
+    ],
+)
+def test_a_wrong_recipe(keys: dict[str, Any], message: str, at: tuple[object, ...]) -> None:
+    with pytest.raises(PatternError) as caught:
+        Replace.compile(keys)
+    assert str(caught.value).startswith(message)
+    assert caught.value.at == at
