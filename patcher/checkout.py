@@ -7,9 +7,11 @@ it never leaves some files written and others not; and it never changes git's in
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 import stat
+import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -197,6 +199,18 @@ class Checkout:
         except (ImportError, OSError) as error:
             raise TargetError(f"{self.root} needs git, which does not start: install it.") from error
         return code, out, " ".join(told.removeprefix("fatal: ").split()).rstrip(".")
+
+    def export(self, commit: str, folder: Path) -> None:
+        """Write the tree as a commit has it into a folder, without git.
+
+        Raises:
+            TargetError: the repository does not have that commit.
+        """
+        code, out, told = self._git(f"archive --format=tar {commit}")
+        if code:
+            raise TargetError(f"{self.root} cannot give out {commit[:12]}: {told}; fetch that commit first.")
+        with tarfile.open(fileobj=io.BytesIO(out)) as archive:
+            archive.extractall(folder, filter="data")
 
     def check(self, changes: Sequence[Change]) -> None:
         """Refuse what `write` would refuse, naming every file and its reason; change nothing."""

@@ -30,7 +30,7 @@ PARTS = {
     "drift": "plan",
     "leftovers": "plan",
     "journal": "apply",
-    "cases": "verify",
+    "cases": "verify", "snapshots": "verify", "explain": "verify",
     "__init__": "errors",
     "__main__": "cli",
 }

@@ -161,3 +161,9 @@ def test_it_writes_a_checkpoint_that_its_own_evaluate_loads(
     assert {path.split("/")[0] for path in git(tree, "status", "--porcelain").split()[1::2]} <= {
         *LINES, "models", "adam_atan2_torch.py", "pretrain.py"
     }  # fmt: skip
+
+
+def test_the_counts_of_every_tested_commit_are_those_that_are_kept(patcher: Patcher, tree: Path) -> None:
+    result = patcher("test", "hrm", "--tree", tree)
+    assert result.code == 0, result.out
+    assert result.out.count("as it is kept") == 3

@@ -255,7 +255,7 @@ CHECKS = (
         "unused-only-line",
         "no final newline",
         UNUSED,
-        {"train.py": b"x = 1\nfrom apex import amp", "other.py": b"import apex"},
+        {"train.py": b"x = 1\nfrom apex import amp", "other.py": b"from apex import parallel"},
         {"train.py": b"x = 1\n", "other.py": b""},
         {"train.py": b"x = 1", "other.py": b""},
         drive="import train, other; record(train.x)",
