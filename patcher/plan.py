@@ -38,9 +38,9 @@ def plan(recipe: Recipe, checkout: Checkout, shims: Path) -> Plan:
         try:
             outcomes[step.id] = _outcome(step, draft, outcomes)
         except TargetError:
-            _check_sources(draft)  # a step before this one may have broken the file that this one names
+            _check_sources(recipe, draft)  # a step before this one may have broken the file that this one names
             raise
-    _check_sources(draft)
+    _check_sources(recipe, draft)
     _check_rest(outcomes, draft)
     passed_over = (*draft.passed_over(), *_unreadable(checkout))
     return Plan(recipe, str(checkout.root), tuple(outcomes.values()), draft.changes(), passed_over)
@@ -215,11 +215,12 @@ def _imports(draft: Draft, names: tuple[str, ...]) -> bool:
 # --- soundness ------------------------------------------------------------------------------------------------------
 
 
-def _check_sources(draft: Draft) -> None:
+def _check_sources(recipe: Recipe, draft: Draft) -> None:
     """Refuse a result that does not parse, or that lost a comment or what binds a name."""
+    dropping = {step.id for step in recipe.steps if getattr(step.action, "comments", False)}
     for change in draft.changes():
         if change.path.endswith(PYTHON):
-            what = _damage(draft, change)
+            what = _damage(draft, change, dropping.isdisjoint(change.steps))
             if what:
                 raise TargetError(
                     f"{change.path}: after {', '.join(change.steps)} {what}; nothing was written. "
@@ -227,7 +228,7 @@ def _check_sources(draft: Draft) -> None:
                 )
 
 
-def _damage(draft: Draft, change: Change) -> str:
+def _damage(draft: Draft, change: Change, keep_comments: bool) -> str:
     """Return what is wrong with a file that was not wrong before, as a clause, or nothing."""
     before = _parsed(draft.original, change.path)
     after = _parsed(draft.source, change.path)
@@ -236,7 +237,7 @@ def _damage(draft: Draft, change: Change) -> str:
     if before is None:
         return ""
     lost = Counter(before.comment_texts()) - Counter(after.comment_texts())
-    if lost:
+    if lost and keep_comments:
         return f"the comment `{next(iter(lost))}` would be lost"
     unbound = sorted(after.names.unbound() - before.names.unbound())
     return f"nothing would bind the name `{unbound[0]}`" if unbound else ""

@@ -89,6 +89,12 @@ def works(command: Path, folder: Path) -> None:
     assert succeed(python, "-m", "patcher", "show", "hrm", where=folder).startswith("hrm: ")
 
 
+def files(folder: Path) -> set[str]:
+    """Return the files that somebody wrote below a folder."""
+    there = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {path.as_posix() for path in there if "__pycache__" not in path.parts}
+
+
 def contents(wheel: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(wheel) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
@@ -113,11 +119,8 @@ def test_the_wheel_that_the_sdist_makes_is_the_same(built: Built) -> None:
 
 
 def test_the_wheel_holds_every_module_and_every_recipe(built: Built) -> None:
-    tracked = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "patcher", "recipes").splitlines()
-    there = [name for name in tracked if (ROOT / name).exists()]
-    wanted = {
-        name.replace("recipes/", "patcher/_recipes/", 1) if name.startswith("recipes/") else name for name in there
-    }
+    wanted = {f"patcher/{name}" for name in files(ROOT / "patcher")}
+    wanted |= {f"patcher/_recipes/{name}" for name in files(ROOT / "recipes")}
     packed = {name for name in contents(built.wheel) if ".dist-info/" not in name}
     assert packed == wanted
     assert {

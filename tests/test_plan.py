@@ -585,6 +585,11 @@ class TestSoundness:
         assert result.code == 5
         assert "a.py: after cut the comment `# same` would be lost; nothing was written." in result.stderr
 
+    def test_a_comment_that_the_recipe_gives_up(self, tiny: Tiny) -> None:
+        tiny.one(f"{COMMENTED}z = 1  # kept\n").recipe(step("cut", comments="drop", **REFUSED))
+        assert tiny.apply().code == 0
+        assert tiny.read() == "z = 1  # kept\n"
+
     def test_a_name_that_nothing_binds(self, tiny: Tiny) -> None:
         tiny.one("y = abs(1)\n").recipe(replace("abs($X)", "nowhere($X)", local=["nowhere"]))
         result = tiny.apply()

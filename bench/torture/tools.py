@@ -86,7 +86,7 @@ def _named(text: str, tree: Path) -> list[str]:
 
 
 class AstGrep(Tool):
-    """Folders of rules, applied one after the other; a rule without `fix` only tells."""
+    """Files of rules, applied one after the other; a rule without `fix` only tells."""
 
     name = "ast-grep"
 
@@ -95,12 +95,14 @@ class AstGrep(Tool):
 
     def run(self, root: Path, trees: Sequence[str]) -> Reports:
         found: Reports = {}
-        for config in sorted((PEERS / "ast-grep").glob("*.yml")):
-            command = [_program("ast-grep"), "scan", "--rule", str(config), "--no-ignore", "hidden"]
+        for step in sorted((PEERS / "ast-grep" / "rules").glob("*.yml")):
+            chosen = f"^{step.stem}-"
+            command = [_program("ast-grep"), "scan", "--config", str(PEERS / "ast-grep" / "sgconfig.yml"), "--filter", chosen]
             for match in json.loads(_output([*command, "--json", "."], root) or "[]"):
                 if not match.get("replacement"):
                     _add(found, match["file"], match["range"]["start"]["line"] + 1, match["message"])
-            _output([*command, "--update-all", "."], root)
+            for _ in range(3):  # a match inside a match is edited in the next pass
+                _output([*command, "--update-all", "."], root)
         return found
 
 

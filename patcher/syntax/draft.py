@@ -48,6 +48,7 @@ class Draft:
         self._layers: dict[str, list[Layer]] = {}
         self._bytes: dict[str, bytes] = {}
         self._sources: dict[str, Source] = {}
+        self._stale: set[str] = set()  # parsed before a shim that they may import was copied
         self._unparsed: dict[str, tuple[bytes, TargetError]] = {}
         self.skipped: dict[str, str] = {}
 
@@ -104,7 +105,7 @@ class Draft:
         """
         data = self.read(path)
         known = self._sources.get(path)
-        if known is not None and known.data == data:
+        if known is not None and known.data == data and path not in self._stale:
             return known
         failed = self._unparsed.get(path)
         if failed is not None and failed[0] == data:
@@ -114,13 +115,12 @@ class Draft:
         except TargetError as error:
             self._unparsed[path] = (data, error)
             raise
+        self._stale.discard(path)
         return self._sources[path]
 
     def original(self, path: str) -> Source | None:
-        """Return a changed file as it is on disk, parsed, or None if a step created it."""
-        if not self.checkout.exists(path):
-            return None
-        return Source(path, self.checkout.read(path), self.stand_ins)
+        """Return a changed file as it was before, parsed, or None if a step created it."""
+        return Source(path, self._bytes[path], self.stand_ins) if path in self._bytes else None
 
     def sources(self, step: Step, words: Iterable[frozenset[bytes]]) -> Iterator[Source]:
         """Yield the Python files of a step's scope that hold all words of one of the sets.
@@ -158,16 +158,14 @@ class Draft:
             self._layers.setdefault(path, []).append(Layer(step, ()))
             self.__dict__.pop("stand_ins", None)
             name = module_name(path).rpartition(".")[2].encode()
-            # What an import of the new file means was decided when its importer was parsed.
-            self._sources = {other: source for other, source in self._sources.items() if name not in source.data}
+            self._stale.update(other for other, source in self._sources.items() if name in source.data)
 
     def changes(self) -> tuple[Change, ...]:
         """Return every file that differs from the checkout, in the order of the paths."""
         found = []
         for path, after in sorted(self._changed.items()):
-            there = self.checkout.exists(path)
-            before = self.checkout.read(path) if there else None
-            mode = self.checkout.mode(path) if there else 0o100644
+            before = self._bytes.get(path)  # what the plan began with, whatever stands there now
+            mode = self.checkout.mode(path) if before is not None else 0o100644
             if before != after:
                 found.append(Change(path, before, after, tuple(self._layers[path]), mode))
         return tuple(found)
@@ -177,13 +175,13 @@ class Draft:
         return tuple(Skipped(path, reason) for path, reason in sorted(self.skipped.items()))
 
     def origin(self, path: str, offset: int) -> tuple[int, int]:
-        """Return line and column on disk for an offset in a file's present text.
+        """Return line and column before the plan for an offset in a file's present text.
 
         What a step inserted is placed where it was inserted.
         """
         for layer in reversed(self._layers.get(path, ())):
             offset = _before(layer.edits, offset)
-        text = self._utf8(path, self.checkout.read(path) if self.checkout.exists(path) else self.read(path))
+        text = self._utf8(path, self._bytes[path] if path in self._bytes else self.read(path))
         line_start = text.rfind(b"\n", 0, offset) + 1
         return text.count(b"\n", 0, offset) + 1, len(text[line_start:offset].decode("utf-8", "replace")) + 1
 

@@ -51,9 +51,9 @@ def stamped_modules(draft: Draft) -> dict[str, str]:
     for path in draft.paths:
         name = _stamped(draft, path)
         if name is not None:
-            parts = module_name(path).split(".")
-            for start in range(len(parts)):
-                found[".".join(parts[start:])] = "shim." + module_name(name)
+            parts, own = module_name(path).split("."), module_name(name)
+            for start in range(max(1, len(parts) - own.count("."))):
+                found[".".join(parts[start:])] = f"shim.{own}"
     return found
 
 
@@ -89,6 +89,8 @@ def provides(root: Path, name: str) -> frozenset[str]:
             if targets == ["__all__"]:
                 return frozenset(ast.literal_eval(node.value))
             names.update(targets)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             names.update(alias.asname or alias.name for alias in node.names)
     return frozenset(name for name in names if not name.startswith("_"))
@@ -167,10 +169,17 @@ def place(
     for path, text in _needed(draft.shims, name).items():
         target = str(PurePosixPath(folder, path))
         _refuse_other_form(draft, target)
-        there = draft.read(target) if draft.exists(target) else None
+        there = _there(draft, target)
         if there is None or _outdated(target, path, there, text):
             files[target] = stamp(path, text)
     return Placed(f"{prefix}{name}", files)
+
+
+def _there(draft: Draft, target: str) -> bytes | None:
+    try:
+        return draft.read(target) if draft.exists(target) else None
+    except TargetError:
+        raise SiteError(f"{target} is no file that can be read; move it away, or say `place:` in the recipe") from None
 
 
 def _refuse_other_form(draft: Draft, target: str) -> None:

@@ -19,6 +19,7 @@ from patcher.verbs.base import Findings, Near
 
 __all__ = [
     "Work",
+    "called",
     "checked_place",
     "compile_at",
     "edited",
@@ -103,6 +104,12 @@ def edited(source: Source, offset: int, make: Callable[[], list[Edit]]) -> Site:
 def literal_sets(codes: Iterable[Code], where: frozenset[bytes] = frozenset()) -> list[frozenset[bytes]]:
     """Return the words of each code, one set a code, together with those that the constraints ask for."""
     return [code.literals | where for code in codes]
+
+
+def called(codes: Iterable[Code]) -> frozenset[str]:
+    """Return the dotted names of the functions that some code calls, for the places that hand them on instead."""
+    names = (code.dotted.get(getattr(code.root, "func", code.root)) for code in codes if hasattr(code.root, "func"))
+    return frozenset(name for name in names if name is not None)
 
 
 @dataclass(slots=True)

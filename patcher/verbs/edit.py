@@ -17,7 +17,7 @@ from patcher.syntax.source import Source, walk
 from patcher.syntax.template import replaced
 from patcher.syntax.where import Where, compile_where
 from patcher.verbs.base import Findings, Shape
-from patcher.verbs.common import Work, compile_at, known_holes, literal_sets, packages_of, texts, worked
+from patcher.verbs.common import Work, called, compile_at, known_holes, literal_sets, packages_of, texts, worked
 
 __all__ = ["Edit"]
 
@@ -65,6 +65,11 @@ class Edit:
     def words(self) -> list[frozenset[bytes]]:
         """See Verb."""
         return literal_sets((*self.patterns, *self.already))
+
+    @property
+    def callees(self) -> frozenset[str]:
+        """The functions whose arguments the step looks at."""
+        return called(self.patterns)
 
     def run(self, step: Step, draft: Draft) -> Iterable[Findings]:
         """See Verb."""

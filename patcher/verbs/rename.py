@@ -56,6 +56,11 @@ class Rename:
         leaves = {name.rpartition(".")[2] for name in (*self.old, self.new)}
         return [frozenset({leaf.encode()}) for leaf in sorted(leaves)]
 
+    @property
+    def replaced_names(self) -> tuple[str, ...]:
+        """The names that nothing should mention any more."""
+        return self.old
+
     def run(self, step: Step, draft: Draft) -> Iterable[Findings]:
         """See Verb."""
         return _Renaming(self, step, draft).findings()

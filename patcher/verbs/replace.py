@@ -18,7 +18,7 @@ from patcher.syntax.source import Source, walk
 from patcher.syntax.template import keywords, smallest
 from patcher.syntax.where import Where, compile_where
 from patcher.verbs.base import Findings, Shape
-from patcher.verbs.common import Work, compile_at, known_holes, literal_sets, packages_of, texts, worked
+from patcher.verbs.common import Work, called, compile_at, known_holes, literal_sets, packages_of, texts, worked
 
 __all__ = ["Replace"]
 
@@ -73,6 +73,11 @@ class Replace:
     def words(self) -> list[frozenset[bytes]]:
         """See Verb."""
         return literal_sets((*(code for pair in self.pairs for code in (pair.pattern, pair.result)), *self.already))
+
+    @property
+    def callees(self) -> frozenset[str]:
+        """The functions whose arguments the step looks at."""
+        return called((pair.pattern for pair in self.pairs))
 
     def run(self, step: Step, draft: Draft) -> Iterable[Findings]:
         """See Verb."""

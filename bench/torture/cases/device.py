@@ -360,6 +360,7 @@ CHECKS = (
             return x
         """,
         [("        .cuda()", f"        .to({PICK})")],
+        [("x \\\n        .cuda()", f"x.to({PICK})")],
         drive=MOVE,
         worlds=WORLDS,
         left="train.py",

@@ -27,6 +27,12 @@ def laid_out(name: str, hazard: str, before: bytes, **more: Any) -> Check:
     return change(name, hazard, BOTH, before, [IMPORT, CALL], drive="import train; train.build('p')", worlds=(PLAIN, NO_OLD), **more)
 
 
+def unread(name: str, hazard: str, before: str | bytes) -> Check:
+    """Return a check of a file that Python cannot read: left and told, or edited to the byte."""
+    edits = [IMPORT, ("AdamATan2(p, lr=0)", "AdamAtan2(p, lr=1e-8)")]
+    return change(name, hazard, BOTH, before, edits, exact=True, run=False, left="train.py")
+
+
 # What only looks like the job: nothing may change.
 SAME = {
     "layout-empty": ("empty file", {"train.py": b""}),
@@ -85,47 +91,34 @@ CHECKS = (
         b'"""Builds from adam_atan2 import AdamATan2s."""\nfrom __future__ import annotations\n'.replace(b"AdamATan2s", b"things")
         + PROGRAM.encode(),
     ),
-    same(
-        "layout-no-encoding",
-        "latin-1 without a cookie",
-        BOTH,
-        {"train.py": "# Müller\nfrom adam_atan2 import AdamATan2\nAdamATan2([], lr=0)\n".encode("latin-1")},
-        told="train.py",
-    ),
-    same(
-        "layout-unknown-encoding",
-        "latin-1 with cookie",
-        BOTH,
-        {"train.py": b"# coding: klingon\nfrom adam_atan2 import AdamATan2\nAdamATan2([], lr=0)\n"},
-        told="train.py",
-    ),
     change(
         "layout-python-2",
         "Python 2 file that does not parse",
         (*BOTH, DEVICE),
         {
-            "old.py": "import torch\nfrom adam_atan2 import AdamATan2\nprint 'lr', AdamATan2(p, lr=0)\nprint net.cuda()\n",
+            "old.py": "from adam_atan2 import AdamATan2\nprint 'lr', AdamATan2(p, lr=0)\n",
             "train.py": PROGRAM,
         },
-        {"train.py": [IMPORT, CALL]},
-        partly=(),
-        drive="import train; train.build('p')",
-        told="old.py",
+        {"train.py": [IMPORT, CALL], "old.py": [IMPORT, ("AdamATan2(p, lr=0)", "AdamAtan2(p, lr=1e-8)")]},
+        partly=[({"train.py": [IMPORT, CALL]}, "old.py")],
+        exact=True,
     ),
-    same(
+    unread(
         "layout-broken",
         "Python 2 file that does not parse",
-        BOTH,
-        {"train.py": "from adam_atan2 import AdamATan2\n\n<<<<<<< HEAD\nopt = AdamATan2(p, lr=0)\n=======\n>>>>>>> main\n"},
-        told="train.py",
+        "from adam_atan2 import AdamATan2\n\n<<<<<<< HEAD\nopt = AdamATan2(p, lr=0)\n=======\n>>>>>>> main\n",
     ),
-    same(
-        "layout-null-bytes",
-        "file that is no text",
-        BOTH,
-        {"train.py": b"from adam_atan2 import AdamATan2\x00\nAdamATan2([], lr=0)\n"},
-        told="train.py",
+    unread(
+        "layout-no-encoding",
+        "latin-1 without a cookie",
+        "# Müller\nfrom adam_atan2 import AdamATan2\nAdamATan2(p, lr=0)\n".encode("latin-1"),
     ),
+    unread(
+        "layout-unknown-encoding",
+        "latin-1 with cookie",
+        b"# coding: klingon\nfrom adam_atan2 import AdamATan2\nAdamATan2(p, lr=0)\n",
+    ),
+    unread("layout-null-bytes", "file that is no text", b"from adam_atan2 import AdamATan2\x00\nAdamATan2(p, lr=0)\n"),
     change(
         "layout-lone-carriage-returns",
         "mixed line ends",
