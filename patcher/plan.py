@@ -20,7 +20,7 @@ from patcher.syntax.draft import Draft
 from patcher.syntax.source import Source
 from patcher.verbs.base import Findings, Verb
 
-__all__ = ["blocked", "plan"]
+__all__ = ["PYTHON", "blocked", "held_back", "plan", "take"]
 
 SNIPPET = 80
 PYTHON = (".py", ".pyi")
@@ -36,7 +36,7 @@ def plan(recipe: Recipe, checkout: Checkout, shims: Path) -> Plan:
     outcomes: dict[str, Outcome] = {}
     for step in recipe.steps:
         try:
-            outcomes[step.id] = _outcome(step, draft, outcomes)
+            outcomes[step.id] = take(step, draft, outcomes)
         except TargetError:
             _check_sources(recipe, draft)  # a step before this one may have broken the file that this one names
             raise
@@ -59,8 +59,9 @@ def _unreadable(checkout: Checkout) -> Iterator[Skipped]:
 # --- one step -------------------------------------------------------------------------------------------------------
 
 
-def _outcome(step: Step, draft: Draft, before: dict[str, Outcome]) -> Outcome:
-    if held := _held_back(step, draft, before):
+def take(step: Step, draft: Draft, before: dict[str, Outcome]) -> Outcome:
+    """Run one step over the draft and return what became of it; `before` are the outcomes of the steps before it."""
+    if held := held_back(step, draft, before):
         return held
     found = _run(step, draft)
     places = _places(draft, found)
@@ -74,7 +75,7 @@ def _outcome(step: Step, draft: Draft, before: dict[str, Outcome]) -> Outcome:
     return Outcome(step, _status(places), places)
 
 
-def _held_back(step: Step, draft: Draft, before: dict[str, Outcome]) -> Outcome | None:
+def held_back(step: Step, draft: Draft, before: dict[str, Outcome]) -> Outcome | None:
     """Return the outcome of a step that does not run: its condition does not hold, or a step that it requires fell."""
     if step.when is not None and (unmet := _unmet(step.when, draft)):
         return Outcome(step, Status.ABSENT, reason=unmet)
@@ -253,7 +254,7 @@ def _parsed(read: Callable[[str], Source | None], path: str) -> Source | None:
 def _check_rest(outcomes: dict[str, Outcome], draft: Draft) -> None:
     """Run the recipe over its own result: a step that still finds work would change the tree at every run."""
     for outcome in outcomes.values() if draft.changes() else ():
-        if outcome.status is Status.DRIFTED or _held_back(outcome.step, draft, outcomes):
+        if outcome.status is Status.DRIFTED or held_back(outcome.step, draft, outcomes):
             continue
         for one in _run(outcome.step, draft):
             restless = next((site for site in one.sites if site.status is Status.APPLIED), None)

@@ -48,7 +48,9 @@ class Snapshot:
             self.file.parent.mkdir(exist_ok=True)
             self.file.write_text(json.dumps(self.found, indent=2) + "\n")
         except OSError as error:
-            raise TargetError(f"{self.file} cannot be written ({error.strerror}); is the recipe's folder yours?") from None
+            raise TargetError(
+                f"{self.file} cannot be written ({error.strerror}); is the recipe's folder yours?"
+            ) from None
 
 
 def snapshots(recipe: Recipe, upstream: Checkout, shims: Path) -> Iterator[Snapshot]:

@@ -41,7 +41,6 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
         report.longrepr = f"skipped where nothing may be skipped: {report.longrepr}"
 
 
-
 @pytest.fixture
 def patcher(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Patcher:
     """The command line, run in this process."""

@@ -23,6 +23,7 @@ __all__ = ["entry", "patcher"]
 
 COMMANDS = {
     "apply": "Apply a recipe to a checkout, or show what it would change.",
+    "explain": "Say why each step did or did not match at a line.",
     "list": "List the recipes that come with patcher.",
     "show": "Show what a recipe does, step by step.",
     "test": "Run a recipe's own cases.",

@@ -15,7 +15,9 @@ FAILED = 3
 
 @click.command("test", short_help="Run a recipe's own cases.")
 @click.argument("recipes", nargs=-1, metavar="[RECIPE]...")
-@click.option("--tree", type=click.Path(), help="A clone of the recipe's upstream: compare the counts of tested commits.")
+@click.option(
+    "--tree", type=click.Path(), help="A clone of the recipe's upstream: compare the counts of tested commits."
+)
 @click.option("-u", "--update", is_flag=True, help="Keep the counts that are found (with --tree).")
 def command(recipes: tuple[str, ...], tree: str | None, update: bool) -> int:
     """Run the cases beside each RECIPE, or beside every bundled one.

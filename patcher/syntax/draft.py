@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+
+from libcst import CSTNode
 
 from patcher.checkout import Checkout
 from patcher.errors import TargetError
 from patcher.model import Change, Edit, Layer, Scope, Skipped, Step
+from patcher.syntax.matching import Miss
 from patcher.syntax.names import module_name
 from patcher.syntax.source import Source, splice
 
@@ -51,6 +55,28 @@ class Draft:
         self._stale: set[str] = set()  # parsed before a shim that they may import was copied
         self._unparsed: dict[str, tuple[bytes, TargetError]] = {}
         self.skipped: dict[str, str] = {}
+        self._focus: tuple[str, int] | None = None
+
+    @contextmanager
+    def focused(self, path: str, line: int) -> Iterator[None]:
+        """Have near misses told of one line alone, the line as it was before the plan."""
+        self._focus = (path, line)
+        try:
+            yield
+        finally:
+            self._focus = None
+
+    def miss(self, source: Source) -> Miss:
+        """Return the place where a step's near misses in a file are noted."""
+        if self._focus is None:
+            return Miss()
+        path, line = self._focus
+
+        def here(node: CSTNode) -> bool:
+            start, end = source.span(source.call_around(node))
+            return path == source.path and self.origin(path, start)[0] <= line <= self.origin(path, end)[0]
+
+        return Miss(depth=-1, only=here)  # of one line, also what failed at once is worth telling
 
     @cached_property
     def _tree(self) -> tuple[str, ...]:

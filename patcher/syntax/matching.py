@@ -51,10 +51,11 @@ class Miss:
     depth: int = 0
     node: cst.CSTNode | None = None
     reason: str = ""
+    only: Callable[[cst.CSTNode], bool] | None = None
 
     def note(self, depth: int, node: cst.CSTNode, reason: str) -> None:
-        """Remember a failure if it is deeper than the one known."""
-        if depth > self.depth:
+        """Remember a failure if it is deeper than the one known, and where one asks for it (`only`)."""
+        if depth > self.depth and (self.only is None or self.only(node)):
             self.depth, self.node, self.reason = depth, node, reason
 
 
@@ -153,9 +154,11 @@ class _Matcher:
         # known by how it is spelled.
         if target in origins or (self.result and not origins and dotted(got) == target):
             yield from self.deeper()
-        elif (dotted(got) or "").rpartition(".")[2] == target.rpartition(".")[2]:
+        else:
             # Spelled the same and something else: the most telling near miss there is.
-            self.fail(got, lambda: f"{self.shown(got)} {self.meant(got, origins)}, and {target} is wanted", more=1)
+            alike = (dotted(got) or "").rpartition(".")[2] == target.rpartition(".")[2]
+            why = lambda: f"{self.shown(got)} {self.meant(got, origins)}, and {target} is wanted"  # noqa: E731
+            self.fail(got, why, more=1 if alike else 0)
 
     def meant(self, got: cst.CSTNode, origins: tuple[str, ...]) -> str:
         if origins:

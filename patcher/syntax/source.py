@@ -153,6 +153,17 @@ class Source:
         """The classes of which the file has nodes."""
         return list(self._index[1])
 
+    def call_around(self, node: cst.CSTNode) -> cst.CSTNode:
+        """Return the call that a node is the callee or a part of the callee of, else the node."""
+        child = node
+        for above in self.ancestors(node):
+            if isinstance(above, cst.Call) and above.func is child:
+                return above
+            if not isinstance(above, cst.Attribute):
+                break
+            child = above
+        return node
+
     def span(self, node: cst.CSTNode) -> tuple[int, int]:
         """Return the bytes of a node, without its own parentheses and without comments around it."""
         return self._spans[node]

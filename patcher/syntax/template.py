@@ -106,9 +106,11 @@ class _Rewrite:
                         found.append((mine, theirs, met))
                     elif not same(mine, theirs):
                         return None
-            elif not (trio[0] == trio[1] or (absent(trio[0]) and absent(trio[1]))):
-                return None
-            elif isinstance(trio[2], cst.CSTNode) or isinstance(trio[0], cst.CSTNode):
+            elif (
+                not (trio[0] == trio[1] or (absent(trio[0]) and absent(trio[1])))
+                or isinstance(trio[2], cst.CSTNode)
+                or isinstance(trio[0], cst.CSTNode)
+            ):
                 return None
         return found
 

@@ -112,6 +112,10 @@ def called(codes: Iterable[Code]) -> frozenset[str]:
     return frozenset(name for name in names if name is not None)
 
 
+# A place that is right in all but its scope is nearer than any that fails in itself.
+OUT_OF_SCOPE = 1000
+
+
 @dataclass(slots=True)
 class Work:
     """A step at work on one file: what it may look at, and what its sites add to the file and to the tree."""
@@ -126,7 +130,12 @@ class Work:
 
     def in_scope(self, match: Match) -> bool:
         """Tell whether a match lies in the step's scope."""
-        return in_scope(self.draft, self.step, self.source, match)
+        if in_scope(self.draft, self.step, self.source, match):
+            return True
+        where = self.source.names.qualname(match.node) or "the module itself"
+        named = " or ".join(str(scope) for scope in self.step.within) or "not there"
+        self.miss.note(OUT_OF_SCOPE, match.node, f"it stands in {where}, and the step looks in {named}")
+        return False
 
     def matches(self, codes: Iterable[Code]) -> dict[Any, Code]:
         """Return the nodes in scope at which one of some patterns matches, with the pattern."""
@@ -157,7 +166,7 @@ def worked(
     """Yield what a function finds in each file of the step's scope that holds the words of a pattern."""
     copies: dict[str, bytes] = {}
     for source in draft.sources(step, words):
-        work = Work(draft, step, source, dict(copies))
+        work = Work(draft, step, source, dict(copies), draft.miss(source))
         settled, more = _without_overlaps(sites(work))
         copies |= work.files
         miss = work.miss

@@ -58,6 +58,11 @@ class Delete:
         return cls(patterns, compile_where(where, local), next(iter(unused), None), comments == "drop")
 
     @property
+    def forms(self) -> tuple[str, ...]:
+        """What the step looks for, as its recipe writes it."""
+        return tuple(code.text for code in self.patterns)
+
+    @property
     def words(self) -> list[frozenset[bytes]]:
         """See Verb."""
         return literal_sets(self.patterns)

@@ -62,6 +62,11 @@ class Edit:
         return cls(patterns, to, where, compile_needs(texts(arguments.get("needs")), to.values()), already)
 
     @property
+    def forms(self) -> tuple[str, ...]:
+        """What the step looks for, as its recipe writes it."""
+        return tuple(code.text for code in self.patterns)
+
+    @property
     def words(self) -> list[frozenset[bytes]]:
         """See Verb."""
         return literal_sets((*self.patterns, *self.already))

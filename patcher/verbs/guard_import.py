@@ -68,6 +68,11 @@ class GuardImport:
         return cls(roots, None, tuple(otherwise.splitlines()), flag)
 
     @property
+    def forms(self) -> tuple[str, ...]:
+        """What the step looks for, as its recipe writes it."""
+        return tuple(f"import {root}" for root in self.roots)
+
+    @property
     def words(self) -> list[frozenset[bytes]]:
         """See Verb."""
         return [frozenset({root.encode()}) for root in self.roots]

@@ -64,6 +64,11 @@ class Insert:
         return cls(code, place, anchor, each == "yes", where, compile_needs(texts(arguments.get("needs"))))
 
     @property
+    def forms(self) -> tuple[str, ...]:
+        """What the step looks for, as its recipe writes it."""
+        return (self.anchor.text,)
+
+    @property
     def words(self) -> list[frozenset[bytes]]:
         """See Verb."""
         return literal_sets((self.anchor,))

@@ -51,6 +51,11 @@ class Rename:
         return cls(old, arguments["to"], checked_place(arguments))
 
     @property
+    def forms(self) -> tuple[str, ...]:
+        """What the step looks for, as its recipe writes it."""
+        return self.old
+
+    @property
     def words(self) -> list[frozenset[bytes]]:
         """See Verb."""
         leaves = {name.rpartition(".")[2] for name in (*self.old, self.new)}

@@ -70,6 +70,11 @@ class Replace:
         return cls(pairs, where, needs, already)
 
     @property
+    def forms(self) -> tuple[str, ...]:
+        """What the step looks for, as its recipe writes it."""
+        return tuple(pair.pattern.text for pair in self.pairs)
+
+    @property
     def words(self) -> list[frozenset[bytes]]:
         """See Verb."""
         return literal_sets((*(code for pair in self.pairs for code in (pair.pattern, pair.result)), *self.already))
@@ -77,7 +82,7 @@ class Replace:
     @property
     def callees(self) -> frozenset[str]:
         """The functions whose arguments the step looks at."""
-        return called((pair.pattern for pair in self.pairs))
+        return called(pair.pattern for pair in self.pairs)
 
     def run(self, step: Step, draft: Draft) -> Iterable[Findings]:
         """See Verb."""

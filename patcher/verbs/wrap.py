@@ -53,6 +53,11 @@ class Wrap:
         return cls(pattern, under, where, compile_needs(texts(arguments.get("needs")), (under,)))
 
     @property
+    def forms(self) -> tuple[str, ...]:
+        """What the step looks for, as its recipe writes it."""
+        return (self.pattern.text,)
+
+    @property
     def words(self) -> list[frozenset[bytes]]:
         """See Verb."""
         return literal_sets((self.pattern,))

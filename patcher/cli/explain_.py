@@ -1,0 +1,52 @@
+"""`patcher explain`: why each step did or did not match at one line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from patcher.cli.common import load_recipe, paint, parameters_option, recipe_option
+from patcher.errors import UsageError
+
+__all__ = ["command"]
+
+
+@click.command("explain", short_help="Say why each step did or did not match at a line.")
+@click.argument("place", metavar="PATH:LINE")
+@recipe_option
+@parameters_option
+@click.option("--tree", type=click.Path(), help="The checkout, if PATH is relative to it. Default: found from PATH.")
+@click.option("--step", help="Explain this step alone.")
+def command(place: str, recipe: str, params: tuple[str, ...], tree: str | None, step: str | None) -> int:
+    """Say, for each step of a recipe, why it did or did not match at PATH:LINE, and what would satisfy it."""
+    from patcher.checkout import Checkout
+    from patcher.explain import explain
+    from patcher.recipe import bundled_root
+
+    loaded = load_recipe(recipe, params)
+    if step is not None and step not in {one.id for one in loaded.steps}:
+        raise UsageError(f"{loaded.name} has no step {step}; see `patcher show {loaded.name}`.")
+    file, line = _split(place)
+    root = Path(tree) if tree is not None else _root_of(file)
+    path = file if tree is not None else os.path.relpath(file, root).replace(os.sep, "/")
+    width = max((len(one.id) for one in loaded.steps), default=0)
+    for told in explain(loaded, Checkout.open(root), bundled_root() / "shims", path, line):
+        if step in (None, told.step.id):
+            status = paint(f"{told.status or '-':8}", told.status or "absent")
+            click.echo(f"{status}  {told.step.id:{width}}  {told.reason}")
+    return 0
+
+
+def _split(place: str) -> tuple[str, int]:
+    file, colon, line = place.rpartition(":")
+    if not colon or not line.isdigit():
+        raise UsageError(f"`{place}` is not of the form PATH:LINE; write for instance ./HRM/models/layers.py:134.")
+    return file, int(line)
+
+
+def _root_of(file: str) -> Path:
+    """Return the checkout that a file lies in: the nearest folder above it that git knows, else the file's own."""
+    folder = Path(file).absolute().parent
+    return next((above for above in (folder, *folder.parents) if (above / ".git").exists()), folder)

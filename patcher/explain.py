@@ -1,0 +1,99 @@
+"""Why each step did or did not match at one line: the first constraint that fails there, and what would satisfy it.
+
+The steps run one after the other as they do in a plan, because a step may need what the one before it left. Nothing is
+written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from patcher.checkout import Checkout
+from patcher.errors import UsageError
+from patcher.model import Outcome, Recipe, Site, Status, Step
+from patcher.plan import PYTHON, held_back, take
+from patcher.syntax.draft import Draft
+from patcher.verbs.base import Findings
+
+__all__ = ["Explained", "explain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What one step has to do with a line. `status` None: nothing; `reason` is a whole sentence."""
+
+    step: Step
+    status: Status | None
+    reason: str
+
+
+def explain(recipe: Recipe, checkout: Checkout, shims: Path, path: str, line: int) -> Iterator[Explained]:
+    """Yield, for each step, what becomes of the line and why.
+
+    Raises:
+        UsageError: the checkout has no such file or line.
+    """
+    draft = Draft(checkout, shims, recipe.leave)
+    _check_place(recipe, checkout, draft, path, line)
+    outcomes: dict[str, Outcome] = {}
+    for step in recipe.steps:
+        held = held_back(step, draft, outcomes)
+        yield Explained(step, None, held.reason) if held else _explained(step, draft, path, line)
+        outcomes[step.id] = take(step, draft, outcomes)
+
+
+def _check_place(recipe: Recipe, checkout: Checkout, draft: Draft, path: str, line: int) -> None:
+    if path not in checkout.paths:
+        raise UsageError(
+            f"{path} is not a file of {checkout.root}; name it as the checkout does, as in models/layers.py."
+        )
+    if path not in draft.paths:
+        raise UsageError(f"{path} is left alone by {recipe.name}, as its `leave` says.")
+    lines = draft.text(path).count(b"\n") + 1
+    if not 1 <= line <= lines:
+        raise UsageError(f"{path} has {lines} lines; there is no line {line}.")
+
+
+def _explained(step: Step, draft: Draft, path: str, line: int) -> Explained:
+    if not draft.in_scope(step, path):
+        named = ", ".join(map(str, step.within)) or "every file"
+        barred = f" but not {', '.join(map(str, step.not_in))}" if step.not_in else ""
+        return Explained(step, None, f"The step looks in {named}{barred}, and this file is not there.")
+    if path.endswith(PYTHON) and (missing := _missing(step, draft, path)):
+        return Explained(step, None, f"The file does not mention {missing}, which every place of the step holds.")
+    with draft.focused(path, line):
+        found = [one for one in step.action.run(step, draft) if one.path == path]
+    for one in found:
+        for site in one.sites:
+            if draft.origin(path, site.offset)[0] == line:
+                return Explained(step, site.status, _becomes(site))
+    return Explained(step, None, _nearly(step, found))
+
+
+def _missing(step: Step, draft: Draft, path: str) -> str:
+    """Return the words that the file would have to hold, or nothing if it holds those of one pattern."""
+    data = draft.read(path)
+    absent = sorted((sorted(word for word in words if word not in data) for words in step.action.words), key=len)
+    if not absent or not all(absent):
+        return ""
+    return " or ".join(f"`{word.decode()}`" for word in absent[0])
+
+
+def _becomes(site: Site) -> str:
+    match site.status:
+        case Status.APPLIED:
+            return "The step changes this place."
+        case Status.ALREADY:
+            return f"It is already as the step wants it{f': {site.reason}' if site.reason else ''}."
+    return f"The step leaves this place: {site.reason}."
+
+
+def _nearly(step: Step, found: list[Findings]) -> str:
+    near = [one.near for one in found if one.near is not None]
+    if near:
+        return f"It comes close here, but {max(near, key=lambda one: one.depth).reason}."
+    forms = getattr(step.action, "forms", ())
+    looked_for = " or ".join(f"`{form}`" for form in forms[:3])
+    return f"Nothing in this line is {looked_for}." if looked_for else "Nothing in this line is a place of the step."
