@@ -305,13 +305,17 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All Changes and Outcomes, before anything is written."""
+    """All Changes and Outcomes, before anything is written.
+
+    `leftovers` are places that mention what a step replaced and that no step could prove.
+    """
 
     recipe: Recipe
     root: str
     outcomes: tuple[Outcome, ...]
     changes: tuple[Change, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    leftovers: tuple[Place, ...] = ()
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from patcher.checkout import Checkout
 from patcher.drift import drift
 from patcher.errors import TargetError
+from patcher.leftovers import leftovers
 from patcher.model import Change, Condition, Outcome, Place, Plan, Recipe, Site, Skipped, Status, Step
 from patcher.syntax.draft import Draft
 from patcher.syntax.source import Source
@@ -43,7 +44,8 @@ def plan(recipe: Recipe, checkout: Checkout, shims: Path) -> Plan:
     _check_sources(recipe, draft)
     _check_rest(outcomes, draft)
     passed_over = (*draft.passed_over(), *_unreadable(checkout))
-    return Plan(recipe, str(checkout.root), tuple(outcomes.values()), draft.changes(), passed_over)
+    told = tuple(outcomes.values())
+    return Plan(recipe, str(checkout.root), told, draft.changes(), passed_over, leftovers(told, draft))
 
 
 def blocked(plan: Plan) -> tuple[Outcome, ...]:

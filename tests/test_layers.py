@@ -30,7 +30,9 @@ PARTS = {
     "drift": "plan",
     "leftovers": "plan",
     "journal": "apply",
-    "cases": "verify", "snapshots": "verify", "explain": "verify",
+    "cases": "verify",
+    "snapshots": "verify",
+    "explain": "verify",
     "__init__": "errors",
     "__main__": "cli",
 }

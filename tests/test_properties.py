@@ -163,7 +163,9 @@ class Undone(ast.NodeTransformer):
 
 
 def files(folder: Path, every: int) -> list[Path]:
-    found = sorted(path for path in folder.rglob("*.py") if "site-packages" not in path.parts and "test" not in path.parts)
+    found = sorted(
+        path for path in folder.rglob("*.py") if "site-packages" not in path.parts and "test" not in path.parts
+    )
     return found[::every]
 
 
@@ -196,5 +198,3 @@ def test_the_whole_standard_library(tmp_path: Path, part: int) -> None:
 @pytest.mark.parametrize("folder", PACKAGES, ids=lambda path: path.name)
 def test_installed_packages(tmp_path: Path, folder: Path) -> None:
     check_everywhere([path for path in folder.rglob("*.py")], tmp_path)
-
-

@@ -31,6 +31,7 @@ def plan_data(plan: Plan, *, written: bool, exit_code: int, prefix: str = "") ->
         "changes": [_change(change, prefix) for change in plan.changes],
         "leave": dict(plan.recipe.leave),
         "skipped": [{"path": skipped.path, "reason": skipped.reason} for skipped in plan.skipped],
+        "leftovers": [{"path": one.path, "line": one.line, "reason": one.reason} for one in plan.leftovers],
         "next": [_hint(hint, plan.root) for hint in plan.recipe.next],
     }
 

@@ -13,6 +13,7 @@ Paint = Callable[[str, str], str]
 """Gives a text the look of a role: a status word, `why`, `head`, `warn`. Without colour it gives the text back."""
 
 SHOWN = 4
+MOST_LEFTOVERS = 10
 TOLD = (Status.APPLIED, Status.REFUSED, Status.DRIFTED)
 IN_FORCE = (Status.APPLIED, Status.ALREADY)
 
@@ -23,6 +24,7 @@ def summary(plan: Plan, paint: Paint, *, written: bool, tree: str, recipe: str) 
     lines += _numbers(plan, paint)
     lines += [f"Left alone: {path}: {reason}." for path, reason in plan.recipe.leave.items()]
     lines += _passed_over(plan)
+    lines += _leftovers(plan, paint)
     if written:
         lines += ["", *_next(plan, paint, shlex.quote(tree), recipe)]
     return "\n".join(lines) + "\n"
@@ -44,6 +46,15 @@ def notes(plan: Plan) -> Iterator[str]:
             if place.status is Status.REFUSED:
                 yield f"{outcome.step.id} refused {place}: {place.reason}."
     yield from _passed_over(plan)
+
+
+def _leftovers(plan: Plan, paint: Paint) -> Iterator[str]:
+    """Name the places that mention what was replaced and that a person must look at."""
+    if plan.leftovers:
+        yield paint("Left over, for you to look at:", "warn")
+    yield from (f"  {place}: {place.reason}" for place in plan.leftovers[:MOST_LEFTOVERS])
+    if len(plan.leftovers) > MOST_LEFTOVERS:
+        yield f"  and {len(plan.leftovers) - MOST_LEFTOVERS} more (--format json has them all)"
 
 
 def _passed_over(plan: Plan) -> Iterator[str]:

@@ -83,7 +83,9 @@ class _Syntactic:
         self._start = self._state.position
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, failed: object, *_: object) -> None:
+        if failed is not None:  # nested too deeply: what stands below was never written
+            return
         spans = self._state.spans
         start = self._start if self._start_node is None else spans[self._start_node][0]
         end = self._state.position if self._end_node is None else spans[self._end_node][1]

@@ -54,7 +54,9 @@ def needs_packages() -> None:
         pytest.importorskip(package)
 
 
-def test_the_diff_is_a_patch_that_git_takes_and_nothing_is_written(patcher: Patcher, tree: Path, tmp_path: Path) -> None:
+def test_the_diff_is_a_patch_that_git_takes_and_nothing_is_written(
+    patcher: Patcher, tree: Path, tmp_path: Path
+) -> None:
     before = snapshot(tree)
     result = patcher("apply", tree, "-r", "hrm", "--diff")
     (tmp_path / "a.patch").write_bytes(result.stdout)

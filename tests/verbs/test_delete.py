@@ -9,7 +9,11 @@ from patcher.verbs.delete import Delete
 from tests.verbs.checks import SHAPES, check_noop, check_transformed, shaped
 
 SHAPE = {"delete": "$_, $_, $_ = $X.shape", "in": "a.py"}
-UNUSED = {"delete": "from flash_attn.ops.fused_dense import $$$NAMES", "where": {"NAMES": {"unused": "yes"}}, "in": "a.py"}
+UNUSED = {
+    "delete": "from flash_attn.ops.fused_dense import $$$NAMES",
+    "where": {"NAMES": {"unused": "yes"}},
+    "in": "a.py",
+}
 
 
 def test_a_statement_goes_with_its_line() -> None:
@@ -56,7 +60,13 @@ def test_an_import_that_nothing_reads() -> None:
 
 
 def test_the_names_that_are_read_stay() -> None:
-    for names, kept in (("A, B", "A"), ("B, A", "A"), ("B, A, C", "A"), ("A, B, C", "A"), ("(\n    B,\n    A,\n)", "(\n    A,\n)")):
+    for names, kept in (
+        ("A, B", "A"),
+        ("B, A", "A"),
+        ("B, A, C", "A"),
+        ("A, B, C", "A"),
+        ("(\n    B,\n    A,\n)", "(\n    A,\n)"),
+    ):
         check_transformed(
             UNUSED,
             f"from flash_attn.ops.fused_dense import {names}\nx = A()\n",
@@ -93,7 +103,9 @@ def test_a_comment_beside_it_is_not_lost() -> None:
 
 def test_an_import_that_is_read_or_exported_stays() -> None:
     for text in ("x = A()", "__all__ = ['A']", "def f(a: A): ..."):
-        found = check_noop(UNUSED, f"from flash_attn.ops.fused_dense import A\n{text}\n", "1: already: it stands nowhere in scope")
+        found = check_noop(
+            UNUSED, f"from flash_attn.ops.fused_dense import A\n{text}\n", "1: already: it stands nowhere in scope"
+        )
         assert found.step.verb == "delete"
 
 

@@ -22,9 +22,7 @@ def test_groups_with_what_the_result_looks_like() -> None:
 
 
 def test_a_byte_order_mark_stays() -> None:
-    check_transformed(
-        WORKERS, {"c.yaml": b"\xef\xbb\xbfnum_workers: 8"}, {"c.yaml": b"\xef\xbb\xbfnum_workers: 0"}
-    )
+    check_transformed(WORKERS, {"c.yaml": b"\xef\xbb\xbfnum_workers: 8"}, {"c.yaml": b"\xef\xbb\xbfnum_workers: 0"})
 
 
 # --- nothing changes ------------------------------------------------------------------------------------------------

@@ -1,0 +1,74 @@
+"""What a rename or an edit of calls leaves for a person to look at: told with its place, never edited."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from patcher.model import Place, Plan
+from tests.helpers import commit_all, write_tree
+from tests.verbs.checks import tree_plan
+
+RENAME = {"rename": "adam_atan2.AdamATan2", "to": "adam_atan2_pytorch.AdamAtan2"}
+RATE = {"edit": "opt.Adam($$$, lr=$LR)", "where": {"LR": "0"}, "to": {"LR": "1e-8"}}
+
+
+def left(tmp_path: Path, keys: dict[str, object], files: dict[str, str]) -> list[str]:
+    made: Plan = tree_plan(keys, commit_all(write_tree(tmp_path, files)))
+    return [_said(place) for place in made.leftovers]
+
+
+def _said(place: Place) -> str:
+    return f"{place}: {place.reason}"
+
+
+USE = "from adam_atan2 import AdamATan2\nx = AdamATan2(p)\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("README.md", "# A\n\npip install adam-atan2\n", "README.md:3: it mentions adam-atan2"),
+        ("configs/a.yaml", "optimizer: adam_atan2.AdamATan2\n", "configs/a.yaml:1: it mentions adam_atan2"),
+        ("Dockerfile", "RUN pip install adam-atan2==0.0.3\n", "Dockerfile:1: it mentions adam-atan2"),
+        ("b.py", "opt = registry['AdamATan2']\n", "b.py:1: a string mentions AdamATan2"),
+        ("b.py", "opt = getattr(module, 'AdamATan2')\n", "b.py:1: a string mentions AdamATan2"),
+        ("b.py", "from adam_atan2 import *\n", "b.py:1: a star import may bring AdamATan2"),
+    ],
+)
+def test_a_mention_is_told(tmp_path: Path, name: str, text: str, told: str) -> None:
+    assert told in left(tmp_path, RENAME, {"a.py": USE, name: text})
+
+
+def test_a_callee_that_is_handed_on_is_told(tmp_path: Path) -> None:
+    text = "import opt\nfrom functools import partial\nmake = partial(opt.Adam, lr=0)\ntable = {'a': opt.Adam}\nopt.Adam(p, lr=0)\n"
+    why = "opt.Adam is handed on here, not called, so its arguments cannot be seen"
+    assert left(tmp_path, RATE, {"a.py": text}) == [f"a.py:3: {why}", f"a.py:4: {why}"]
+
+
+# --- nothing is left ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("README.md", "pip install adam-atan2-pytorch, or adam_atan2_pytorch, or my-adam-atan2\n"),
+        ("b.py", "# AdamATan2 in a comment\n"),
+        ("b.py", '"""AdamATan2 in a docstring."""\n'),
+        ("b.py", "x = 'AdamATan2Plus'\n"),
+        ("data.bin", "adam_atan2\n"),
+        ("c.txt", "# adam-atan2 was here\n"),
+    ],
+)
+def test_what_is_no_mention_is_not_told(tmp_path: Path, name: str, text: str) -> None:
+    assert left(tmp_path, RENAME, {"a.py": USE, name: text}) == []
+
+
+def test_a_step_that_found_nothing_has_no_leftovers(tmp_path: Path) -> None:
+    assert left(tmp_path, RENAME, {"README.md": "adam_atan2\n"}) == []
+
+
+def test_a_callee_that_is_called_annotated_or_inherited_is_not_told(tmp_path: Path) -> None:
+    text = "import opt\n\nclass A(opt.Adam): ...\n\ndef f(a: opt.Adam = None):\n    return opt.Adam(p, lr=0)\n"
+    assert left(tmp_path, RATE, {"a.py": text}) == []
