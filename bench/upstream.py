@@ -28,7 +28,18 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
-        command = [sys.executable, "-m", "pytest", "-m", "upstream", "tests/upstream", f"--junitxml={report}", "-q", "-o", "junit_family=legacy"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-m",
+            "upstream",
+            "tests/upstream",
+            f"--junitxml={report}",
+            "-q",
+            "-o",
+            "junit_family=legacy",
+        ]
         code = subprocess.run(command, cwd=ROOT, check=False).returncode
         table = _table(report)
     TABLE.write_text(table)

@@ -11,12 +11,11 @@ from dataclasses import replace
 
 from patcher.errors import TargetError
 from patcher.model import Range, Site, Status, Step
-from patcher.syntax.draft import Draft
+from patcher.syntax.draft import PROGRAMS, Draft
 from patcher.verbs.base import Findings
 
 __all__ = ["drift"]
 
-PYTHON = (".py", ".pyi")
 SHOWN = 4
 
 
@@ -95,7 +94,7 @@ def _near(step: Step, draft: Draft, found: list[Findings]) -> str:
 
 
 def _missing_words(step: Step, draft: Draft) -> str:
-    python = [path for path in draft.paths if path.endswith(PYTHON)]
+    python = [path for path in draft.paths if path.endswith(PROGRAMS)]
     scoped = [path for path in python if draft.in_scope(step, path)]
     if not step.action.words or not scoped:
         return " The tree has no Python file." if step.action.words and not python else ""

@@ -13,8 +13,8 @@ from pathlib import Path
 from patcher.checkout import Checkout
 from patcher.errors import UsageError
 from patcher.model import Outcome, Recipe, Site, Status, Step
-from patcher.plan import PYTHON, held_back, take
-from patcher.syntax.draft import Draft
+from patcher.plan import held_back, take
+from patcher.syntax.draft import PROGRAMS, Draft
 from patcher.verbs.base import Findings
 
 __all__ = ["Explained", "explain"]
@@ -61,7 +61,7 @@ def _explained(step: Step, draft: Draft, path: str, line: int) -> Explained:
         named = ", ".join(map(str, step.within)) or "every file"
         barred = f" but not {', '.join(map(str, step.not_in))}" if step.not_in else ""
         return Explained(step, None, f"The step looks in {named}{barred}, and this file is not there.")
-    if path.endswith(PYTHON) and (missing := _missing(step, draft, path)):
+    if path.endswith(PROGRAMS) and (missing := _missing(step, draft, path)):
         return Explained(step, None, f"The file does not mention {missing}, which every place of the step holds.")
     with draft.focused(path, line):
         found = [one for one in step.action.run(step, draft) if one.path == path]

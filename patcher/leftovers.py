@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 
 from patcher.errors import TargetError
 from patcher.model import Outcome, Place, Status
-from patcher.syntax.draft import Draft
+from patcher.syntax.draft import PROGRAMS, Draft
 from patcher.syntax.references import handed_on, mentions, word_pattern
 
 __all__ = ["leftovers"]
 
 # What people write names in beside Python: documents, settings, scripts.
-TEXTS = re.compile(r"(?i)(^|/)(dockerfile|makefile|readme)[^/]*$|\.(md|rst|txt|ya?ml|toml|cfg|ini|sh|json|ipynb)$")
+TEXTS = re.compile(r"(?i)(^|/)(dockerfile|makefile|readme)[^/]*$|\.(md|rst|txt|ya?ml|toml|cfg|ini|sh|json)$")
 LARGEST = 1_000_000
 MOST = 50
 
@@ -35,7 +35,7 @@ def leftovers(outcomes: Iterable[Outcome], draft: Draft) -> tuple[Place, ...]:
 def _in_python(draft: Draft, old: set[str], callees: set[str]) -> Iterator[Place]:
     words = {name: name.rpartition(".")[2].encode() for name in old | callees}
     for path in draft.paths:
-        data = draft.read(path) if path.endswith((".py", ".pyi")) else b""
+        data = draft.read(path) if path.endswith(PROGRAMS) else b""
         present = {name for name, word in words.items() if word in data or _star(name) in data}
         if not present:
             continue

@@ -17,14 +17,13 @@ from patcher.drift import drift
 from patcher.errors import TargetError
 from patcher.leftovers import leftovers
 from patcher.model import Change, Condition, Outcome, Place, Plan, Recipe, Site, Skipped, Status, Step
-from patcher.syntax.draft import Draft
+from patcher.syntax.draft import PROGRAMS, Draft
 from patcher.syntax.source import Source
 from patcher.verbs.base import Findings, Verb
 
-__all__ = ["PYTHON", "blocked", "held_back", "plan", "take"]
+__all__ = ["blocked", "held_back", "plan", "take"]
 
 SNIPPET = 80
-PYTHON = (".py", ".pyi")
 
 
 def plan(recipe: Recipe, checkout: Checkout, shims: Path) -> Plan:
@@ -202,7 +201,7 @@ def _joined(condition: Condition, reasons: list[str]) -> str:
 def _imports(draft: Draft, names: tuple[str, ...]) -> bool:
     """Tell whether any Python file imports one of the dotted names or something below it."""
     for path in draft.paths:
-        if not path.endswith(PYTHON):
+        if not path.endswith(PROGRAMS):
             continue
         try:
             wanted = [name for name in names if name.partition(".")[0].encode() in draft.read(path)]
@@ -222,7 +221,7 @@ def _check_sources(recipe: Recipe, draft: Draft) -> None:
     """Refuse a result that does not parse, or that lost a comment or what binds a name."""
     dropping = {step.id for step in recipe.steps if getattr(step.action, "comments", False)}
     for change in draft.changes():
-        if change.path.endswith(PYTHON):
+        if change.path.endswith(PROGRAMS):
             what = _damage(draft, change, dropping.isdisjoint(change.steps))
             if what:
                 raise TargetError(

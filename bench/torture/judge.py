@@ -90,7 +90,10 @@ def snapshot(folder: Path) -> dict[str, Entry]:
 def judge(check: Check, before: Tree, after: Tree, reports: Iterable[Report], again: Tree | None = None) -> str:
     """Return what is wrong with a result, or nothing. `again` is the tree after the tool's second run."""
     told = list(reports)
-    reasons = [_same(way, before, after, told) if isinstance(way, Same) else _becomes(way, before, after, told) for way in check.ways]
+    reasons = [
+        _same(way, before, after, told) if isinstance(way, Same) else _becomes(way, before, after, told)
+        for way in check.ways
+    ]
     if all(reasons):
         return "; or ".join(reasons)
     if check.twice and again is not None and again != after:
@@ -256,8 +259,10 @@ def trace(tree: Tree, drive: str, world: World) -> list[object]:
     sys.modules.update(dict.fromkeys(world.missing))  # type: ignore[arg-type]
     sys.meta_path.insert(0, finder)
     try:
-        exec(compile(drive, "<drive>", "exec"), {"record": record, "bound": _bound, "typed": _typed, "__name__": "drive"})  # noqa: S102
-    except BaseException as error:  # noqa: BLE001 - whatever a damaged program ends with is what it does
+        exec(
+            compile(drive, "<drive>", "exec"), {"record": record, "bound": _bound, "typed": _typed, "__name__": "drive"}
+        )  # noqa: S102
+    except BaseException as error:
         heard.append(f"raised {type(error).__name__}")
     finally:
         sys.meta_path.remove(finder)
@@ -279,7 +284,9 @@ class _Finder:
         base = name.replace(".", "/")
         for file in (f"{base}.py", f"{base}/__init__.py"):
             if (data := self._data(file)) is not None:
-                spec = importlib.machinery.ModuleSpec(name, _Loader(file, data), is_package=file.endswith("__init__.py"))
+                spec = importlib.machinery.ModuleSpec(
+                    name, _Loader(file, data), is_package=file.endswith("__init__.py")
+                )
                 self.made.add(name)
                 return spec
         if any(one.startswith(f"{base}/") for one in self.tree):

@@ -73,7 +73,9 @@ def score(tool: Tool, checks: Sequence[Check], *, show: bool = False) -> dict[st
     }
 
 
-def _show(names: Iterable[str], before: Mapping[str, Mapping[str, Entry]], after: Mapping[str, Mapping[str, Entry]]) -> None:
+def _show(
+    names: Iterable[str], before: Mapping[str, Mapping[str, Entry]], after: Mapping[str, Mapping[str, Entry]]
+) -> None:
     for name in names:
         for path, entry in after[name].items():
             if before[name].get(path) != entry:
@@ -83,7 +85,9 @@ def _show(names: Iterable[str], before: Mapping[str, Mapping[str, Entry]], after
 # --- the table ------------------------------------------------------------------------------------------------------
 
 
-def _report(checks: Sequence[Check], tools: Sequence[Tool], missing: Sequence[Tool], scores: Mapping[str, Mapping[str, str]]) -> str:
+def _report(
+    checks: Sequence[Check], tools: Sequence[Tool], missing: Sequence[Tool], scores: Mapping[str, Mapping[str, str]]
+) -> str:
     versions = ", ".join(f"{tool.name} {tool.version()}" for tool in tools)
     counts = ", ".join(f"{sum(check.kind == kind for check in checks)} {kind}" for kind in KINDS)
     parts = [

@@ -97,7 +97,14 @@ class AstGrep(Tool):
         found: Reports = {}
         for step in sorted((PEERS / "ast-grep" / "rules").glob("*.yml")):
             chosen = f"^{step.stem}-"
-            command = [_program("ast-grep"), "scan", "--config", str(PEERS / "ast-grep" / "sgconfig.yml"), "--filter", chosen]
+            command = [
+                _program("ast-grep"),
+                "scan",
+                "--config",
+                str(PEERS / "ast-grep" / "sgconfig.yml"),
+                "--filter",
+                chosen,
+            ]
             for match in json.loads(_output([*command, "--json", "."], root) or "[]"):
                 if not match.get("replacement"):
                     _add(found, match["file"], match["range"]["start"]["line"] + 1, match["message"])
@@ -165,7 +172,10 @@ def _version(program: str, *arguments: str) -> str | None:
 def _output(command: list[str], folder: Path) -> str:
     """Return what a program prints; it may end with the code for findings, and else it is an error."""
     beside = str(Path(command[0]).parent)
-    environment = os.environ | {"PATH": os.pathsep.join([beside, os.environ.get("PATH", "")]), "SEMGREP_SEND_METRICS": "off"}
+    environment = os.environ | {
+        "PATH": os.pathsep.join([beside, os.environ.get("PATH", "")]),
+        "SEMGREP_SEND_METRICS": "off",
+    }
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
     if done.returncode not in (0, 1, 2):
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr[-2000:]}")

@@ -7,7 +7,7 @@ and only when a step's words stand in its bytes.
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +19,18 @@ from patcher.errors import TargetError
 from patcher.model import Change, Edit, Layer, Scope, Skipped, Step
 from patcher.syntax.matching import Miss
 from patcher.syntax.names import module_name
+from patcher.syntax.notebook import NotebookSource
 from patcher.syntax.source import Source, splice
 
-__all__ = ["Draft", "glob_match"]
+__all__ = ["PROGRAMS", "Draft", "glob_match"]
+
+NOTEBOOK = ".ipynb"
+PROGRAMS = (".py", ".pyi", NOTEBOOK)
+
+
+def parsed(path: str, data: bytes, stand_ins: Mapping[str, str] | None = None) -> Source:
+    """Return a program, parsed: a Python file, or the code cells of a notebook."""
+    return (NotebookSource if path.endswith(NOTEBOOK) else Source)(path, data, stand_ins)
 
 
 def glob_match(path: str, pattern: str) -> bool:
@@ -137,7 +146,7 @@ class Draft:
         if failed is not None and failed[0] == data:
             raise failed[1]
         try:
-            self._sources[path] = Source(path, data, self.stand_ins)
+            self._sources[path] = parsed(path, data, self.stand_ins)
         except TargetError as error:
             self._unparsed[path] = (data, error)
             raise
@@ -146,7 +155,7 @@ class Draft:
 
     def original(self, path: str) -> Source | None:
         """Return a changed file as it was before, parsed, or None if a step created it."""
-        return Source(path, self._bytes[path], self.stand_ins) if path in self._bytes else None
+        return parsed(path, self._bytes[path], self.stand_ins) if path in self._bytes else None
 
     def sources(self, step: Step, words: Iterable[frozenset[bytes]]) -> Iterator[Source]:
         """Yield the Python files of a step's scope that hold all words of one of the sets.
@@ -155,7 +164,7 @@ class Draft:
         """
         gates = list(words)
         for path in self.paths:
-            if not path.endswith((".py", ".pyi")) or not self.in_scope(step, path):
+            if not path.endswith(PROGRAMS) or not self.in_scope(step, path):
                 continue
             try:
                 data = self.read(path)
@@ -207,6 +216,8 @@ class Draft:
         """
         for layer in reversed(self._layers.get(path, ())):
             offset = _before(layer.edits, offset)
+        if path.endswith(NOTEBOOK):
+            return parsed(path, self._bytes.get(path, self.read(path))).line_column(offset)
         text = self._utf8(path, self._bytes[path] if path in self._bytes else self.read(path))
         line_start = text.rfind(b"\n", 0, offset) + 1
         return text.count(b"\n", 0, offset) + 1, len(text[line_start:offset].decode("utf-8", "replace")) + 1
@@ -217,6 +228,8 @@ class Draft:
 
     def _utf8(self, path: str, data: bytes) -> bytes:
         known = self._sources.get(path)
+        if path.endswith(NOTEBOOK):
+            return parsed(path, data).text
         if known is None or known.module.encoding in ("utf-8", "utf-8-sig"):
             return data.removeprefix(b"\xef\xbb\xbf")
         return data.decode(known.module.encoding).encode()

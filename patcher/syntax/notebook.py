@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import libcst as cst
 
 from patcher.errors import TargetError
 from patcher.model import Edit
+from patcher.syntax.source import Source, splice
 
-__all__ = ["Notebook"]
+__all__ = ["Notebook", "NotebookSource"]
 
 STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
@@ -98,6 +99,15 @@ class Notebook:
             raw = self._replaced(raw, start, end, edit.text)
         return raw.encode("utf-8")
 
+    def line_column(self, position: int) -> tuple[int, int]:
+        """Return line and column in the file for a character of the program."""
+        if not self.pieces:
+            return 1, 1
+        piece = self._piece_at(position, last=False)
+        inside = max(0, min(position - piece.position, len(piece.text)))
+        place = piece.start + _escaped_length(self.raw[piece.start : piece.end], inside)
+        return self.raw.count("\n", 0, place) + 1, place - self.raw.rfind("\n", 0, place)
+
     def _replaced(self, raw: str, start: int, end: int, text: str) -> str:
         first = self._piece_at(start, last=start == end)
         last = self._piece_at(max(end - 1, start), last=False) if end > start else first
@@ -124,6 +134,24 @@ class Notebook:
             if piece.position <= position < end or (last and position == end and not piece.text.endswith("\n")):
                 return piece
         return self.pieces[-1]
+
+
+class NotebookSource(Source):
+    """The program of a notebook as a Source: offsets count in the program, lines in the notebook's file."""
+
+    def __init__(self, path: str, data: bytes, stand_ins: Mapping[str, str] | None = None) -> None:
+        self._notebook = Notebook(path, data)
+        super().__init__(path, self._notebook.program.encode("utf-8"), stand_ins)
+        self.data = data
+
+    def splice(self, edits: Sequence[Edit]) -> bytes:
+        """Return the notebook's bytes with the edits made."""
+        splice(self.path, self.text, edits)  # refuses edits that touch
+        return self._notebook.apply(edits)
+
+    def line_column(self, offset: int) -> tuple[int, int]:
+        """Return line and column in the notebook's file."""
+        return self._notebook.line_column(len(self.text[:offset].decode("utf-8")))
 
 
 def _readable(code: str) -> str | None:

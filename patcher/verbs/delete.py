@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from patcher.errors import PatternError
 from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.blocks import deletion, unused_names, without_names
-from patcher.syntax.draft import Draft
+from patcher.syntax.draft import PROGRAMS, Draft
 from patcher.syntax.matching import Match, Miss, find
 from patcher.syntax.pattern import Code
 from patcher.syntax.source import Source
@@ -72,7 +72,7 @@ class Delete:
         found = list(findings(step, draft, self.words, lambda source, miss: self._sites(step, draft, source, miss)))
         yield from found
         busy = {one.path for one in found if one.sites}
-        scoped = [path for path in draft.paths if path.endswith((".py", ".pyi")) and draft.in_scope(step, path)]
+        scoped = [path for path in draft.paths if path.endswith(PROGRAMS) and draft.in_scope(step, path)]
         for path in scoped if step.within else scoped[:1]:
             if path not in busy and (not busy or step.within) and draft.has_scope(step, path):
                 yield Findings(path, (Site(0, Status.ALREADY, "it stands nowhere in scope"),))

@@ -10,6 +10,7 @@ import pytest
 from patcher.errors import TargetError
 from patcher.model import Edit
 from patcher.syntax.notebook import Notebook
+from tests.verbs.checks import check_noop, check_transformed
 
 
 def cell(source: str | list[str], kind: str = "code", **keys: Any) -> dict[str, Any]:
@@ -105,3 +106,39 @@ def test_what_is_no_notebook_is_refused(data: bytes) -> None:
 
 def test_a_notebook_without_cells_has_an_empty_program() -> None:
     assert Notebook("a.ipynb", notebook()).program == ""
+
+
+# --- through a plan -------------------------------------------------------------------------------------------------
+
+DEVICE = {
+    "edit": "torch.device($D)",
+    "where": {"D": '"cuda"'},
+    "to": {"D": '$D if torch.cuda.is_available() else "cpu"'},
+}
+
+
+def test_a_step_edits_the_code_cells_and_finds_nothing_again() -> None:
+    before = notebook(
+        cell("Use torch.device('cuda')", "markdown"),
+        cell(["%matplotlib inline\n", "import torch as t\n"]),
+        cell(["# put it there\n", "d = t.device('cuda')  # é"]),
+    )
+    after = before.replace(b"d = t.device('cuda')", b"d = t.device('cuda' if t.cuda.is_available() else \\\"cpu\\\")")
+    line = before.decode()[: before.index(b"d = t.device")].count("\n") + 1
+    check_transformed(DEVICE, {"a.ipynb": before}, {"a.ipynb": after}, f"{line}: applied")
+
+
+def test_an_import_that_is_needed_goes_into_a_cell() -> None:
+    before = notebook(cell(["from a import x\n", "\n", "y = x.cuda()"]))
+    keys = {"replace": "$X.cuda()", "with": "torch.moved($X)", "needs": ["import torch"]}
+    after = before.replace(b'"from a import x\\n",', b'"from a import x\\n",\n    "import torch\\n",')
+    after = after.replace(b"x.cuda()", b"torch.moved(x)")
+    check_transformed(keys, {"a.ipynb": before}, {"a.ipynb": after})
+
+
+def test_a_notebook_that_asks_for_nothing_keeps_every_byte() -> None:
+    check_noop(DEVICE, {"a.ipynb": notebook(cell("import torch\nd = torch.device('cpu')"), indent=3)})
+
+
+def test_a_notebook_that_cannot_be_read_is_passed_over() -> None:
+    check_noop(DEVICE, {"a.ipynb": b'{"cells": [torch device'})

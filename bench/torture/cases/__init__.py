@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from bench.torture.cases import contiguous, device, files, guard, keyword, layout, rename, requirements, scopes, set_device, unused, uses, whole
+from bench.torture.cases import (
+    contiguous,
+    device,
+    files,
+    guard,
+    keyword,
+    layout,
+    rename,
+    requirements,
+    scopes,
+    set_device,
+    unused,
+    uses,
+    whole,
+)
 from bench.torture.check import Check
 
 __all__ = ["CHECKS"]

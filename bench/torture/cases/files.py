@@ -21,14 +21,21 @@ def notebook(*cells: tuple[str, list[str]]) -> str:
     """Return a notebook with an output and a plot that must survive."""
     made = [
         {"cell_type": kind, "metadata": {"tags": ["ü"]}, "source": source}
-        | ({"execution_count": 1, "outputs": [{"name": "stdout", "text": ["AdamATan2 lr=0\n"]}]} if kind == "code" else {})
+        | (
+            {"execution_count": 1, "outputs": [{"name": "stdout", "text": ["AdamATan2 lr=0\n"]}]}
+            if kind == "code"
+            else {}
+        )
         for kind, source in cells
     ]
     return json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, indent=1) + "\n"
 
 
 CODE = ["%pip install einops\n", "from adam_atan2 import AdamATan2\n", "opt = AdamATan2([], lr=0)  # now\n", "!ls"]
-NEW_CODE = [line.replace("adam_atan2", "adam_atan2_pytorch").replace("ATan2", "Atan2").replace("lr=0", "lr=1e-8") for line in CODE]
+NEW_CODE = [
+    line.replace("adam_atan2", "adam_atan2_pytorch").replace("ATan2", "Atan2").replace("lr=0", "lr=1e-8")
+    for line in CODE
+]
 
 
 def _notebook() -> Check:
@@ -80,7 +87,16 @@ CHECKS = (
         {"readme.md": "See train.py.\n"},
         links={"train.py": "../outside-of-file-link-out-of-the-tree.py"},
     ),
-    change("file-read-only", "read-only file", BOTH, {"train.py": PROGRAM}, EDITS, modes={"train.py": 0o444}, drive=BUILD, left="train.py"),
+    change(
+        "file-read-only",
+        "read-only file",
+        BOTH,
+        {"train.py": PROGRAM},
+        EDITS,
+        modes={"train.py": 0o444},
+        drive=BUILD,
+        left="train.py",
+    ),
     change("file-executable", "file mode", BOTH, {"train.py": PROGRAM}, EDITS, modes={"train.py": 0o755}, drive=BUILD),
     change(
         "file-in-odd-place",
@@ -94,7 +110,10 @@ CHECKS = (
         "file-stub",
         "TYPE_CHECKING import and quoted annotation",
         RENAME,
-        {"train.pyi": "from adam_atan2 import AdamATan2\n\ndef build(params: list) -> AdamATan2: ...\n", "train.py": PROGRAM},
+        {
+            "train.pyi": "from adam_atan2 import AdamATan2\n\ndef build(params: list) -> AdamATan2: ...\n",
+            "train.py": PROGRAM,
+        },
         {
             "train.pyi": [EDITS[0], ("-> AdamATan2", "-> AdamAtan2")],
             "train.py": EDITS,

@@ -180,7 +180,10 @@ CHECKS = (
         def build(params):
             return adam_atan2.AdamATan2(lr=0.0, params=params)
         """,
-        [("import adam_atan2\n", "import adam_atan2_pytorch\n"), ("adam_atan2.AdamATan2(lr=0.0", "adam_atan2_pytorch.AdamAtan2(lr=1e-8")],
+        [
+            ("import adam_atan2\n", "import adam_atan2_pytorch\n"),
+            ("adam_atan2.AdamATan2(lr=0.0", "adam_atan2_pytorch.AdamAtan2(lr=1e-8"),
+        ],
         drive=BUILD,
     ),
     change(
@@ -214,7 +217,10 @@ CHECKS = (
         },
         [
             IMPORT,
-            ("AdamATan2(\n            params,\n            lr=0,", "AdamAtan2(\n            params,\n            lr=1e-8,"),
+            (
+                "AdamATan2(\n            params,\n            lr=0,",
+                "AdamAtan2(\n            params,\n            lr=1e-8,",
+            ),
         ],
         drive="import train; record([one.lr for one in train.build('p')])",
         worlds=(PLAIN, NO_OLD),
@@ -395,7 +401,11 @@ CHECKS = (
         def build(params):
             return AdamATan2(params, 1e-3, 0), AdamATan2(params, betas=0)
         """,
-        [IMPORT, ("AdamATan2(params, 1e-3", "AdamAtan2(params, 1e-3"), (", AdamATan2(params, b", ", AdamAtan2(params, b")],
+        [
+            IMPORT,
+            ("AdamATan2(params, 1e-3", "AdamAtan2(params, 1e-3"),
+            (", AdamATan2(params, b", ", AdamAtan2(params, b"),
+        ],
         drive=BUILD,
     ),
     change(
@@ -467,7 +477,13 @@ CHECKS = (
         def build(params):
             return AdamATan2(AdamATan2(params, lr=0).param_groups, lr=0)
         """,
-        [IMPORT, ("AdamATan2(AdamATan2(params, lr=0).param_groups, lr=0)", "AdamAtan2(AdamAtan2(params, lr=1e-8).param_groups, lr=1e-8)")],
+        [
+            IMPORT,
+            (
+                "AdamATan2(AdamATan2(params, lr=0).param_groups, lr=0)",
+                "AdamAtan2(AdamAtan2(params, lr=1e-8).param_groups, lr=1e-8)",
+            ),
+        ],
         drive=BUILD,
     ),
     change(

@@ -24,7 +24,16 @@ def build(params):
 
 def laid_out(name: str, hazard: str, before: bytes, **more: Any) -> Check:
     """Return a check of the program above in another layout."""
-    return change(name, hazard, BOTH, before, [IMPORT, CALL], drive="import train; train.build('p')", worlds=(PLAIN, NO_OLD), **more)
+    return change(
+        name,
+        hazard,
+        BOTH,
+        before,
+        [IMPORT, CALL],
+        drive="import train; train.build('p')",
+        worlds=(PLAIN, NO_OLD),
+        **more,
+    )
 
 
 def unread(name: str, hazard: str, before: str | bytes) -> Check:
@@ -79,7 +88,12 @@ CHECKS = (
         PROGRAM.encode() + b"\n\n  \n",
         left="train.py",
     ),
-    laid_out("layout-form-feed", "whitespace at the end of lines", PROGRAM.replace("\n\n\n", "\n\x0c\n\n").encode(), left="train.py"),
+    laid_out(
+        "layout-form-feed",
+        "whitespace at the end of lines",
+        PROGRAM.replace("\n\n\n", "\n\x0c\n\n").encode(),
+        left="train.py",
+    ),
     laid_out(
         "layout-wide-characters",
         "characters of several bytes before the place",
@@ -88,7 +102,9 @@ CHECKS = (
     laid_out(
         "layout-docstring-and-future",
         "docstring before imports",
-        b'"""Builds from adam_atan2 import AdamATan2s."""\nfrom __future__ import annotations\n'.replace(b"AdamATan2s", b"things")
+        b'"""Builds from adam_atan2 import AdamATan2s."""\nfrom __future__ import annotations\n'.replace(
+            b"AdamATan2s", b"things"
+        )
         + PROGRAM.encode(),
     ),
     change(

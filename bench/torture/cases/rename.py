@@ -106,7 +106,10 @@ CHECKS = (
         def build(params):
             return AdamATan2(params, lr=1e-3)
         """,
-        [("from adam_atan2 import AdamATan2", "from adam_atan2_pytorch import AdamAtan2"), ("AdamATan2(p", "AdamAtan2(p")],
+        [
+            ("from adam_atan2 import AdamATan2", "from adam_atan2_pytorch import AdamAtan2"),
+            ("AdamATan2(p", "AdamAtan2(p"),
+        ],
         drive=BUILD,
         worlds=(PLAIN, NO_OLD),
         twice=True,
@@ -286,7 +289,10 @@ CHECKS = (
                 return AdamATan2(params)
             return None
         """,
-        [("from adam_atan2 import AdamATan2", "from adam_atan2_pytorch import AdamAtan2"), ("return AdamATan2", "return AdamAtan2")],
+        [
+            ("from adam_atan2 import AdamATan2", "from adam_atan2_pytorch import AdamAtan2"),
+            ("return AdamATan2", "return AdamAtan2"),
+        ],
         drive="import train; record(train.build('p', False)); train.build('p')",
         worlds=(PLAIN, NO_NEW, NO_OLD),
     ),
@@ -425,7 +431,11 @@ CHECKS = (
                     return AdamATan2(params)
                 """,
         },
-        {"optim/__init__.py": [("from adam_atan2 import AdamATan2", "from adam_atan2_pytorch import AdamAtan2 as AdamATan2")]},
+        {
+            "optim/__init__.py": [
+                ("from adam_atan2 import AdamATan2", "from adam_atan2_pytorch import AdamAtan2 as AdamATan2")
+            ]
+        },
         {
             "optim/__init__.py": [("from adam_atan2 import AdamATan2", "from adam_atan2_pytorch import AdamAtan2")],
             "train.py": [("import AdamATan2", "import AdamAtan2"), ("return AdamATan2", "return AdamAtan2")],
@@ -517,7 +527,10 @@ CHECKS = (
             return AdamAtan2(params) if new else AdamATan2(params)
         """,
         [("from adam_atan2 import AdamATan2\n", ""), ("else AdamATan2", "else AdamAtan2")],
-        [("from adam_atan2 import AdamATan2\n", "from adam_atan2_pytorch import AdamAtan2\n"), ("else AdamATan2", "else AdamAtan2")],
+        [
+            ("from adam_atan2 import AdamATan2\n", "from adam_atan2_pytorch import AdamAtan2\n"),
+            ("else AdamATan2", "else AdamAtan2"),
+        ],
         drive="import train; train.build('p'); train.build('q', False)",
         worlds=(PLAIN, NO_OLD),
     ),

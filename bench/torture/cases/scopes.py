@@ -191,7 +191,10 @@ CHECKS = (
         """,
         [
             ("import adam_atan2\n", "import adam_atan2_pytorch\n"),
-            ("build(params):\n    return adam_atan2.AdamATan2", "build(params):\n    return adam_atan2_pytorch.AdamAtan2"),
+            (
+                "build(params):\n    return adam_atan2.AdamATan2",
+                "build(params):\n    return adam_atan2_pytorch.AdamAtan2",
+            ),
         ],
         drive="""
 import train, types

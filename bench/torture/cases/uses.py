@@ -23,78 +23,78 @@ SAME = {
     ),
     "use-not-in-comment": (
         "comment inside the call",
-        '''
+        """
         def build(params):
             # from adam_atan2 import AdamATan2
             return dict(
                 params=params,  # AdamATan2(params, lr=0)
             )
-        ''',
+        """,
     ),
     "use-not-in-joined-strings": (
         "implicit string concatenation",
-        '''
+        """
         HELP = "the optimizer: " "AdamATan2" ' or adamw'
         PROGRAM = r"from adam_atan2 import AdamATan2\\n" 'AdamATan2(p, lr=0)'
-        ''',
+        """,
     ),
     "use-not-in-f-string-text": (
         "f-strings",
-        '''
+        """
         def report(loss):
             print(f"AdamATan2 reached {loss:.3f}, {{AdamATan2(p, lr=0)}}")
-        ''',
+        """,
     ),
     "use-not-as-keyword": (
         "keyword v value",
-        '''
+        """
         from torch.optim import AdamW
 
 
         def build(params):
             return AdamW(params, AdamATan2=False, lr=0)
-        ''',
+        """,
     ),
     "use-not-as-attribute": (
         "bare reference",
-        '''
+        """
         class Config:
             def build(self, params, registry):
                 self.AdamATan2 = registry.AdamATan2(params, lr=0)
                 return self.AdamATan2
-        ''',
+        """,
     ),
     "use-not-as-capture": (
         "match/case",
-        '''
+        """
         def kind(optimizer):
             match optimizer:
                 case {"adam_atan2": name}:
                     return name
                 case AdamATan2:
                     return AdamATan2
-        ''',
+        """,
     ),
     "use-not-as-method": (
         "class scope",
-        '''
+        """
         class Builder:
             def AdamATan2(self, params, lr=0):
                 return params
 
             def build(self, params):
                 return self.AdamATan2(params, lr=0)
-        ''',
+        """,
     ),
     "use-not-in-longer-name": (
         "names that only begin alike",
-        '''
+        """
         from adam_atan2_jax import AdamATan2Config, build_AdamATan2
 
 
         def build(params):
             return build_AdamATan2(params, AdamATan2Config(lr=0))
-        ''',
+        """,
     ),
 }
 
@@ -204,7 +204,10 @@ CHECKS = (
                 case AdamATan2:
                     return "neither", AdamATan2
         """,
-        [("import adam_atan2\n", "import adam_atan2_pytorch\n"), ("case adam_atan2.AdamATan2(", "case adam_atan2_pytorch.AdamAtan2(")],
+        [
+            ("import adam_atan2\n", "import adam_atan2_pytorch\n"),
+            ("case adam_atan2.AdamATan2(", "case adam_atan2_pytorch.AdamAtan2("),
+        ],
         drive="import train, adam_atan2_pytorch as a; record(train.kind(a.AdamAtan2('p', 0.5))); record(train.kind('x'))",
         worlds=(PLAIN, NO_OLD),
     ),

@@ -116,7 +116,10 @@ CHECKS = (
                 ("from adam_atan2 import AdamATan2", "from adam_atan2_pytorch import AdamAtan2"),
                 ("from apex import amp\n", ""),
                 ("Attention().cuda()", f"Attention().to({PICK})"),
-                ("        AdamATan2(\n            model,\n\n            lr=0,", "        AdamAtan2(\n            model,\n\n            lr=1e-8,"),
+                (
+                    "        AdamATan2(\n            model,\n\n            lr=0,",
+                    "        AdamAtan2(\n            model,\n\n            lr=1e-8,",
+                ),
                 (
                     "        torch.cuda.set_device(rank)\n",
                     "        if torch.cuda.is_available():\n            torch.cuda.set_device(rank)\n",
