@@ -29,12 +29,33 @@ class _Hole:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """The constraints of a step by hole. Of a hole that a match did not bind nothing is asked.
+    """The constraints of a step by hole, and the header inside of which a match must stand.
 
-    What is asked of a `$$$` hole is asked of each argument or element that it took.
+    Of a hole that a match did not bind nothing is asked. What is asked of a `$$$` hole is asked of each argument or
+    element that it took.
     """
 
     holes: Mapping[str, _Hole]
+    inside: Code | None = None
+
+    @property
+    def bound(self) -> frozenset[str]:
+        """The holes that the header binds."""
+        return self.inside.holes if self.inside else frozenset()
+
+    def completed(self, source: Source, match: Match) -> Match:
+        """Return the match together with what the header around it binds."""
+        header = self._header(source, match)
+        return Match(match.nodes, {**header.captures, **match.captures}, match.pairs) if header else match
+
+    def _header(self, source: Source, match: Match) -> Match | None:
+        """Return the innermost block around a match whose header is the wanted one, with the same holes."""
+        for above in source.ancestors(match.node) if self.inside else ():
+            if self.inside and type(above) is type(self.inside.root):
+                header = match_at(self.inside, source, above, captures=match.captures)
+                if header is not None:
+                    return header
+        return None
 
     def failure(self, subject: Source | Code, match: Match) -> tuple[cst.CSTNode, str] | None:
         """Return None if the match satisfies everything, else the node at fault and a clause that says why."""
@@ -46,12 +67,14 @@ class Where:
                     reason = _hole_failure(subject, match, name, wanted, inner)
                     if reason:
                         return inner, reason
+        if self.inside and isinstance(subject, Source) and self._header(subject, match) is None:
+            return match.node, f"it does not stand inside of `{short(self.inside.text)}`"
         return None
 
     def without(self, names: Iterable[str]) -> Where:
         """Return the constraints without those of some holes."""
         left_out = set(names)
-        return Where({name: hole for name, hole in self.holes.items() if name not in left_out})
+        return Where({name: hole for name, hole in self.holes.items() if name not in left_out}, self.inside)
 
     @property
     def literals(self) -> frozenset[bytes]:
@@ -64,13 +87,29 @@ class Where:
         return words
 
 
-def compile_where(where: Mapping[str, Any], local: Iterable[str]) -> Where:
-    """Compile the `where` of a step.
+def compile_where(where: Mapping[str, Any], local: Iterable[str], inside: str | None = None) -> Where:
+    """Compile the `where` and the `inside` of a step.
 
     Raises:
-        PatternError: a pattern in it does not compile, or a key is not a constraint.
+        PatternError: a pattern in them does not compile, a key is not a constraint, or `inside` is no header.
     """
-    return Where({name: _compile_hole(name, value, tuple(local)) for name, value in where.items()})
+    names = tuple(local)
+    return Where({name: _compile_hole(name, value, names) for name, value in where.items()}, _header(inside, names))
+
+
+def _header(text: str | None, local: tuple[str, ...]) -> Code | None:
+    if text is None:
+        return None
+    try:
+        code = compile_code(text, local, statement=True)
+    except PatternError as error:
+        raise PatternError(str(error), ("inside",)) from None
+    if code.kind != "header":
+        raise PatternError(
+            f"`{short(text)}` is no header; write the first line of a block without its colon, as in `for $X in $_`.",
+            ("inside",),
+        )
+    return code
 
 
 def _compile_hole(name: str, value: Any, local: tuple[str, ...]) -> _Hole:

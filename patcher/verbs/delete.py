@@ -32,6 +32,7 @@ class Delete:
     KEYS: ClassVar[Mapping[str, Shape]] = {
         "delete": Shape.TEXTS,
         "where": Shape.WHERE,
+        "inside": Shape.TEXT,
         "local": Shape.TEXTS,
         "comments": Shape.TEXT,
     }
@@ -55,7 +56,7 @@ class Delete:
         comments = arguments.get("comments", "keep")
         if comments not in ("keep", "drop"):
             raise PatternError(f"`{comments}` is neither keep nor drop.", ("comments",))
-        return cls(patterns, compile_where(where, local), next(iter(unused), None), comments == "drop")
+        return cls(patterns, compile_where(where, local, arguments.get("inside")), next(iter(unused), None), comments == "drop")
 
     @property
     def forms(self) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ class Edit:
         "edit": Shape.TEXTS,
         "to": Shape.PAIRS,
         "where": Shape.WHERE,
+        "inside": Shape.TEXT,
         "local": Shape.TEXTS,
         "needs": Shape.TEXTS,
         "already": Shape.TEXTS,
@@ -55,10 +56,10 @@ class Edit:
                 "edit changes nothing without `to`; give each hole its new code, as in to: {D: $D.cpu()}."
             )
         to = {hole: compile_at(code, local, "to", hole) for hole, code in arguments["to"].items()}
+        where = compile_where(arguments.get("where", {}), local, arguments.get("inside"))
         for hole, code in to.items():
-            _check_hole(hole, code, patterns)
+            _check_hole(hole, code, patterns, where.bound)
         already = tuple(compile_at(text, local, "already") for text in texts(arguments.get("already")))
-        where = compile_where(arguments.get("where", {}), local)
         return cls(patterns, to, where, compile_needs(texts(arguments.get("needs")), to.values()), already)
 
     @property
@@ -114,6 +115,7 @@ class Edit:
     def _site(self, work: Work, match: Match, hole: str, node: Any) -> Iterator[Site]:
         source = work.source
         offset = source.outer(node)[0]
+        match = self.where.completed(source, match)
         failed = self.where.failure(source, Match(match.nodes, {hole: node}, {}))
         if self._is_result(source, match, hole, node):
             yield Site(offset, Status.ALREADY)
@@ -136,14 +138,14 @@ class Edit:
         return found is not None
 
 
-def _check_hole(hole: str, code: Code, patterns: tuple[Code, ...]) -> None:
+def _check_hole(hole: str, code: Code, patterns: tuple[Code, ...], around: frozenset[str]) -> None:
     for pattern in patterns:
         nodes = (node for root in pattern.roots for node in walk(root))
         if hole not in pattern.holes:
             raise PatternError(f"`{pattern.text}` has no hole ${hole} that could be edited.", ("to", hole))
         if any(one.many and one.name == hole for node in nodes if (one := hole_of(node))):
             raise PatternError(f"$$${hole} stands for any number of nodes; edit changes one.", ("to", hole))
-        known_holes(code, pattern.holes, "to", hole)
+        known_holes(code, pattern.holes | around, "to", hole)
     root = hole_of(code.root)
     if root is not None and root.name == hole:
         raise PatternError(f"${hole} would become itself; this step can never change anything.", ("to", hole))

@@ -40,6 +40,7 @@ class Insert:
         **dict.fromkeys(PLACES, Shape.TEXT),
         "each": Shape.TEXT,
         "where": Shape.WHERE,
+        "inside": Shape.TEXT,
         "local": Shape.TEXTS,
         "needs": Shape.TEXTS,
     }
@@ -59,8 +60,8 @@ class Insert:
         if each not in ("yes", "no"):
             raise PatternError(f"`{each}` is neither yes nor no.", ("each",))
         code = compile_at(arguments["insert"], local, "insert", statement=True)
-        known_holes(code, anchor.holes, "insert")
-        where = compile_where(arguments.get("where", {}), local)
+        where = compile_where(arguments.get("where", {}), local, arguments.get("inside"))
+        known_holes(code, anchor.holes | where.bound, "insert")
         return cls(code, place, anchor, each == "yes", where, compile_needs(texts(arguments.get("needs"))))
 
     @property
@@ -90,6 +91,7 @@ class Insert:
         return findings(step, draft, self.words, sites)
 
     def _site(self, source: Source, match: Match, block: Any) -> Site:
+        match = self.where.completed(source, match)
         standing = stands_in(source, block, self.code, match)
         if standing is not None:
             return Site(source.span(standing)[0], Status.ALREADY)

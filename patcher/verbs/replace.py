@@ -49,6 +49,7 @@ class Replace:
         "replace": Shape.CODE_OR_PAIRS,
         "with": Shape.TEXT,
         "where": Shape.WHERE,
+        "inside": Shape.TEXT,
         "local": Shape.TEXTS,
         "needs": Shape.TEXTS,
         "already": Shape.TEXTS,
@@ -58,7 +59,7 @@ class Replace:
     def compile(cls, arguments: Mapping[str, Any]) -> Self:
         """Compile the pairs and decide, for each, whether pattern or result is the more specific."""
         local = texts(arguments.get("local"))
-        where = compile_where(arguments.get("where", {}), local)
+        where = compile_where(arguments.get("where", {}), local, arguments.get("inside"))
         written = _written(arguments)
         pairs = tuple(_pair(old, new, where, local, at) for old, new, at in written)
         _check_order(pairs, where, [at for _, _, at in written])
@@ -135,6 +136,7 @@ class Replace:
         return None
 
     def _applied(self, pair: Pair, work: Work, match: Match, offset: int) -> Site:
+        match = self.where.completed(work.source, match)
         spell = work.spelling(match, self.needs, (pair.pattern,))
 
         def make() -> list[Edit]:
@@ -163,7 +165,7 @@ def _written(arguments: Mapping[str, Any]) -> list[tuple[str, str, tuple[str | i
 def _pair(old: str, new: str, where: Where, local: list[str], at: tuple[str | int, ...]) -> Pair:
     pattern = compile_at(old, local, *at)
     result = compile_at(new, local, *(("with",) if len(at) == 1 else at), statement=pattern.kind == "statements")
-    known_holes(result, pattern.holes, *at)
+    known_holes(result, pattern.holes | where.bound, *at)
     if pattern.kind != result.kind:
         raise PatternError(
             f"`{old}` is {_kind(pattern)} and `{new}` is {_kind(result)}; one cannot become the other.", at

@@ -34,6 +34,7 @@ class Wrap:
         "wrap": Shape.TEXT,
         "under": Shape.TEXT,
         "where": Shape.WHERE,
+        "inside": Shape.TEXT,
         "local": Shape.TEXTS,
         "needs": Shape.TEXTS,
     }
@@ -48,8 +49,8 @@ class Wrap:
         under = compile_at(arguments["under"], local, "under", statement=True)
         if under.kind != "header":
             raise PatternError(f"`{under.text}` is no header; write it without its colon, as in `if TEST`.", ("under",))
-        known_holes(under, pattern.holes, "under")
-        where = compile_where(arguments.get("where", {}), local)
+        where = compile_where(arguments.get("where", {}), local, arguments.get("inside"))
+        known_holes(under, pattern.holes | where.bound, "under")
         return cls(pattern, under, where, compile_needs(texts(arguments.get("needs")), (under,)))
 
     @property
@@ -74,6 +75,7 @@ class Wrap:
 
     def _site(self, work: Work, match: Match) -> Site:
         offset = work.source.span(match.node)[0]
+        match = self.where.completed(work.source, match)
         packages = packages_of((self.pattern,)) | self.needs.packages
         if stands_under(work.source, match, as_spelled(self.under, work.source, match.node, packages)):
             return Site(offset, Status.ALREADY)
