@@ -1,7 +1,7 @@
 """A recipe's own tests: before and after, run as they are written and in every variant that layout has.
 
-A case that holds must hold with CRLF line ends, with tabs, behind a byte-order mark and without a final newline, and its
-result must be at rest. Nothing outside a temporary folder is written.
+A case that holds must hold with CRLF line ends, with tabs, behind a byte-order mark and without a final newline, and
+its result must be at rest. Nothing outside a temporary folder is written.
 """
 
 from __future__ import annotations

@@ -69,8 +69,7 @@ def programs(draw: st.DrawFn) -> str:
                 lines.append(f"with t.device({draw(CUDA)}):\n    {value}; y = 1{comment}")
             case 4:
                 lines.append(f"class A:\n    def g(self, torch):\n        return {value}\n")
-    text = "\n".join(lines) + draw(st.sampled_from(["\n", "", "\n\n# end"]))
-    return text
+    return "\n".join(lines) + draw(st.sampled_from(["\n", "", "\n\n# end"]))
 
 
 def shaped(text: str, shape: str) -> bytes:
@@ -137,7 +136,7 @@ def comments(data: bytes) -> set[str]:
     found: set[str] = set()
 
     class Collector(libcst.CSTVisitor):
-        def visit_Comment(self, node: libcst.Comment) -> None:
+        def visit_Comment(self, node: libcst.Comment) -> None:  # noqa: N802  (LibCST names it)
             found.add(node.value)
 
     module.visit(Collector())
@@ -197,4 +196,4 @@ def test_the_whole_standard_library(tmp_path: Path, part: int) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("folder", PACKAGES, ids=lambda path: path.name)
 def test_installed_packages(tmp_path: Path, folder: Path) -> None:
-    check_everywhere([path for path in folder.rglob("*.py")], tmp_path)
+    check_everywhere(list(folder.rglob("*.py")), tmp_path)

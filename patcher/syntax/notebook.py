@@ -1,8 +1,8 @@
 """Code cells of a notebook as one Python text, and edits of it as edits of the notebook's bytes.
 
 Outputs, metadata, layout of the JSON and every cell that is not edited keep their bytes. Lines that only IPython
-understands (`%matplotlib inline`, `!pip install x`) are read as comments of the same length, so that offsets stay; a cell
-that is no Python even so is left out as a whole, and so is a `%%` cell.
+understands (`%matplotlib inline`, `!pip install x`) are read as comments of the same length, so that offsets stay; a
+cell that is no Python even so is left out as a whole, and so is a `%%` cell.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Mentions of a name that no step could prove: strings, star imports, and callees that are handed on instead of called."""
+"""Mentions of a name that no step could prove: strings, star imports, and callees that are handed on, not called."""
 
 from __future__ import annotations
 

@@ -1,0 +1,147 @@
+"""patcher test: a recipe's cases and its snapshots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import Patcher, commit_all, git, write_tree
+
+RECIPE = """\
+recipe: tiny
+summary: A tiny recipe
+parameters:
+  name: {type: name, default: g, help: what f becomes}
+steps:
+  - id: swap
+    why: because
+    replace: a.f($X)
+    with: a.${name}($X)
+    effect: exact
+  - id: other
+    why: because
+    replace: a.e($X)
+    with: a.d($X)
+    effect: exact
+"""
+
+
+def run(patcher: Patcher, folder: Path, cases: str, recipe: str = RECIPE, *options: object) -> tuple[int, str]:
+    write_tree(folder / "tiny", {"recipe.yaml": recipe, "cases/all.yaml": cases})
+    result = patcher("test", folder / "tiny" / "recipe.yaml", *options)
+    return result.code, result.out + result.stderr
+
+
+HOLDS = """\
+- case: f becomes g
+  steps: [swap]
+  before: |
+    import a
+    if x:
+        a.f(1)  # one
+  after: |
+    import a
+    if x:
+        a.g(1)  # one
+- case: a parameter
+  with: {name: h}
+  before: "import a\\na.f(1)\\n"
+  after: "import a\\na.h(1)\\n"
+- case: a local
+  same: |
+    def a(): ...
+    a.f(1)
+- case: files
+  before: {a.py: "import a\\na.f(1)\\n", b.py: "x = 1\\n"}
+  after: {a.py: "import a\\na.g(1)\\n", b.py: "x = 1\\n"}
+"""
+
+
+def test_cases_that_hold(patcher: Patcher, tmp_path: Path) -> None:
+    assert run(patcher, tmp_path, HOLDS) == (0, "tiny: 4 cases hold\n")
+
+
+def test_a_case_that_fails_shows_the_difference(patcher: Patcher, tmp_path: Path) -> None:
+    code, said = run(
+        patcher, tmp_path, '- case: wrong\n  before: "import a\\na.f(1)\\n"\n  after: "import a\\na.x(1)\\n"\n'
+    )
+    assert code == 3
+    assert "all.yaml:1:3: wrong (as written):" in said
+    assert "-a.x(1)" in said and "+a.g(1)" in said
+    assert said.endswith("tiny: 1 of 1 cases fail\n")
+
+
+def test_a_place_that_must_be_refused(patcher: Patcher, tmp_path: Path) -> None:
+    recipe = RECIPE.replace("a.${name}($X)", "a.g($X, config)")
+    cases = (
+        '- case: no config\n  steps: [swap]\n  refused: "`config` is not in scope"\n  same: "import a\\na.f(1)\\n"\n'
+    )
+    assert run(patcher, tmp_path, cases, recipe)[0] == 0
+    code, said = run(patcher, tmp_path, cases.replace("not in scope", "somewhere"), recipe)
+    assert code == 3 and "no step is refused with" in said
+
+
+def test_a_refusal_that_the_case_does_not_name_fails(patcher: Patcher, tmp_path: Path) -> None:
+    recipe = RECIPE.replace("a.${name}($X)", "a.g($X, config)")
+    code, said = run(patcher, tmp_path, '- case: no config\n  steps: [swap]\n  same: "import a\\na.f(1)\\n"\n', recipe)
+    assert code == 3 and "a place is refused" in said
+
+
+@pytest.mark.parametrize(
+    ("cases", "sentence"),
+    [
+        ("- case: x\n  same: a\n  before: b\n", "either `before` and `after`, or `same`"),
+        ("- case: x\n", "either `before` and `after`, or `same`"),
+        ("- case: x\n  same: a\n  steps: [gone]\n", "The recipe has no step `gone`"),
+        ("- same: a\n", "case"),
+        ("- case: x\n  sam: a\n", "did you mean `same`"),
+    ],
+)
+def test_cases_that_are_none_are_told_with_their_place(
+    patcher: Patcher, tmp_path: Path, cases: str, sentence: str
+) -> None:
+    code, said = run(patcher, tmp_path, cases)
+    assert code == 2
+    assert sentence in said and "all.yaml:" in said
+
+
+def test_the_bundled_recipes_hold(patcher: Patcher) -> None:
+    result = patcher("test")
+    assert result.code == 0, result.out
+    assert "no cases" not in result.out
+
+
+# --- snapshots ------------------------------------------------------------------------------------------------------
+
+
+def test_counts_are_kept_compared_and_updated(patcher: Patcher, tmp_path: Path) -> None:
+    tree = commit_all(write_tree(tmp_path / "up", {"a.py": "import a\na.f(1)\na.f(2)\n"}))
+    commit = git(tree, "rev-parse", "HEAD").strip()
+    recipe = RECIPE.replace(
+        "parameters:", f'upstream: {{repository: "https://a.b/c", tested: [{commit}]}}\nparameters:'
+    )
+    recipe = recipe.replace("    effect: exact\n", "    expect: any\n    effect: exact\n")
+    code, said = run(patcher, tmp_path, HOLDS, recipe, "--tree", tree)
+    assert code == 3 and "swap: nothing kept, 2 applied found" in said
+    assert run(patcher, tmp_path, HOLDS, recipe, "--tree", tree, "-u")[0] == 0
+    assert run(patcher, tmp_path, HOLDS, recipe, "--tree", tree)[0] == 0
+    code, said = run(patcher, tmp_path, HOLDS, recipe.replace("a.e($X)", "a.f($X, $_)"), "--tree", tree)
+    assert code == 0
+    code, said = run(patcher, tmp_path, HOLDS, recipe.replace("with: a.${", 'where: {X: "2"}\n    with: a.${'), "--tree", tree)
+    assert code == 3 and "swap: 2 applied kept, 1 applied found" in said
+    assert git(tree, "status", "--porcelain") == ""
+
+
+def test_a_commit_that_the_tree_lacks_is_named(patcher: Patcher, tmp_path: Path) -> None:
+    tree = commit_all(write_tree(tmp_path / "up", {"a.py": ""}))
+    recipe = RECIPE.replace(
+        "parameters:", f'upstream: {{repository: "https://a.b/c", tested: [{"1" * 40}]}}\nparameters:'
+    )
+    code, said = run(patcher, tmp_path, HOLDS, recipe, "--tree", tree)
+    assert code == 5 and "111111111111" in said and "fetch that commit first" in said
+
+
+@pytest.mark.parametrize("options", [("-u",), ("hrm", "device", "--tree", ".")])
+def test_options_that_do_not_fit(patcher: Patcher, options: tuple[str, ...]) -> None:
+    assert patcher("test", *options).code == 2
