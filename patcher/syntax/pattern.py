@@ -66,6 +66,12 @@ class Code:
             yield from walk(root)
 
     @cached_property
+    def keywords(self) -> frozenset[str]:
+        """The keywords that the code names in its calls."""
+        args = (node for node in self.nodes() if isinstance(node, cst.Arg))
+        return frozenset(arg.keyword.value for arg in args if arg.keyword)
+
+    @cached_property
     def holes(self) -> frozenset[str]:
         """The names of the holes that bind."""
         found = (hole_of(node) for node in self.nodes())

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import libcst as cst
 
+from patcher.syntax.names import dotted
 from patcher.syntax.source import Source
 
 __all__ = ["handed_on", "mentions", "word_pattern"]
@@ -35,8 +36,13 @@ def mentions(source: Source, old: str) -> Iterator[tuple[int, str]]:
 
 def handed_on(source: Source, callee: str) -> Iterator[tuple[int, str]]:
     """Yield each place that mentions a callee without calling it, as `partial(callee, lr=0)` and registries do."""
+    # Only what an import on the way to the callee binds can mean it; to ask every name of a file takes long.
+    roots = {one.name for one in source.names.imports if f"{callee}.".startswith(f"{one.origin}.")}
     for node in [*source.of(cst.Name), *source.of(cst.Attribute)]:
-        if callee in source.names.origins(node) and _is_handed_on(source, node):
+        spelled = dotted(node) or ""
+        if spelled.partition(".")[0] not in roots or not _is_handed_on(source, node):
+            continue
+        if callee in source.names.origins(node):
             yield source.span(node)[0], f"{callee} is handed on here, not called, so its arguments cannot be seen"
 
 

@@ -18,6 +18,7 @@ __all__ = ["BINDERS", "Binding", "Comprehension", "FunctionLike", "Scope", "Scop
 
 FunctionLike = (cst.FunctionDef, cst.Lambda)
 Comprehension = (cst.GeneratorExp, cst.ListComp, cst.SetComp, cst.DictComp)
+SCOPING = {cst.Module, cst.ClassDef, cst.TypeAlias, *FunctionLike, *Comprehension}
 
 # The field that holds what a node binds, other than imports, definitions and parameters.
 BINDERS: dict[type[cst.CSTNode], str] = {
@@ -165,6 +166,8 @@ class Scopes:
 
 def _entered(above: cst.CSTNode, child: cst.CSTNode, grandchild: cst.CSTNode) -> cst.CSTNode | None:
     """Return the node whose scope begins between a node and what stands below it, or None."""
+    if type(above) not in SCOPING:  # nearly every node; asking an abstract class for each of them is slow
+        return None
     match above:
         case cst.Module():
             return above

@@ -19,7 +19,7 @@ from patcher.syntax.precedence import Up, parenthesized, way_up
 from patcher.syntax.rendering import Rendering, Speller, Statement
 from patcher.syntax.source import Source, children
 
-__all__ = ["Speller", "keywords", "render", "replaced", "smallest"]
+__all__ = ["Speller", "render", "replaced", "smallest"]
 
 Trio = tuple[cst.CSTNode, cst.CSTNode, cst.CSTNode]
 """A node of the pattern, the one of the replacement in its place, and what stands there in the file."""
@@ -48,12 +48,6 @@ def replaced(template: Code, source: Source, match: Match, got: cst.CSTNode, spe
 def render(code: Code, node: cst.CSTNode, source: Source, match: Match, spell: Speller) -> str:
     """Return the text of a replacement's node with holes and names filled in, its lines as the recipe has them."""
     return Rendering(code, source, match, spell).text(node)
-
-
-def keywords(code: Code) -> frozenset[str]:
-    """Return the keywords that a piece of code names in its calls."""
-    args = (node for node in code.nodes() if isinstance(node, cst.Arg))
-    return frozenset(arg.keyword.value for arg in args if arg.keyword)
 
 
 @dataclass(frozen=True)

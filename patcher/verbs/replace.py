@@ -15,7 +15,7 @@ from patcher.syntax.matching import Match, Miss, candidates, match_at
 from patcher.syntax.pattern import Code
 from patcher.syntax.refusals import may_take
 from patcher.syntax.source import Source, walk
-from patcher.syntax.template import keywords, smallest
+from patcher.syntax.template import smallest
 from patcher.syntax.where import Where, compile_where
 from patcher.verbs.base import Findings, Shape
 from patcher.verbs.common import Work, called, compile_at, known_holes, literal_sets, packages_of, texts, worked
@@ -118,7 +118,7 @@ class Replace:
             code,
             source,
             nodes[: len(code.roots)],
-            excluded=keywords(other) - keywords(code),
+            excluded=other.keywords - code.keywords,
             constraint=partial(self.where.failure, source),
             miss=miss,
         )
@@ -140,7 +140,7 @@ class Replace:
         spell = work.spelling(match, self.needs, (pair.pattern,))
 
         def make() -> list[Edit]:
-            may_take(work.source, match, pair.pattern, keywords(pair.result) - keywords(pair.pattern))
+            may_take(work.source, match, pair.pattern, pair.result.keywords - pair.pattern.keywords)
             return smallest(pair.pattern, pair.result, match, work.source, spell)
 
         return work.site(offset, spell, make)
@@ -212,7 +212,7 @@ def _covers(code: Code, other: Code, where: Where) -> bool:
 
 
 def _found(code: Code, other: Code, nodes: Any, where: Where) -> bool:
-    excluded = keywords(other) - keywords(code)
+    excluded = other.keywords - code.keywords
     return match_at(code, other, nodes, excluded=excluded, constraint=partial(where.failure, other)) is not None
 
 
