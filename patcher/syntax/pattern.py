@@ -8,7 +8,7 @@ them is `patcher.syntax.template`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import libcst as cst
@@ -161,8 +161,11 @@ class Code:
         return unfill(self.module.code_for_node(node))
 
 
-def compile_code(text: str, local: Iterable[str] = (), *, statement: bool = False) -> Code:
-    """Compile the text of a pattern or a replacement; `statement` makes an expression a statement of its own.
+def compile_code(text: str, local: Iterable[str] = (), *, statement: bool = False, new: bool = False) -> Code:
+    """Compile the text of a pattern or a replacement.
+
+    `statement` makes an expression a statement of its own. `new` is code that is put in whole: a name that it assigns
+    is its own.
 
     Raises:
         PatternError: it is not Python once its holes are filled, a hole stands where none can, or a name in it is
@@ -173,6 +176,8 @@ def compile_code(text: str, local: Iterable[str] = (), *, statement: bool = Fals
         parsed = _parse(kind, filled)
         if parsed is not None:
             code = Code(text, kind, *parsed, frozenset(local))
+            if new:
+                code = replace(code, local=code.local | {target.value for target in _assigned(code)})
             _check_holes(code)
             _check_assigned(code)
             return code
@@ -221,13 +226,18 @@ def _check_holes(code: Code) -> None:
 
 def _check_assigned(code: Code) -> None:
     """Raise PatternError where the code assigns to a name that would mean an import."""
+    for target in _assigned(code):
+        if not code.as_spelled(target.value):
+            raise PatternError(
+                f"`{short(code.text)}` assigns to {target.value}, which would mean an import of that name; "
+                f"write a hole, or declare it: local: [{target.value}]."
+            )
+
+
+def _assigned(code: Code) -> Iterator[cst.Name]:
+    """Yield the names that the code assigns to."""
     for node in code.nodes():
-        for target in names_in(getattr(node, BINDERS.get(type(node), ""), None)):
-            if not code.as_spelled(target.value):
-                raise PatternError(
-                    f"`{short(code.text)}` assigns to {target.value}, which would mean an import of that name; "
-                    f"write a hole, or declare it: local: [{target.value}]."
-                )
+        yield from names_in(getattr(node, BINDERS.get(type(node), ""), None))
 
 
 def _complaint(text: str) -> str:

@@ -39,10 +39,10 @@ def texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value or ())
 
 
-def compile_at(text: str, local: Iterable[str], *at: str | int, statement: bool = False) -> Code:
+def compile_at(text: str, local: Iterable[str], *at: str | int, statement: bool = False, new: bool = False) -> Code:
     """Compile code that stands at a key of the step; a PatternError names that key."""
     try:
-        return compile_code(text, local, statement=statement)
+        return compile_code(text, local, statement=statement, new=new)
     except PatternError as error:
         raise PatternError(str(error), at) from None
 

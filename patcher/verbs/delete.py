@@ -56,7 +56,8 @@ class Delete:
         comments = arguments.get("comments", "keep")
         if comments not in ("keep", "drop"):
             raise PatternError(f"`{comments}` is neither keep nor drop.", ("comments",))
-        return cls(patterns, compile_where(where, local, arguments.get("inside")), next(iter(unused), None), comments == "drop")
+        compiled = compile_where(where, local, arguments.get("inside"))
+        return cls(patterns, compiled, next(iter(unused), None), comments == "drop")
 
     @property
     def forms(self) -> tuple[str, ...]:

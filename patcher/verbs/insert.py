@@ -59,7 +59,7 @@ class Insert:
         each = arguments.get("each", "no")
         if each not in ("yes", "no"):
             raise PatternError(f"`{each}` is neither yes nor no.", ("each",))
-        code = compile_at(arguments["insert"], local, "insert", statement=True)
+        code = compile_at(arguments["insert"], local, "insert", statement=True, new=True)
         where = compile_where(arguments.get("where", {}), local, arguments.get("inside"))
         known_holes(code, anchor.holes | where.bound, "insert")
         return cls(code, place, anchor, each == "yes", where, compile_needs(texts(arguments.get("needs"))))

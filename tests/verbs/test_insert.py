@@ -77,7 +77,7 @@ def test_in_every_shape(shape: str) -> None:
 
 def test_a_decorated_anchor_stays_with_its_decorator() -> None:
     check_transformed(
-        {"insert": "X = 1", "before": "def main($$$)", "local": ["X"]},
+        {"insert": "X = 1", "before": "def main($$$)"},
         "@wraps\ndef main():\n    pass\n",
         "X = 1\n@wraps\ndef main():\n    pass\n",
     )
