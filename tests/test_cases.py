@@ -128,7 +128,9 @@ def test_counts_are_kept_compared_and_updated(patcher: Patcher, tmp_path: Path) 
     assert run(patcher, tmp_path, HOLDS, recipe, "--tree", tree)[0] == 0
     code, said = run(patcher, tmp_path, HOLDS, recipe.replace("a.e($X)", "a.f($X, $_)"), "--tree", tree)
     assert code == 0
-    code, said = run(patcher, tmp_path, HOLDS, recipe.replace("with: a.${", 'where: {X: "2"}\n    with: a.${'), "--tree", tree)
+    code, said = run(
+        patcher, tmp_path, HOLDS, recipe.replace("with: a.${", 'where: {X: "2"}\n    with: a.${'), "--tree", tree
+    )
     assert code == 3 and "swap: 2 applied kept, 1 applied found" in said
     assert git(tree, "status", "--porcelain") == ""
 

@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from patcher import __version__
-from patcher.errors import PatcherError
+from patcher.errors import PatcherError, UsageError
 
 __all__ = ["entry", "patcher"]
 
@@ -90,6 +90,14 @@ def entry() -> None:
     sys.exit(_run())
 
 
+def _in_a_codemod(error: Exception) -> str:
+    """Return the place in a recipe's own Python that an error comes from, or nothing."""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if frame.f_globals.get("__name__", "").startswith("patcher_codemod_"):
+            return f"{frame.f_code.co_filename}:{line}"
+    return ""
+
+
 def _open_streams() -> None:
     """Give a process that was started without stdout or stderr one, and take every character in every locale."""
     for name in ("stdout", "stderr"):
@@ -124,6 +132,11 @@ def _run() -> int:
                 f"patcher: a disk is full or failing ({error.strerror}); make room, then run it again.", err=True
             )
             return UNWRITTEN
+        if place := _in_a_codemod(error):
+            click.echo(
+                f"patcher: the recipe's own codemod failed at {place}: {type(error).__name__}: {error}", err=True
+            )
+            return UsageError.exit_code
         click.echo(f"patcher: this is a bug in patcher: {type(error).__name__}: {error}", err=True)
         if "PATCHER_TRACEBACK" in os.environ:
             traceback.print_exc()
