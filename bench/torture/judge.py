@@ -51,11 +51,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A place that a tool spoke of without changing it; line 0 is the whole file."""
+    """A place that a tool spoke of without changing it, from its first line to its last; line 0 is the whole file."""
 
     path: str
     line: int = 0
     text: str = ""
+    last: int = 0
 
 
 Tree = Mapping[str, Entry]
@@ -116,7 +117,8 @@ def _untold(told: str, reports: Sequence[Report]) -> str:
         return ""
     path, _, line = told.partition(":")
     for report in reports:
-        if report.path == path and (not line or not report.line or abs(report.line - int(line)) <= 1):
+        last = max(report.line, report.last)
+        if report.path == path and (not line or not report.line or report.line - 1 <= int(line) <= last + 1):
             return ""
     return f"nothing is told of {told}"
 

@@ -107,7 +107,8 @@ class AstGrep(Tool):
             ]
             for match in json.loads(_output([*command, "--json", "."], root) or "[]"):
                 if not match.get("replacement"):
-                    _add(found, match["file"], match["range"]["start"]["line"] + 1, match["message"])
+                    span = match["range"]
+                    _add(found, match["file"], span["start"]["line"] + 1, match["message"], span["end"]["line"] + 1)
             for _ in range(3):  # a match inside a match is edited in the next pass
                 _output([*command, "--update-all", "."], root)
         return found
@@ -126,12 +127,16 @@ class Semgrep(Tool):
         quiet = ["--metrics", "off", "--disable-version-check", "--no-git-ignore", "--quiet", "--json", "--jobs", "2"]
         for rules in sorted((PEERS / "semgrep").glob("*.yaml")):
             command = [_program("semgrep"), "scan", "--config", str(rules), "--autofix", *quiet, "."]
-            answer = json.loads(_output(command, root))
-            for result in answer["results"]:
-                if "fix" not in result["extra"]:
-                    _add(found, result["path"], result["start"]["line"], result["extra"]["message"])
-            for error in answer["errors"]:
-                _add(found, error.get("path", ""), 0, error["message"])
+            for _ in range(2):  # a match inside a match is edited in the next pass
+                answer = json.loads(_output(command, root))
+                for result in answer["results"]:
+                    if "fix" not in result["extra"]:
+                        lines = result["start"]["line"], result["end"]["line"]
+                        _add(found, result["path"], lines[0], result["extra"]["message"], lines[1])
+                for error in answer["errors"]:
+                    _add(found, error.get("path", ""), 0, error["message"])
+                if not any("fix" in result["extra"] for result in answer["results"]):
+                    break
         return found
 
 
@@ -182,6 +187,6 @@ def _output(command: list[str], folder: Path) -> str:
     return done.stdout
 
 
-def _add(found: Reports, path: str, line: int, text: str) -> None:
+def _add(found: Reports, path: str, line: int, text: str, last: int = 0) -> None:
     tree, _, name = path.removeprefix("./").partition("/")
-    found.setdefault(tree, []).append(Report(name, line, text))
+    found.setdefault(tree, []).append(Report(name, line, text, last))

@@ -103,7 +103,8 @@ def _neighbours(source: Source, statement: ImportStatement) -> list[cst.CSTNode]
     """Return the imports of the same package that stand directly beside a statement, and the statement."""
     line = source.parent(statement)
     block = source.parent(line) if line is not None else None
-    if block is None:
+    # In a notebook, what stands next to it may stand in another cell.
+    if block is None or source.path.endswith(".ipynb"):
         return [statement]
     lines = statements(block)
     own = set(roots_of(source, statement))

@@ -14,6 +14,7 @@ import libcst as cst
 
 from patcher.errors import PatternError, SiteError, TargetError
 from patcher.model import Edit
+from patcher.syntax.layout import lines_after
 from patcher.syntax.names import BUILTINS, Binding, dotted
 from patcher.syntax.pattern import Code, statements
 from patcher.syntax.shims import place, split
@@ -241,15 +242,11 @@ def _for_types_only(source: Source, node: cst.CSTNode) -> bool:
 
 def add_statement(source: Source, statement: str) -> Edit:
     """Return the edit that puts a statement behind the imports at the top of the file."""
-    newline = source.newline
     last = _last_of_top(source, "__future__" if statement.startswith("from __future__ ") else "")
     if last is None:
         start = _header_end(source)
-        return Edit(start, start, f"{statement}{newline}")
-    gap = newline if _is_docstring(last) else ""
-    end = source.line_end(source.span(last)[1] - 1)
-    finished = source.text[:end].endswith((b"\n", b"\r"))
-    return Edit(end, end, f"{gap}{statement}{newline}" if finished else f"{newline}{gap}{statement}")
+        return Edit(start, start, f"{statement}{source.newline}")
+    return lines_after(source, last, ["", statement] if _is_docstring(last) else [statement])
 
 
 def _last_of_top(source: Source, module: str) -> cst.CSTNode | None:

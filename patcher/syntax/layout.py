@@ -83,11 +83,14 @@ def block_edits(source: Source, first: cst.CSTNode, last: cst.CSTNode, header: s
 
 
 def lines_after(source: Source, statement: cst.CSTNode, lines: list[str]) -> Edit:
-    """Return the edit that puts lines behind a statement's last line; each line brings its own indentation."""
+    """Return the edit that puts lines behind a statement's last line; each line brings its own indentation.
+
+    They go in front of that line's end and take its form, so that they stay in the cell of a notebook.
+    """
     end = source.line_end(max(source.span(statement)[1] - 1, source.span(statement)[0]))
-    text = source.newline.join(lines)
-    unfinished = not source.text[:end].endswith((b"\n", b"\r"))
-    return Edit(end, end, source.newline + text if unfinished else text + source.newline)
+    at = end - len(source.text[:end]) + len(source.text[:end].rstrip(b"\r\n"))
+    newline = source.slice(at, end) or source.newline
+    return Edit(at, at, "".join(newline + line for line in lines))
 
 
 def _in_string(source: Source, offset: int) -> bool:

@@ -30,8 +30,14 @@ def search_folders(path: str) -> list[PurePosixPath]:
 
 
 def module_file(draft: Draft, folder: PurePosixPath, module: str) -> str | None:
-    """Return the file of a module (dotted) as seen from a folder, or None if there is none."""
-    base = folder.joinpath(*module.split("."))
+    """Return the file of a module (dotted) as seen from a folder, or None if there is none in the tree.
+
+    A dot in front stands for the tree's root, as `Names` has it for what is imported relatively from there.
+    """
+    parts = module.removeprefix(".").split(".")
+    if not all(part.isidentifier() for part in parts):
+        return None
+    base = folder.joinpath(*parts)
     for path in (base / "__init__.py", base.with_name(f"{base.name}.py")):
         if draft.exists(str(path)):
             return str(path)

@@ -99,6 +99,8 @@ class Symbols:
         """Return the symbols of other files of the tree that a from-import may mean."""
         if not isinstance(binding.statement, cst.ImportFrom) or binding.origin is None:
             return ()
+        if self._is_direct(source, binding):
+            return ()
         return self._behind(source, binding.origin)
 
     def _behind(self, source: Source, origin: str) -> tuple[Symbol, ...]:
@@ -133,17 +135,21 @@ class Symbols:
         return self._together(self.meaning(one) for one in self.exporters(source, binding))
 
     def _is_direct(self, source: Source, binding: Binding) -> bool:
-        """Tell whether a from-import names the old symbol of the installed package."""
+        """Tell whether a from-import names the old symbol by its own module."""
         old = set(self.old).intersection(source.names.origins_of(binding))
-        return bool(old) and self._is_installed(source, binding)
+        return bool(old) and isinstance(binding.statement, cst.ImportFrom) and not binding.statement.relative
 
-    def _is_installed(self, source: Source, binding: Binding) -> bool:
-        """Tell whether an import leads out of the tree; a module of the tree hides a package of its name."""
-        if isinstance(binding.statement, cst.ImportFrom) and binding.statement.relative:
-            return False
-        root = (binding.origin or "").partition(".")[0]
-        local = {module_file(self.draft, folder, root) for folder in search_folders(source.path)}
-        return local <= {None, source.path}
+    def hidden(self, symbol: Symbol, old: str = "") -> str | None:
+        """Return the file of the tree that is imported in place of the top-level package that the old symbol is in."""
+        for binding in symbol.bindings:
+            module = (old or binding.origin or "").rpartition(".")[0]
+            if "." in module or not (old or self._is_direct(symbol.source, binding)):
+                continue
+            near = (module_file(self.draft, folder, module) for folder in search_folders(symbol.source.path))
+            found = next((path for path in near if path not in (None, symbol.source.path)), None)
+            if found is not None:
+                return found
+        return None
 
     def covered(self, symbol: Symbol, binding: Binding) -> bool:
         """Tell whether one arm of a name means the old symbol."""
@@ -180,7 +186,8 @@ class Symbols:
             return None
         origins = source.names.origins(node)
         symbol = self._symbol(source, imported)
-        old = next((name for name in self.old if name in origins and self._is_installed(source, imported)), "")
+        relative = isinstance(imported.statement, cst.ImportFrom) and bool(imported.statement.relative)
+        old = next((name for name in self.old if name in origins and not relative), "")
         if self.new in origins:
             return Chain(node, symbol, Meaning.NEW, (), "")
         if old:

@@ -157,6 +157,7 @@ class _Renaming:
         self.tasks.append(task)
         try:
             self._whole(symbol, inside)
+            self._not_hidden(symbol)
             self._redirect(symbol, task)
         except SiteError as error:
             task.refused = str(error)
@@ -166,6 +167,11 @@ class _Renaming:
         if outside:
             line = line_number(symbol.source, outside[0])
             raise SiteError(f"`{symbol.local}` is used outside of the step's scope too, in line {line}; widen `in`")
+
+    def _not_hidden(self, symbol: Symbol, old: str = "") -> None:
+        path = self.symbols.hidden(symbol, old)
+        if path is not None:
+            raise SiteError(f"{path} of this tree hides the package; leave the file out with `not_in`, or rename that")
 
     def _redirect(self, symbol: Symbol, task: _Task) -> None:
         redirect, local = Redirect(symbol.source, symbol.bindings), self.symbols.new_local(symbol)
@@ -247,6 +253,7 @@ class _Renaming:
             return
         self.tasks.append(task)
         try:
+            self._not_hidden(root, chains[0].old)
             redirect = Redirect(root.source, root.bindings)
             module = self._module(root.source, task)
             nodes = [chain.node for chain in chains]

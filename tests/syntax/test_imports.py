@@ -215,6 +215,11 @@ def test_a_statement_goes_behind_the_imports_at_the_top(before: str, after: str)
         assert crlf.splice([add_statement(crlf, "import y")]).decode() == after.replace("\n", "\r\n")
 
 
+def test_a_statement_takes_the_line_end_of_the_line_before() -> None:
+    source = Source("a.py", b"import a\r\nx\ny\n")
+    assert source.splice([add_statement(source, "import y")]) == b"import a\r\nimport y\r\nx\ny\n"
+
+
 def test_a_future_import_goes_first() -> None:
     source = source_of('"""a"""\nfrom __future__ import b\nimport c\n')
     edit = add_statement(source, "from __future__ import d")

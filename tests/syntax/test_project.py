@@ -53,6 +53,9 @@ TREE = {
         ("train.py", "torch", []),
         ("train.py", "net.none", []),
         ("train.py", "", []),
+        ("train.py", ".util", ["util.py"]),
+        ("train.py", "..util", []),
+        ("train.py", ".", []),
     ],
 )
 def test_the_files_of_a_module(tmp_path: Path, importer: str, module: str, files: list[str]) -> None:

@@ -7,6 +7,7 @@ compares every byte of the tree, and runs the step a second time over the result
 from __future__ import annotations
 
 import ast
+import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from patcher.plan import plan
 from patcher.verbs import VERBS
 from tests.helpers import ROOT, snapshot, write_tree
 
-__all__ = ["SHIMS", "check_noop", "check_transformed", "shaped", "step_of", "tree_plan"]
+__all__ = ["SHIMS", "check_noop", "check_transformed", "notebook", "shaped", "step_of", "tree_plan"]
 
 SHIMS = ROOT / "recipes" / "shims"
 ONE = "a.py"
@@ -119,6 +120,15 @@ def shaped(text: str, shape: str) -> bytes:
         case "no-final-newline":
             return text.removesuffix("\n").encode()
     return text.encode()
+
+
+def notebook(*cells: str) -> str:
+    """Return a notebook with these code cells."""
+    written = [
+        {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": cell.splitlines(True)}
+        for cell in cells
+    ]
+    return json.dumps({"cells": written, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, indent=1) + "\n"
 
 
 def _files(files: Files) -> Mapping[str, str | bytes]:

@@ -9,7 +9,7 @@ import pytest
 
 from patcher.errors import PatternError
 from patcher.verbs.edit import Edit
-from tests.verbs.checks import SHAPES, check_noop, check_transformed, shaped
+from tests.verbs.checks import SHAPES, check_noop, check_transformed, notebook, shaped
 
 BY_CUDA = '$D if torch.cuda.is_available() else "cpu"'
 DEVICE: dict[str, Any] = {
@@ -584,6 +584,14 @@ def test_letters_of_two_bytes_before_the_place() -> None:
         DEVICE,
         'import torch\nx = "é", torch.device("cuda")  # é\n',
         f'import torch\nx = "é", torch.device({CUDA})  # é\n',
+    )
+
+
+def test_in_a_notebook() -> None:
+    check_transformed(
+        TO,
+        {"a.ipynb": notebook("import os", '!ls\nx.to("cuda")')},
+        {"a.ipynb": notebook("import os\nimport torch", f"!ls\nx.to({CUDA})")},
     )
 
 

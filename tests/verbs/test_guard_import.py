@@ -11,7 +11,7 @@ import pytest
 from patcher.errors import PatternError
 from patcher.verbs.guard_import import GuardImport
 from tests.helpers import write_tree
-from tests.verbs.checks import SHAPES, check_noop, check_transformed, shaped
+from tests.verbs.checks import SHAPES, check_noop, check_transformed, notebook, shaped
 
 SHIM: dict[str, Any] = {"guard_import": ["flash_attn", "flash_attn_interface"], "otherwise": "shim.flash_attn_torch"}
 CODE: dict[str, Any] = {"guard_import": "flash_attn", "otherwise": "flash_attn_func = None"}
@@ -618,6 +618,21 @@ def test_in_every_shape(shape: str) -> None:
         """
     )
     check_transformed(SHIM, shaped(before, shape), shaped(after, shape))
+
+
+def test_a_second_arm_stays_in_the_cell_of_a_notebook() -> None:
+    first, second = "from flash_attn import flash_attn_func", "from flash_attn import flash_attn_kvpacked_func as k"
+    arm = "try:\n    {}\nexcept ImportError:\n    from flash_attn_torch import {}"
+    check_transformed(
+        SHIM,
+        {"a.ipynb": notebook(first, f"{second}\nflash_attn_func, k")},
+        {
+            "a.ipynb": notebook(
+                arm.format(first, "flash_attn_func"),
+                arm.format(second, "flash_attn_kvpacked_func as k") + "\nflash_attn_func, k",
+            )
+        },
+    )
 
 
 def test_the_last_line_of_a_file_without_a_line_end() -> None:

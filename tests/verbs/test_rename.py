@@ -9,7 +9,7 @@ import pytest
 from patcher.errors import PatternError, TargetError
 from patcher.model import Status
 from patcher.verbs.rename import Rename
-from tests.verbs.checks import SHAPES, check_noop, check_transformed, shaped
+from tests.verbs.checks import SHAPES, check_noop, check_transformed, notebook, shaped
 
 PACKAGE = {"rename": "adam_atan2.AdamATan2", "to": "adam_atan2_pytorch.AdamAtan2"}
 SHIM = {"rename": "adam_atan2.AdamATan2", "to": "shim.adam_atan2_torch.AdamATan2"}
@@ -613,8 +613,21 @@ def test_importers_of_a_name_that_stays_are_sites_without_edits() -> None:
 
 def test_a_module_of_the_tree_hides_the_package() -> None:
     own = {"adam_atan2.py": "class AdamATan2: ...\n"}
-    check_noop(PACKAGE, {**own, "train.py": "from adam_atan2 import AdamATan2\nAdamATan2()\n"})
-    check_noop(PACKAGE, {**own, "train.py": "import adam_atan2\nadam_atan2.AdamATan2()\n"})
+    reason = "adam_atan2.py of this tree hides the package; leave the file out with `not_in`, or rename that"
+    for text in ("from adam_atan2 import AdamATan2\nAdamATan2()\n", "import adam_atan2\nadam_atan2.AdamATan2()\n"):
+        check_noop(PACKAGE, {**own, "train.py": text}, f"train.py:1: refused: {reason}")
+
+
+def test_a_symbol_of_the_tree_may_be_replaced_itself() -> None:
+    step = {"rename": "net.attention.Attention", "to": "torch.nn.MultiheadAttention"}
+    check_transformed(
+        step,
+        {
+            "net/attention.py": "class Attention: ...\n",
+            "train.py": "from net.attention import Attention\nAttention()\n",
+        },
+        {"train.py": "from torch.nn import MultiheadAttention\nMultiheadAttention()\n"},
+    )
 
 
 def test_a_module_of_another_folder_does_not() -> None:
@@ -894,6 +907,19 @@ def test_in_every_shape(shape: str) -> None:
         """
     )
     check_transformed(PACKAGE, shaped(before, shape), shaped(after, shape))
+
+
+def test_in_a_notebook() -> None:
+    check_transformed(
+        PACKAGE,
+        {"a.ipynb": notebook("%matplotlib inline\nfrom adam_atan2 import AdamATan2, Other", "AdamATan2(Other)")},
+        {
+            "a.ipynb": notebook(
+                "%matplotlib inline\nfrom adam_atan2 import Other\nfrom adam_atan2_pytorch import AdamAtan2",
+                "AdamAtan2(Other)",
+            )
+        },
+    )
 
 
 # --- a recipe that cannot mean anything -----------------------------------------------------------------------------

@@ -198,6 +198,10 @@ CHECKS = (
             ("import adam_atan2\n", "import adam_atan2\nimport adam_atan2_pytorch\n"),
             ("adam_atan2.AdamATan2", "adam_atan2_pytorch.AdamAtan2"),
         ],
+        [
+            ("import adam_atan2\n", "import adam_atan2; import adam_atan2_pytorch\n"),
+            ("adam_atan2.AdamATan2", "adam_atan2_pytorch.AdamAtan2"),
+        ],
         drive=BUILD,
     ),
     change(
@@ -214,6 +218,10 @@ CHECKS = (
         """,
         [
             ("import adam_atan2 as atan\n", "import adam_atan2 as atan\nimport adam_atan2_pytorch\n"),
+            ("atan.AdamATan2", "adam_atan2_pytorch.AdamAtan2"),
+        ],
+        [
+            ("import adam_atan2 as atan\n", "import adam_atan2 as atan; import adam_atan2_pytorch\n"),
             ("atan.AdamATan2", "adam_atan2_pytorch.AdamAtan2"),
         ],
         drive=BUILD,
@@ -258,6 +266,11 @@ CHECKS = (
         [
             ("    AdamATan2,\n", ""),
             (" below\n)\n", " below\n)\nfrom adam_atan2_pytorch import AdamAtan2\n"),
+            ("return AdamATan2", "return AdamAtan2"),
+        ],
+        [
+            ("from adam_atan2 import (", "from adam_atan2_pytorch import AdamAtan2; from adam_atan2 import ("),
+            ("    AdamATan2,\n", ""),
             ("return AdamATan2", "return AdamAtan2"),
         ],
         drive=BUILD,
