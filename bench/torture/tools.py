@@ -29,9 +29,16 @@ Reports = dict[str, list[Report]]
 
 
 class Tool:
-    """A tool: its name, its version or None where it is missing, and a run over the trees of a folder."""
+    """A tool: its name, its rules, its version or None where it is missing, and a run over the trees of a folder."""
 
     name = ""
+    rules = ""
+
+    def length(self) -> int:
+        """Return how many lines its rules have, without comments and blank lines."""
+        files = HERE.glob(self.rules)
+        lines = (line.strip() for file in files if file.is_file() for line in file.read_text().splitlines())
+        return sum(bool(line) and not line.startswith("#") for line in lines)
 
     def version(self) -> str | None:
         raise NotImplementedError
@@ -44,6 +51,7 @@ class Patcher(Tool):
     """The command line of this repository, in this process."""
 
     name = "patcher"
+    rules = "recipe.yaml"
 
     def version(self) -> str:
         from patcher import __version__
@@ -56,14 +64,20 @@ class Patcher(Tool):
     def _run(self, tree: Path) -> list[Report]:
         from patcher.cli.main import _run
 
-        out, errors = io.StringIO(), io.StringIO()
+        out, errors = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
         command = ["patcher", "apply", str(tree), "--recipe", str(HERE / "recipe.yaml"), "--format", "json"]
         with mock.patch("sys.argv", command), contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
             code = _run()
+        printed, said = (_text(stream) for stream in (out, errors))
         if code in (2, 70, 130):
-            raise RuntimeError(f"patcher ended with {code}: {errors.getvalue()}")
-        told = [*_told(json.loads(out.getvalue()))] if out.getvalue().startswith("{") else []
-        return told + [Report(path, 0, errors.getvalue()) for path in _named(errors.getvalue(), tree)]
+            raise RuntimeError(f"patcher ended with {code}: {said}")
+        told = [*_told(json.loads(printed))] if printed.startswith("{") else []
+        return told + [Report(path, 0, said) for path in _named(said, tree)]
+
+
+def _text(stream: io.TextIOWrapper) -> str:
+    stream.seek(0)
+    return stream.read()
 
 
 def _told(data: Any) -> Iterator[Report]:
@@ -89,6 +103,7 @@ class AstGrep(Tool):
     """Files of rules, applied one after the other; a rule without `fix` only tells."""
 
     name = "ast-grep"
+    rules = "peers/ast-grep/**/*.yml"
 
     def version(self) -> str | None:
         return _version("ast-grep", "--version")
@@ -118,6 +133,7 @@ class Semgrep(Tool):
     """Files of rules, applied one after the other; a rule without `fix` only tells."""
 
     name = "semgrep"
+    rules = "peers/semgrep/*.yaml"
 
     def version(self) -> str | None:
         return _version("semgrep", "--version", "--disable-version-check")
@@ -144,6 +160,7 @@ class LibCST(Tool):
     """A script around LibCST's own commands, in the interpreter that runs this."""
 
     name = "LibCST"
+    rules = "peers/libcst_codemod.py"
 
     def version(self) -> str | None:
         return _version(sys.executable, "-c", "from libcst._version import __version__; print(__version__)")

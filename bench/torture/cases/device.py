@@ -399,6 +399,7 @@ CHECKS = (
             )
         """,
         [("x.cuda(\n        # no stream\n", f"x.to(\n        # no stream\n        {PICK}\n")],
+        [("x.cuda(\n        # no stream\n    )", f"x.to({PICK}\n        # no stream\n)")],
         drive=MOVE,
         worlds=WORLDS,
         left="train.py",
