@@ -25,6 +25,8 @@ def leftovers(outcomes: Iterable[Outcome], draft: Draft) -> tuple[Place, ...]:
     for outcome in outcomes:
         if outcome.status in (Status.APPLIED, Status.ALREADY, Status.REFUSED):
             old.update(getattr(outcome.step.action, "replaced_names", ()))
+        # A callee may be handed on although it is called nowhere; a step that was not asked for has nothing to tell.
+        if outcome.status is not Status.ABSENT or not outcome.reason:
             callees.update(getattr(outcome.step.action, "callees", ()))
     found: dict[tuple[str, int, int], Place] = {}
     for place in (*_in_python(draft, old, callees), *_in_texts(draft, old)):

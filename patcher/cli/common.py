@@ -123,7 +123,7 @@ def write_output(data: bytes | str, output: Path | None) -> None:
         if output is not None:
             output.write_bytes(data if isinstance(data, bytes) else click.unstyle(data).encode())
         else:
-            _print(data if isinstance(data, bytes) else data.encode(sys.stdout.encoding, "backslashreplace"))
+            _print(data if isinstance(data, bytes) else data.encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
     except BrokenPipeError:
         raise
     except OSError as error:

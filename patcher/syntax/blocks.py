@@ -33,7 +33,7 @@ def stands_in(source: Source, block: cst.CSTNode, code: Code, match: Match) -> c
     """Return the first statement of a block at which the code stands already, or None."""
     lines, count = statements(block), len(code.roots)
     for at in range(len(lines) - count + 1):
-        if match_at(code, source, lines[at : at + count], captures=match.captures, result=True):
+        if match_at(code, source, lines[at : at + count], captures=match.captures):
             return lines[at]
     return None
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Self
 
 from patcher.errors import PatternError
 from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.blocks import block_of, insertion, stands_in
 from patcher.syntax.draft import Draft
-from patcher.syntax.imports import Needs, Spelling, compile_needs
-from patcher.syntax.matching import Match, Miss, find
+from patcher.syntax.imports import Needs, as_spelled, compile_needs
+from patcher.syntax.matching import Match, find
 from patcher.syntax.pattern import Code
-from patcher.syntax.source import Source
 from patcher.syntax.template import render
 from patcher.syntax.where import Where, compile_where
 from patcher.verbs.base import Findings, Shape
-from patcher.verbs.common import compile_at, edited, findings, in_scope, known_holes, literal_sets, spelling, texts
+from patcher.verbs.common import Work, compile_at, known_holes, literal_sets, packages_of, texts, worked
 
 __all__ = ["Insert"]
 
@@ -62,7 +62,7 @@ class Insert:
         code = compile_at(arguments["insert"], local, "insert", statement=True, new=True)
         where = compile_where(arguments.get("where", {}), local, arguments.get("inside"))
         known_holes(code, anchor.holes | where.bound, "insert")
-        return cls(code, place, anchor, each == "yes", where, compile_needs(texts(arguments.get("needs"))))
+        return cls(code, place, anchor, each == "yes", where, compile_needs(texts(arguments.get("needs")), (code,)))
 
     @property
     def forms(self) -> tuple[str, ...]:
@@ -76,30 +76,27 @@ class Insert:
 
     def run(self, step: Step, draft: Draft) -> Iterable[Findings]:
         """See Verb."""
+        return worked(step, draft, self.words, self._sites)
 
-        def sites(source: Source, miss: Miss) -> Iterator[Site]:
-            done: set[object] = set()
-            for match in find(self.anchor, source, lambda found: self.where.failure(source, found), miss):
-                if not in_scope(draft, step, source, match):
-                    continue
-                block = block_of(source, match, self.place)
-                if block in done and not self.each:
-                    continue
+    def _sites(self, work: Work) -> Iterator[Site]:
+        done: set[object] = set()
+        for match in find(self.anchor, work.source, partial(self.where.failure, work.source), work.miss):
+            block = block_of(work.source, match, self.place)
+            if work.in_scope(match) and (self.each or block not in done):
                 done.add(block)
-                yield self._site(source, match, block)
+                yield self._site(work, match, block)
 
-        return findings(step, draft, self.words, sites)
-
-    def _site(self, source: Source, match: Match, block: Any) -> Site:
+    def _site(self, work: Work, match: Match, block: Any) -> Site:
+        source = work.source
         match = self.where.completed(source, match)
-        standing = stands_in(source, block, self.code, match)
+        packages = packages_of((self.anchor,)) | self.needs.packages
+        standing = stands_in(source, block, as_spelled(self.code, source, match.node, packages), match)
         if standing is not None:
             return Site(source.span(standing)[0], Status.ALREADY)
-        spell = spelling(source, match, self.needs, (self.anchor,))
+        spell = work.spelling(match, self.needs, (self.anchor,))
 
-        def make(spell: Spelling = spell) -> list[Edit]:
-            spell.check_needs()
+        def make() -> list[Edit]:
             lines = [render(self.code, root, source, match, spell) for root in self.code.roots]
-            return [insertion(source, match, self.place, "\n".join(lines)), *spell.edits]
+            return [insertion(source, match, self.place, "\n".join(lines))]
 
-        return edited(source, source.outer(match.node)[0], make)
+        return work.site(source.outer(match.node)[0], spell, make)

@@ -1,0 +1,266 @@
+"""What can be wrong with what a person writes: the command, its parameters, a recipe. Scenes by their row."""
+
+from __future__ import annotations
+
+import os
+
+from tests.docs.scenes import HEAD, Play, Scene
+from tests.helpers import Result
+
+__all__ = ["PATTERNS", "PARAMETERS", "RECIPES", "STEPS", "USAGE", "VERBS", "YAML"]
+
+GOOD = "replace: abs($X)\nwith: round($X)"
+
+
+def run(*words: str, **files: str) -> Play:
+    """Type a command beside a tree."""
+    return lambda scene: scene.tree("abs(1)\n").steps(GOOD).run(*words)
+
+
+def text(recipe: str | bytes) -> Play:
+    """Load a recipe as it is written."""
+    return lambda scene: scene.recipe(recipe).show()
+
+
+def step(*steps: str, head: str = "") -> Play:
+    """Load a recipe of steps."""
+    return lambda scene: scene.steps(*steps, head=head).show()
+
+
+def parameter(keys: str, value: str) -> Play:
+    """Set a parameter."""
+    head = f"parameters:\n  rate: {{{keys}}}\n"
+    return lambda scene: scene.steps(GOOD, head=head).show("-p", f"rate={value}")
+
+
+def offered(package: str, *files: str, dists: int = 1) -> Play:
+    """Name a recipe that installed packages offer as `ours`."""
+
+    def play(scene: Scene) -> Result:
+        for number in range(dists):
+            point = f"[patcher.recipes]\nours = {package}{number or ''}\n"
+            info = f"site/dist{number}-1.dist-info"
+            scene.files({f"{info}/METADATA": f"Name: dist{number}\nVersion: 1\n", f"{info}/entry_points.txt": point})
+        scene.files(dict.fromkeys(files, ""))
+        scene.monkeypatch.syspath_prepend(str(scene.folder / "site"))
+        return scene.show() if not dists else scene.run("show", "ours")
+
+    return play
+
+
+def explained(place: str, *options: str, head: str = "") -> Play:
+    return lambda scene: (
+        scene.tree({"a.py": "abs(1)\n", "old/b.py": "abs(1)\n"})
+        .steps(GOOD, head=head)
+        .run("explain", place, "-r", "./mine.yaml", *options)
+    )
+
+
+def _beside(scene: Scene) -> Result:
+    (scene.folder / "hrmm").mkdir()
+    return scene.run("show", "hrmm")
+
+
+def _no_file(scene: Scene) -> Result:
+    (scene.folder / "mine" / "recipe.yaml").mkdir(parents=True)
+    return scene.run("show", "./mine")
+
+
+USAGE: dict[str, Play] = {
+    "a command that does not exist": run("aply"),
+    "a command like no other": run("frobnicate"),
+    "no path": run("apply", "-r", "hrm"),
+    "no recipe": run("apply", "tree"),
+    "a word too many": run("undo", "tree", "more"),
+    "`--diff` with `--check`": run("apply", "tree", "-r", "./mine.yaml", "--diff", "--check"),
+    "a format that does not exist": run("apply", "tree", "-r", "./mine.yaml", "--format", "xml"),
+    "a report that is a folder": run("apply", "tree", "-r", "./mine.yaml", "--output", "tree"),
+    "a report in no folder": run("apply", "tree", "-r", "./mine.yaml", "--output", "out/report.txt"),
+    "a recipe that does not exist": run("show", "hrn"),
+    "a recipe's folder, named without a path": _beside,
+    "a recipe's path that leads nowhere": run("show", "./hrm.yaml"),
+    "a folder without a recipe": run("show", "./tree"),
+    "a recipe that cannot be read": _no_file,
+    "a recipe that two packages offer": offered("ours", dists=2),
+    "a recipe whose package is not installed": offered("ours_recipes"),
+    "a recipe whose package has none": offered("ours_recipes", "site/ours_recipes/__init__.py"),
+    "an entry point that is no package": offered("ours.recipes:cluster"),
+    "Python that did not come with patcher": lambda scene: (
+        scene.tree("abs(1)\n").steps("codemod: mine.py:Mine").check()
+    ),
+    "`explain` without a line": explained("tree/a.py"),
+    "`explain` of a file that is not there": explained("tree/b.py:1", "--tree", "tree"),
+    "`explain` of a line that is not there": explained("tree/a.py:7"),
+    "`explain` of a file that is left alone": explained("old/b.py:1", "--tree", "tree", head="leave: {old/**: old}\n"),
+    "`explain` of a step that is not there": explained("tree/a.py:1", "--step", "swop"),
+    "`test -u` without a tree": run("test", "./mine.yaml", "-u"),
+    "`test --tree` of several recipes": run("test", "--tree", "tree"),
+}
+
+PARAMETERS: dict[str, Play] = {
+    "a parameter without a value": run("show", "hrm", "-p", "optimizer"),
+    "a parameter twice": run("show", "hrm", "-p", "optimizer=adam", "-p", "optimizer=faithful"),
+    "a parameter that the recipe has not": run("show", "hrm", "-p", "optimiser=adam"),
+    "a choice that there is not": run("show", "hrm", "-p", "optimizer=adm"),
+    "a flag that is neither": parameter("type: flag, default: no", "true"),
+    "an int that is none": parameter("type: int, default: 1", "1.5"),
+    "a float that is none": parameter("type: float, default: 1", "fast"),
+    "a name that is none": parameter("type: name, default: x", "my rate"),
+    "an expression that is none": parameter("type: expr, default: x", "1, 2"),
+    "a path that is none": parameter("type: path, default: x", " "),
+}
+
+YAML: dict[str, Play] = {
+    "a file in another encoding": text("summary: für\n".encode("latin-1")),
+    "a tab": text("recipe: mine\n\tsummary: s\n"),
+    "a character that is none": text("recipe: mine\nsummary: \x07\n"),
+    "an empty file": text("# nothing\n"),
+    "a second document": text(f"{HEAD}steps: []\n---\nrecipe: other\n"),
+    "lists in lists without end": text("[" * 60 + "]" * 60),
+    "a list where a map is wanted": text("- recipe: mine\n"),
+    "a key twice": text(f"{HEAD}summary: again\n"),
+    "a key without a value": text(f"{HEAD}steps:\n"),
+    "an entry without a value": text(f"{HEAD}steps:\n  -\n"),
+    "a merge key": text(f"{HEAD}<<: {{a: b}}\n"),
+    "an alias": text(f"{HEAD}steps: *others\n"),
+    "a key that is code": text(f"{HEAD}[a, b]: c\n"),
+    "a quote that is not closed": text('recipe: "mine\nsummary: s\n'),
+    "an escape that means nothing": step('text: "\\d+"\nwith: x'),
+    "text that begins with a sign of YAML": step("replace: @wraps($X)\nwith: $X"),
+    "text with a colon": step("replace: lambda: $X\nwith: $X"),
+    "a bracket that is not closed": text("recipe: mine\nsteps: [a, b\n"),
+    "a bracket that closes nothing": step("replace: [$X] + [1]\nwith: $X"),
+    "lines of text that are no keys": step("replace:\n  $A = 1\n  $B = 2\nwith: $X"),
+    "an indentation that fits nothing": text("recipe: mine\n summary: s\nsteps: x\n   - a\n  - b\n"),
+    "text behind a closing quote": step('replace: "abs"($X)\nwith: $X'),
+    "code that a comment cuts off": step('replace: print("# " + $X)\nwith: print($X)'),
+    "code that YAML takes for a list": step("replace: [$X for $X in $Y]\nwith: list($Y)"),
+    "code that YAML takes for a map": step("edit: f($X)\nto: {X: {$X}}"),
+    "code that a comma cuts": step("delete: [f($X, $Y), g($X)]"),
+}
+
+RECIPES: dict[str, Play] = {
+    "a key that is not known": text(f"{HEAD}stpes: []\n"),
+    "a key that is missing": text("recipe: mine\nsteps: []\n"),
+    "an empty text": text("recipe: mine\nsummary: ''\nsteps: []\n"),
+    "a list that is text": text(f"{HEAD}steps: none\n"),
+    "a name that is no recipe's": text("recipe: My Recipe\nsummary: s\nsteps: []\n"),
+    "no steps": text(f"{HEAD}steps: []\n"),
+    "a commit that is cut short": step(GOOD, head="upstream: {repository: x, tested: [4241d45]}\n"),
+    "a parameter of no type": step(GOOD, head="parameters: {rate: {type: number, default: 1}}\n"),
+    "a parameter without a default": step(GOOD, head="parameters: {rate: {type: int}}\n"),
+    "a default that does not fit": step(GOOD, head="parameters: {rate: {type: int, default: x}}\n"),
+    "a default of another parameter": step(GOOD, head="parameters: {rate: {type: text, default: '${x}'}}\n"),
+    "choices of another type": step(GOOD, head="parameters: {rate: {type: int, choices: [1], default: 1}}\n"),
+    "a parameter's name that is none": step(GOOD, head="parameters: {2nd: {type: int, default: 1}}\n"),
+    "a parameter in a step that there is not": step(
+        "replace: abs($X)\nwith: '${rat}'", head="parameters: {rate: {type: int, default: 1}}\n"
+    ),
+    "a check without a reason": step(GOOD, head="checks: [{id: train}]\n"),
+    "a case that is neither": lambda scene: (
+        scene.steps(GOOD).files({"cases/a.yaml": "- {case: x, before: a}\n"}).run("test", "./mine.yaml")
+    ),
+    "a case of a step that there is not": lambda scene: (
+        scene.steps(GOOD).files({"cases/a.yaml": "- {case: x, same: a, steps: [swop]}\n"}).run("test", "./mine.yaml")
+    ),
+}
+
+STEPS: dict[str, Play] = {
+    "a step without a verb": step("id: swap\nwhy: w\neffect: exact"),
+    "a step with a mistyped verb": step("id: swap\nwhy: w\neffect: exact\nrenam: a.b\nto: a.c"),
+    "a step with two verbs": step(f"{GOOD}\nedit: f($X)"),
+    "a `use` with a verb": step(f"use: device\n{GOOD}"),
+    "an id twice": step(GOOD, GOOD),
+    "an id that is none": step(f"id: Swap it\nwhy: w\neffect: exact\n{GOOD}"),
+    "an effect that is none": step(f"id: swap\nwhy: w\neffect: exakt\n{GOOD}"),
+    "two effects": step(f"id: swap\nwhy: w\neffect: {{exact: a, changes: b}}\n{GOOD}"),
+    "an `avoid` of no parameter": step(f"id: swap\nwhy: w\neffect: {{changes: a, avoid: {{x: y}}}}\n{GOOD}"),
+    "a count that is none": step(f"{GOOD}\nexpect: 3..1"),
+    "a `when` of nothing": step(f"{GOOD}\nwhen: {{}}"),
+    "a `when` of a value that there is not": step(
+        f"{GOOD}\nwhen: {{kind: c}}", head="parameters: {kind: {choices: [aa, bb], default: aa}}\n"
+    ),
+    "a `when` of no module": step(f"{GOOD}\nwhen: {{import: flash-attn}}"),
+    "an `optional` that is neither": step(f"{GOOD}\noptional: true"),
+    "a `requires` of no step": step(f"{GOOD}\nrequires: [swop]"),
+    "a scope outside of the tree": step(f"{GOOD}\nin: ../train.py"),
+    "a scope that is a folder": step(f"{GOOD}\nin: models/"),
+    "a scope of no name": step(f"{GOOD}\nin: 'train.py::'"),
+    "a `use` of no recipe": step("use: devise"),
+    "a `use` of itself": step("use: ./mine.yaml"),
+    "a `use` twice": step("use: device", "use: device"),
+    "a `with` of no parameter": step("use: adam-atan2\nwith: {optimiser: adam}"),
+    "a `skip` of no step": step("use: device\nskip: [literals]"),
+    "a `skip` of what another step requires": step("use: adam-atan2\nskip: [rename]"),
+    "an `expect` of a skipped step": step("use: device\nskip: [literal]\nexpect: {literal: 1}"),
+    "two scopes with nothing in common": lambda scene: (
+        scene.files({"other.yaml": f"{HEAD}steps:\n  - {{id: a, why: w, effect: exact, rename: a.b, to: a.c, in: x.py}}"})
+        .steps("use: ./other.yaml\nin: y.py")
+        .show()
+    ),
+    "a scope that narrows nothing": lambda scene: (
+        scene.files({"other.yaml": f"{HEAD}steps:\n  - {{id: a, why: w, effect: exact, requirements: {{add: x}}}}"})
+        .steps("use: ./other.yaml\nin: y.py")
+        .show()
+    ),
+}
+
+PATTERNS: dict[str, Play] = {
+    "a pattern that is no Python": step("replace: f($X\nwith: g($X)"),
+    "an empty pattern": step('replace: "# nothing"\nwith: g($X)'),
+    "a `$` that is no hole": step("replace: f($x)\nwith: g(1)"),
+    "a hole for a keyword": step("replace: f($K=1)\nwith: g()"),
+    "a `$$$` that cannot stand there": step("replace: $$$X + 1\nwith: g()"),
+    "an assignment to what would be imported": step("replace: x = f($X)\nwith: x = g($X)"),
+    "a hole that nothing binds": step("replace: f($X)\nwith: g($Y)"),
+    "a constraint that is none": step("edit: f($X)\nto: {X: '0'}\nwhere: {X: {is: '1'}}"),
+    "a `where` that is no map": step("edit: f($X)\nto: {X: '0'}\nwhere: X"),
+    "an `inside` that is no header": step("edit: f($X)\nto: {X: '0'}\ninside: run()"),
+    "a `needs` that is neither": step("replace: f($X)\nwith: g($X)\nneeds: [import a as b; b()]"),
+}
+
+VERBS: dict[str, Play] = {
+    "a key of another verb": step("delete: f($X)\nneeds: [import x]"),
+    "`rename` without `to`": step("rename: a.b"),
+    "`rename` of no dotted name": step("rename: AdamATan2\nto: torch.optim.Adam"),
+    "`rename` to itself": step("rename: a.b\nto: a.b"),
+    "a `place` that is no folder": step("rename: a.b\nto: shim.x.b\nplace: ../shims"),
+    "`edit` without `to`": step("edit: f($X)"),
+    "`edit` of a hole that is not there": step("edit: f($X)\nto: {Y: '1'}"),
+    "`edit` of a `$$$` hole": step("edit: f($$$X)\nto: {X: '1'}"),
+    "`edit` of a hole to itself": step("edit: f($X)\nto: {X: $X}"),
+    "`replace` without `with`": step("replace: f($X)"),
+    "`replace` by a map and `with`": step("replace: {f($X): g($X)}\nwith: h($X)"),
+    "`replace` of one kind by another": step("replace: f($X)\nwith: for $X in $X"),
+    "`replace` of one header by another": step("replace: for $X in $Y\nwith: while $X"),
+    "`replace` whose sides match the same": step("replace: $X\nwith: ($X)"),
+    "`replace` whose pairs undo each other": step("replace: {f($X): g($X), g($X): h($X)}"),
+    "`insert` without an anchor": step("insert: f()"),
+    "`insert` with two anchors": step("insert: f()\nbefore: g()\nafter: h()"),
+    "`insert` into no block": step("insert: f()\nfirst_in: g()"),
+    "an `each` that is neither": step("insert: f()\nbefore: g()\neach: true"),
+    "`wrap` without `under`": step("wrap: f()"),
+    "`wrap` under no header": step("wrap: f()\nunder: g()"),
+    "a `comments` that is neither": step("delete: f()\ncomments: lose"),
+    "an `unused` with something else": step("delete: import $X\nwhere: {X: {unused: yes, not: a}}"),
+    "an `unused` that is no hole": step("delete: import $X\nwhere: {Y: {unused: yes}}"),
+    "`guard_import` without `otherwise`": step("guard_import: wandb"),
+    "`guard_import` of a part of a package": step("guard_import: wandb.sdk\notherwise: wandb = None"),
+    "`guard_import` with no code": step("guard_import: wandb\notherwise: wandb ="),
+    "`guard_import` with a flag that is no name": step("guard_import: wandb\notherwise: wandb = None\nflag: HAS-IT"),
+    "`requirements` of nothing": step("requirements: {}"),
+    "`requirements` with a mistyped word": step("requirements: {dorp: [x]}"),
+    "`requirements` with an empty word": step("requirements: {drop: []}"),
+    "`requirements` that replace a list": step("requirements: {replace: [x]}"),
+    "`requirements` that drop a map": step("requirements: {drop: {x: y}}"),
+    "`requirements` that drop a version": step("requirements: {drop: [numpy==1.0]}"),
+    "`requirements` that add what pip cannot read": step("requirements: {add: [numpy=1.0]}"),
+    "`requirements` that name one twice": step("requirements: {drop: [numpy, NumPy]}"),
+    "`requirements` that take what they put in": step("requirements: {add: [nvidia-ml-py], drop: ['nvidia-*']}"),
+    "`text` without `with`": step("text: cuda"),
+    "`text` that is no expression": step("text: (cuda\nwith: cpu"),
+    "`text` that runs without end": step("text: (a+)+b\nwith: cpu"),
+    "`text` with groups and no `already`": step("text: (a)b\nwith: \\1c"),
+    "`codemod` of no class": step("codemod: mine.py"),
+    "`codemod` from elsewhere": step("codemod: ../mine.py:Mine"),
+}
