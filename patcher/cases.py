@@ -59,7 +59,7 @@ class Failure:
 
 
 def read_cases(recipe: Recipe) -> list[Case]:
-    """Return the cases beside a recipe: every list of cases in `cases/*.yaml`.
+    """Return the cases beside a recipe: every list of cases in `cases/*.yaml`, for a recipe of its own folder.
 
     Raises:
         RecipeError: a file of cases is not what it must be, with every problem.
@@ -67,7 +67,10 @@ def read_cases(recipe: Recipe) -> list[Case]:
     reader = Reader()
     found: list[Case] = []
     known = {step.id for step in recipe.steps}
-    for file in sorted(Path(recipe.folder, "cases").glob("*.yaml")):
+    # Recipes that are files side by side share a folder; each has the file of cases with its own name.
+    folder = Path(recipe.folder, "cases")
+    pattern = "*.yaml" if Path(recipe.folder, "recipe.yaml").is_file() else f"{recipe.name}.yaml"
+    for file in sorted(folder.glob(pattern)):
         node = parse(file.read_bytes(), str(file), reader)
         for item in reader.items(node, "A file of cases"):
             found.append(_case(reader.table(item, "A case"), known, reader))
@@ -136,19 +139,24 @@ def _run(case: Case, recipe: Recipe, shims: Path, variant: str, change: Callable
     result = {**before, **{change.path: change.after for change in found.changes if change.path in {**before, **after}}}
     for path in sorted({*result, *after}):
         if result.get(path) != after.get(path):
-            return Failure(case, variant, _difference(path, after.get(path), result.get(path)))
+            message = _difference(path, after.get(path), result.get(path))
+            return Failure(case, variant, message + "".join(f"\nrefused: {reason}." for reason in _refusals(found)))
     return _told(case, variant, found)
 
 
 def _told(case: Case, variant: str, found: Plan) -> Failure | None:
     """Check the sentence that a step must give instead of an edit."""
     reasons = [outcome.reason for outcome in found.of(Status.DRIFTED)]
-    refusals = [p.reason for outcome in found.outcomes for p in outcome.places if p.status is Status.REFUSED]
+    refusals = _refusals(found)
     for wanted, told, word in ((case.drifted, reasons, "drifts"), (case.refused, refusals, "is refused")):
         if wanted and not any(wanted in reason for reason in told):
             return Failure(case, variant, f"no step {word} with `{wanted}`; told was: {told or 'nothing'}.")
     unexpected = [reason for reason in refusals if not case.refused]
     return Failure(case, variant, f"a place is refused: {unexpected[0]}.") if unexpected else None
+
+
+def _refusals(found: Plan) -> list[str]:
+    return [p.reason for outcome in found.outcomes for p in outcome.places if p.status is Status.REFUSED]
 
 
 def _at_rest(case: Case, recipe: Recipe, shims: Path) -> Iterator[Failure]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from patcher.errors import TargetError
+from patcher.errors import TargetError, UsageError
 from patcher.model import Change
 from patcher.swap import Swap, forward, place_of, prune, reason_of, refuse_blocked, swap_all, sweep
 
@@ -55,6 +55,8 @@ class Checkout:
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Checkout:
         """Return the checkout whose root is this folder."""
+        if not str(path):
+            raise UsageError("The path of the checkout is empty; name its folder, or `.` for this one.")
         try:
             root = Path(path).resolve(strict=True)
         except FileNotFoundError:

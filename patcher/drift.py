@@ -26,7 +26,8 @@ def drift(step: Step, draft: Draft, found: list[Findings]) -> str:
             continue
         if there < bounds.lower:
             count = f"{there} found" if there else "none found"
-            return f"{_expected(bounds, what)}, {count}.{_gone(step, draft)}{_near(step, draft, found)}"
+            known = f": {_listed(draft, found, new=False)}" if there else ""
+            return f"{_expected(bounds, what)}, {count}{known}.{_gone(step, draft)}{_near(step, draft, found)}"
         if bounds.upper is not None and new > bounds.upper:
             count = f"{new} new {'one' if new == 1 else 'ones'} found"
             return f"{_expected(bounds, what)}, {count}: {_listed(draft, found)}."
@@ -58,8 +59,9 @@ def _expected(bounds: Range, what: str) -> str:
     return f"Expected {bounds} {noun if one else f'{noun}s'}{f' {rest}' if rest else ''}"
 
 
-def _listed(draft: Draft, found: list[Findings]) -> str:
-    lines = [(one.path, draft.origin(one.path, site.offset)[0]) for one in found for site in _new(_there(one))]
+def _listed(draft: Draft, found: list[Findings], *, new: bool = True) -> str:
+    sites = [(one.path, site) for one in found for site in (_new(_there(one)) if new else _there(one))]
+    lines = [(path, draft.origin(path, site.offset)[0]) for path, site in sites]
     places = [f"{path}:{line}" for path, line in dict.fromkeys(sorted(lines))]
     if len(places) > SHOWN:
         return f"{', '.join(places[:SHOWN])} and {len(places) - SHOWN} more"

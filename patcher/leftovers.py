@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from patcher.errors import TargetError
 from patcher.model import Outcome, Place, Status
 from patcher.syntax.draft import PROGRAMS, Draft
+from patcher.syntax.names import module_name
 from patcher.syntax.references import handed_on, mentions, word_pattern
 
 __all__ = ["leftovers"]
@@ -37,7 +38,8 @@ def leftovers(outcomes: Iterable[Outcome], draft: Draft) -> tuple[Place, ...]:
 def _in_python(draft: Draft, old: set[str], callees: set[str]) -> Iterator[Place]:
     words = {name: name.rpartition(".")[2].encode() for name in old | callees}
     for path in draft.paths:
-        data = draft.read(path) if path.endswith(PROGRAMS) else b""
+        own = module_name(path) in draft.stand_ins  # a shim speaks of what it stands in for
+        data = draft.read(path) if path.endswith(PROGRAMS) and not own else b""
         present = {name for name, word in words.items() if word in data or _star(name) in data}
         if not present:
             continue
@@ -62,8 +64,8 @@ def _star(name: str) -> bytes:
 def _in_texts(draft: Draft, old: set[str]) -> Iterator[Place]:
     if not old:
         return
-    packages = {name.partition(".")[0] for name in old}
-    words = packages | {package.replace("_", "-") for package in packages} | {name.rpartition(".")[2] for name in old}
+    modules = {name.rpartition(".")[0] for name in old}
+    words = modules | {module.replace("_", "-") for module in modules} | {name.rpartition(".")[2] for name in old}
     pattern = word_pattern(words)
     gates = [word.encode() for word in words]
     for path in draft.paths:

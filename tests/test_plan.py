@@ -112,13 +112,13 @@ class TestExpect:
     @pytest.mark.parametrize(
         ("expect", "complaint"),
         [
-            ("3", "Expected 3 places, 2 found."),
-            ("3..", "Expected at least 3 places, 2 found."),
-            ("11", "Expected 11 places, 2 found."),
-            ("3..5", "Expected 3 to 5 places, 2 found."),
-            ({"files": "2"}, "Expected 2 files, 1 found."),
-            ({"files": "2.."}, "Expected at least 2 files, 1 found."),
-            ({"each": "3"}, "Expected 3 places in a.py, 2 found."),
+            ("3", "Expected 3 places, 2 found: a.py:1."),
+            ("3..", "Expected at least 3 places, 2 found: a.py:1."),
+            ("11", "Expected 11 places, 2 found: a.py:1."),
+            ("3..5", "Expected 3 to 5 places, 2 found: a.py:1."),
+            ({"files": "2"}, "Expected 2 files, 1 found: a.py:1."),
+            ({"files": "2.."}, "Expected at least 2 files, 1 found: a.py:1."),
+            ({"each": "3"}, "Expected 3 places in a.py, 2 found: a.py:1."),
         ],
     )
     def test_too_few_places(self, tiny: Tiny, expect: Any, complaint: str) -> None:
@@ -205,7 +205,7 @@ class TestDrift:
 
     def test_one_of_two_files_that_is_gone_is_named(self, tiny: Tiny) -> None:
         tiny.one("y = abs(1)\n").recipe(replace(*ROUND, within=["a.py", "elsewhere/net.py"], expect="2"))
-        assert reason(tiny) == "Expected 2 places, 1 found. No file is at elsewhere/net.py."
+        assert reason(tiny) == "Expected 2 places, 1 found: a.py:1. No file is at elsewhere/net.py."
 
     def test_a_tree_without_python_says_so(self, tiny: Tiny) -> None:
         tiny.files({"README": "abs(1)\n"}).recipe(replace(*ROUND, expect="1"))

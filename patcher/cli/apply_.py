@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,12 +113,26 @@ def _notes(plan: Plan, checkout: Checkout, path: str, *, looking: bool, held_bac
         yield "Without --partial nothing of this would be written, because a step drifted."
     elif held_back:
         yield "Nothing was written, because a step drifted. --partial writes the steps that hold."
-    if all(outcome.status in (Status.ABSENT, Status.DRIFTED) for outcome in plan.outcomes):
+    if held_back:
+        yield from _applied_otherwise(plan, checkout, path)
+    if checkout.prefix:
+        yield f"Note: {path} is a subfolder of a repository; what it imports is looked for from there on."
+    if not any(place.status is not Status.ABSENT for outcome in plan.outcomes for place in outcome.places):
         yield f"No step of {plan.recipe.name} found its place in {path}; is it the right tree?"
     tested = plan.recipe.upstream.tested if plan.recipe.upstream else ()
     if tested and plan.changes and checkout.head is not None and checkout.head not in tested:
         known = ", ".join(commit[:7] for commit in tested)
         yield f"Note: HEAD is {checkout.head[:7]}; {plan.recipe.name} was tried on {known}."
+
+
+def _applied_otherwise(plan: Plan, checkout: Checkout, path: str) -> Iterator[str]:
+    """Say so if the same recipe stands in the tree with other parameters."""
+    from patcher.journal import Journal
+
+    last = next((one for one in reversed(Journal(checkout).records()) if one.recipe == plan.recipe.name), None)
+    if last is not None and dict(last.values) != dict(plan.recipe.values):
+        values = ", ".join(f"{name}={value}" for name, value in last.values.items())
+        yield f"{last.recipe} was applied here with {values}; take that back first: patcher undo {shlex.quote(path)}."
 
 
 def _painted(data: bytes, output: Path | None) -> bytes | str:

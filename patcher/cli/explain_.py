@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
 
 import click
@@ -26,8 +27,11 @@ def command(place: str, recipe: str, params: tuple[str, ...], tree: str | None, 
     from patcher.recipe import bundled_root
 
     loaded = load_recipe(recipe, params)
-    if step is not None and step not in {one.id for one in loaded.steps}:
-        raise UsageError(f"{loaded.name} has no step {step}; see `patcher show {loaded.name}`.")
+    known = [one.id for one in loaded.steps]
+    if step is not None and step not in known:
+        near = [name for name in known if name.endswith(f"/{step}")] or get_close_matches(step, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"see `patcher show {recipe}`."
+        raise UsageError(f"{loaded.name} has no step {step}; {hint}")
     file, line = _split(place)
     root = Path(tree) if tree is not None else _root_of(file)
     path = file if tree is not None else os.path.relpath(file, root).replace(os.sep, "/")

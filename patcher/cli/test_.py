@@ -23,7 +23,7 @@ def command(recipes: tuple[str, ...], tree: str | None, update: bool) -> int:
     """Run the cases beside each RECIPE, or beside every bundled one.
 
     A case is a before and an after; each is run as written, with CRLF, with tabs, behind a byte-order mark, without a
-    final newline, and a second time on its own result.
+    final newline, and a second time on its own result. The exit code is 3 if a case or a count does not hold.
     """
     from patcher.recipe import bundled_names, load
 
@@ -49,11 +49,12 @@ def _cases(recipe: Recipe, name: str) -> bool:
         for failure in run_case(case, load(name, case.values) if case.values else recipe, bundled_root() / "shims"):
             click.echo(str(failure))
             failed.add(case.origin)
+    held = "1 case holds" if len(cases) == 1 else f"{len(cases)} cases hold"
     if not cases:
-        click.echo(f"{recipe.name}: {paint('no cases', 'warn')}")
-    else:
-        word = paint(f"{len(failed)} of {len(cases)} cases fail", "drifted") if failed else f"{len(cases)} cases hold"
-        click.echo(f"{recipe.name}: {word}")
+        held = paint("no cases", "warn")
+    elif failed:
+        held = paint(f"{len(failed)} of {len(cases)} cases fail", "drifted")
+    click.echo(f"{recipe.name}: {held}")
     return not failed
 
 

@@ -8,6 +8,7 @@ import click
 
 from patcher.cli.common import load_recipe, paint, parameters_option, recipe_option
 from patcher.errors import UsageError
+from patcher.model import Plan, Status
 
 __all__ = ["command"]
 
@@ -26,6 +27,8 @@ def command(path: str, recipe: str, params: tuple[str, ...], python: str | None,
     This version has no golden outputs yet: it shows the losses and does not judge them.
     """
     from patcher.checkout import Checkout
+    from patcher.plan import plan as make_plan
+    from patcher.recipe import bundled_root
     from patcher.report.training import run_report
     from patcher.verify.run import interpreter, run_check, words
 
@@ -37,6 +40,7 @@ def command(path: str, recipe: str, params: tuple[str, ...], python: str | None,
             f"{loaded.name} did not come with patcher; read its checks, then give --allow-run to run them."
         )
     checkout = Checkout.open(path)
+    _check_applied(make_plan(loaded, checkout, bundled_root() / "shims"), path, recipe)
     chosen = interpreter(checkout, python)
     code = 0
     for check in loaded.checks:
@@ -46,3 +50,15 @@ def command(path: str, recipe: str, params: tuple[str, ...], python: str | None,
         click.echo(run_report(check, run, paint), nl=False)
         code = code if run.trained else NUMBERS_DIFFER
     return code
+
+
+def _check_applied(plan: Plan, path: str, recipe: str) -> None:
+    """Refuse to train a tree that the recipe would still change, or in which it does not hold."""
+    drifted = next((one for one in plan.outcomes if one.status is Status.DRIFTED and not one.step.optional), None)
+    if drifted is not None:
+        raise UsageError(
+            f"{plan.recipe.name} does not hold in {path}: {drifted.step.id} drifted. {drifted.reason} "
+            "Give the parameters that it was applied with, or see `patcher apply --check`."
+        )
+    if plan.changes:
+        raise UsageError(f"{plan.recipe.name} is not applied in {path}; first run `patcher apply {path} -r {recipe}`.")

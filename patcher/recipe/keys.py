@@ -56,6 +56,8 @@ def read_effect(node: Node | None, setting: Setting, reader: Reader) -> Effect:
         word = reader.text(node, "effect")
         if node and word and word not in kinds:
             reader.tell(node.mark, f"`{word}` is no effect{did_you_mean(word, kinds)}")
+        elif node and word == EffectKind.CHANGES:
+            reader.tell(node.mark, "Say what changes and by how much, as in effect: {changes: steps twice as far}.")
         return Effect(kinds.get(word, EffectKind.EXACT))
     fields = reader.fields(node, (*kinds, "avoid"))
     words = [word for word in kinds if word in fields]

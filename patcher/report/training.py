@@ -23,6 +23,10 @@ def _failed(check: Check, run: Run, paint: Paint) -> Iterator[str]:
     yield paint(f"{check.id}: failed; {_end(run)} after {_count(_steps(run), 'step')}.", "drifted")
     if run.returncode == 0 and run.rates:
         yield "No loss was seen: nothing called .backward() on a tensor of one element."
+    if run.returncode == 0 and run.lost is not None:
+        yield f"Loss {run.lost} is {run.losses[run.lost - 1]}; what is trained from there on is lost."
+    if "ModuleNotFoundError" in run.output or "ImportError" in run.output:
+        yield f"{run.command[0]} lacks what the tree imports: install its requirements there, or name another --python."
     yield f"It ran: {shlex.join(run.command)}"
     yield "Its last lines:" if run.output else "It printed nothing."
     yield from (f"  {line}" for line in run.output.splitlines())
@@ -33,7 +37,9 @@ def _end(run: Run) -> str:
         return "the time limit ended it"
     if run.returncode < 0:
         return f"{_signal(-run.returncode)} ended it"
-    return f"it ended with exit code {run.returncode}" + (", yet did not train," if run.returncode == 0 else "")
+    return f"it ended with exit code {run.returncode}" + (
+        ", yet did not train," if run.returncode == 0 and run.lost is None else ""
+    )
 
 
 def _signal(number: int) -> str:

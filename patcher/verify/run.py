@@ -7,6 +7,7 @@ the run computes is observed by the probe, not asked of the program.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
@@ -50,8 +51,13 @@ class Run:
 
     @property
     def trained(self) -> bool:
-        """Whether it ended well and took a step; a trainer that exits 0 without a step has failed."""
-        return self.returncode == 0 and bool(self.rates) and bool(self.losses)
+        """Whether it ended well, took a step, and every loss is a number; exiting 0 without a step is failing."""
+        return self.returncode == 0 and bool(self.rates) and bool(self.losses) and self.lost is None
+
+    @property
+    def lost(self) -> int | None:
+        """The first loss (from one) that is infinite or no number, or None."""
+        return next((number for number, loss in enumerate(self.losses, 1) if not math.isfinite(loss)), None)
 
 
 def interpreter(checkout: Checkout, named: str | None = None) -> str:
@@ -130,6 +136,10 @@ def _environment(check: Check) -> dict[str, str]:
 
 
 def _filled(word: str, places: Mapping[str, Path]) -> str:
+    unknown = next((name for name in re.findall(r"\{(\w+)\}", word) if name not in places), None)
+    if unknown is not None:
+        known = ", ".join(f"{{{name}}}" for name in places)
+        raise UsageError(f"The check's word `{word}` has {{{unknown}}}, which stands for nothing; known: {known}.")
     for name, place in places.items():
         word = word.replace(f"{{{name}}}", str(place))
     return word

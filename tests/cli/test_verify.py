@@ -35,6 +35,7 @@ def test_it_is_run_where_that_is_allowed(checked: Tiny) -> None:
 
 def test_a_bundled_recipe_needs_no_leave(patcher: Patcher, tmp_path: Path) -> None:
     tree = fixture_tree("hrm", tmp_path / "hrm")
+    patcher("apply", tree, "-r", "hrm")
     result = patcher("verify", tree, "-r", "hrm", "--python", "/bin/false")
     assert result.code == 5
     assert "could not prepare the data of the check train with /bin/false" in result.stderr
@@ -63,3 +64,20 @@ def test_a_tree_is_not_patched_on_the_way(checked: Tiny) -> None:
     checked.files({"a.py": "abs(1)\n"})
     checked.patcher("verify", checked.tree, "-r", checked.file, "--python", sys.executable, "--allow-run")
     assert checked.read() == "abs(1)\n"
+
+
+def test_a_tree_that_is_not_patched_is_not_trained(patcher: Patcher, tmp_path: Path) -> None:
+    tree = fixture_tree("hrm", tmp_path / "hrm")
+    result = patcher("verify", tree, "-r", "hrm")
+    assert result.code == 2
+    assert f"hrm is not applied in {tree}; first run `patcher apply {tree} -r hrm`." in result.stderr
+
+
+def test_a_tree_that_is_patched_otherwise_is_not_trained(patcher: Patcher, tmp_path: Path) -> None:
+    tree = fixture_tree("hrm", tmp_path / "hrm")
+    patcher("apply", tree, "-r", "hrm", "-p", "optimizer=adam")
+    result = patcher("verify", tree, "-r", "hrm")
+    assert result.code == 2
+    assert (
+        "adam-atan2/rename drifted" in result.stderr and "Give the parameters that it was applied with" in result.stderr
+    )

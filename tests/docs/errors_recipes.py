@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from tests.docs.scenes import HEAD, Play, Scene
 from tests.helpers import Result
 
-__all__ = ["PATTERNS", "PARAMETERS", "RECIPES", "STEPS", "USAGE", "VERBS", "YAML"]
+__all__ = ["PARAMETERS", "PATTERNS", "RECIPES", "STEPS", "USAGE", "VERBS", "YAML"]
 
 GOOD = "replace: abs($X)\nwith: round($X)"
 
@@ -81,7 +79,7 @@ USAGE: dict[str, Play] = {
     "a recipe's path that leads nowhere": run("show", "./hrm.yaml"),
     "a folder without a recipe": run("show", "./tree"),
     "a recipe that cannot be read": _no_file,
-    "a recipe that two packages offer": offered("ours", dists=2),
+    "a recipe that two packages offer": offered("ours", "site/ours/recipe.yaml", "site/ours1/recipe.yaml", dists=2),
     "a recipe whose package is not installed": offered("ours_recipes"),
     "a recipe whose package has none": offered("ours_recipes", "site/ours_recipes/__init__.py"),
     "an entry point that is no package": offered("ours.recipes:cluster"),
@@ -129,11 +127,12 @@ YAML: dict[str, Play] = {
     "text that begins with a sign of YAML": step("replace: @wraps($X)\nwith: $X"),
     "text with a colon": step("replace: lambda: $X\nwith: $X"),
     "a bracket that is not closed": text("recipe: mine\nsteps: [a, b\n"),
-    "a bracket that closes nothing": step("replace: [$X] + [1]\nwith: $X"),
+    "text behind a closing bracket": step("replace: [$X] + [1]\nwith: $X"),
+    "a bracket that closes another": text("recipe: mine\nsteps: [a, b}\n"),
     "lines of text that are no keys": step("replace:\n  $A = 1\n  $B = 2\nwith: $X"),
-    "an indentation that fits nothing": text("recipe: mine\n summary: s\nsteps: x\n   - a\n  - b\n"),
+    "an indentation that fits nothing": text("recipe: mine\nsteps:\n    - a\n  - b\n"),
     "text behind a closing quote": step('replace: "abs"($X)\nwith: $X'),
-    "code that a comment cuts off": step('replace: print("# " + $X)\nwith: print($X)'),
+    "code that a comment cuts off": step("replace: print($X) # all\nwith: log($X)"),
     "code that YAML takes for a list": step("replace: [$X for $X in $Y]\nwith: list($Y)"),
     "code that YAML takes for a map": step("edit: f($X)\nto: {X: {$X}}"),
     "code that a comma cuts": step("delete: [f($X, $Y), g($X)]"),
@@ -158,10 +157,10 @@ RECIPES: dict[str, Play] = {
     ),
     "a check without a reason": step(GOOD, head="checks: [{id: train}]\n"),
     "a case that is neither": lambda scene: (
-        scene.steps(GOOD).files({"cases/a.yaml": "- {case: x, before: a}\n"}).run("test", "./mine.yaml")
+        scene.steps(GOOD).files({"cases/mine.yaml": "- {case: x, before: a}\n"}).run("test", "./mine.yaml")
     ),
     "a case of a step that there is not": lambda scene: (
-        scene.steps(GOOD).files({"cases/a.yaml": "- {case: x, same: a, steps: [swop]}\n"}).run("test", "./mine.yaml")
+        scene.steps(GOOD).files({"cases/mine.yaml": "- {case: x, same: a, steps: [swop]}\n"}).run("test", "./mine.yaml")
     ),
 }
 
@@ -194,12 +193,14 @@ STEPS: dict[str, Play] = {
     "a `skip` of what another step requires": step("use: adam-atan2\nskip: [rename]"),
     "an `expect` of a skipped step": step("use: device\nskip: [literal]\nexpect: {literal: 1}"),
     "two scopes with nothing in common": lambda scene: (
-        scene.files({"other.yaml": f"{HEAD}steps:\n  - {{id: a, why: w, effect: exact, rename: a.b, to: a.c, in: x.py}}"})
+        scene.files(
+            {"other.yaml": f"{HEAD}steps:\n  - {{id: a, why: w, effect: exact, rename: a.b, to: a.c, in: x.py}}"}
+        )
         .steps("use: ./other.yaml\nin: y.py")
         .show()
     ),
     "a scope that narrows nothing": lambda scene: (
-        scene.files({"other.yaml": f"{HEAD}steps:\n  - {{id: a, why: w, effect: exact, requirements: {{add: x}}}}"})
+        scene.files({"other.yaml": f"{HEAD}steps:\n  - {{id: a, why: w, effect: exact, requirements: {{add: [x]}}}}"})
         .steps("use: ./other.yaml\nin: y.py")
         .show()
     ),
@@ -254,7 +255,7 @@ VERBS: dict[str, Play] = {
     "`requirements` that replace a list": step("requirements: {replace: [x]}"),
     "`requirements` that drop a map": step("requirements: {drop: {x: y}}"),
     "`requirements` that drop a version": step("requirements: {drop: [numpy==1.0]}"),
-    "`requirements` that add what pip cannot read": step("requirements: {add: [numpy=1.0]}"),
+    "`requirements` that add two in one": step('requirements: {add: ["numpy\\ntorch"]}'),
     "`requirements` that name one twice": step("requirements: {drop: [numpy, NumPy]}"),
     "`requirements` that take what they put in": step("requirements: {add: [nvidia-ml-py], drop: ['nvidia-*']}"),
     "`text` without `with`": step("text: cuda"),

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from patcher.verbs import VERBS
 from tests.helpers import Patcher, Result, commit_all, write_tree
 
 __all__ = ["HOME", "Play", "Scene", "said"]
 
 HOME = "/home/you"
+PYTHON = f"{HOME}/.venv/bin/python"
 HEAD = "recipe: mine\nsummary: An example\n"
 STEP = "  - id: swap\n    why: because\n    effect: exact\n"
 # What stands before a sentence and says where it is about.
@@ -90,16 +93,23 @@ Play = Callable[[Scene], Result]
 
 
 def said(result: Result, folder: Path) -> set[str]:
-    """Return every sentence of a result, with and without what stands before it; temporary paths are HOME."""
+    """Return every sentence of a result, with and without what stands before it.
+
+    What is of this machine, or would change with every new verb, is what stands in the table for it.
+    """
     found: set[str] = set()
     for text in (result.stderr, result.out):
-        text = text.replace(str(folder), HOME)
-        found |= {_bare(text.strip()), *(_bare(line.strip()) for line in text.splitlines())}
-        found |= {line.strip() for line in text.splitlines()}
+        for own, written in ((str(folder), HOME), (sys.executable, PYTHON), (", ".join(sorted(VERBS)), "VERBS")):
+            text = text.replace(own, written)
+        for line in (text.strip(), *map(str.strip, text.splitlines())):
+            found |= set(_heard(line))
     return found
 
 
-def _bare(text: str) -> str:
-    while lead := LEADS.match(text):
-        text = text[lead.end() :]
-    return text
+def _heard(line: str) -> Iterator[str]:
+    """Yield a line as it is, and each time that something before its sentence is left out."""
+    line = re.sub(r"\.\.$", ".", line)  # a reason that is a sentence of its own gets a second full stop
+    yield line
+    while lead := LEADS.match(line):
+        line = line[lead.end() :]
+        yield line

@@ -69,6 +69,7 @@ SCHEMA: Mapping[str, Any] = {
     "changes": [{"path": str, "kind": one_of("added", "modified"), "steps": [str], "diff": str}],
     "leave": texts,
     "skipped": [{"path": str, "reason": str}],
+    "leftovers": [{"path": str, "line": int, "reason": str}],
     "next": [{"run": str, "why": str}],
 }
 

@@ -210,9 +210,13 @@ class TestCopy:
 
 class TestRunning:
     def test_the_places_are_filled_in(self, check: Check) -> None:
-        result = check(says("sys.argv[1:]"), run=["python", "train.py", "at={tree}/x", "{data}", "{out}", "{other}"])
-        tree, data, out, other = ast.literal_eval(said(result))
-        assert tree.endswith("/tree/x") and data.endswith("/data") and out.endswith("/out") and other == "{other}"
+        result = check(says("sys.argv[1:]"), run=["python", "train.py", "at={tree}/x", "{data}", "{out}"])
+        tree, data, out = ast.literal_eval(said(result))
+        assert tree.endswith("/tree/x") and data.endswith("/data") and out.endswith("/out")
+
+    def test_a_place_that_there_is_not(self, check: Check) -> None:
+        with pytest.raises(UsageError, match=r"\{other\}, which stands for nothing; known: \{tree\}"):
+            check("", run=["python", "train.py", "{other}"])
 
     def test_the_environment_of_the_check(self, check: Check) -> None:
         result = check(says("os.environ['A'] + os.environ['B']"), environment={"A": "1", "B": "{tree}"})

@@ -8,6 +8,7 @@ from bench.torture.cases import (
     files,
     guard,
     keyword,
+    later,
     layout,
     rename,
     requirements,
@@ -35,4 +36,5 @@ CHECKS: tuple[Check, ...] = (
     *layout.CHECKS,
     *files.CHECKS,
     *whole.CHECKS,
+    *later.CHECKS,
 )

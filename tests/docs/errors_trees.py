@@ -1,0 +1,356 @@
+"""What can be wrong with a tree, and with planning, writing, undoing, training and testing. Scenes by their row."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from tests.docs.scenes import Files, Play, Scene
+from tests.helpers import Result, write_tree
+
+__all__ = ["APPLY", "BUGS", "PLACES", "PLANS", "TESTS", "TREES", "UNDO", "VERIFY"]
+
+ROUND = "replace: abs($X)\nwith: round($X)"
+EVERY = f"{ROUND}\nexpect: 1.."
+MEAN = "rename: speed.mean\nto: statistics.fmean"
+GUARD = "guard_import: flash_attn\notherwise: shim.flash_attn_torch"
+NOTEBOOK = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def check(files: Files | str | bytes, *steps: str, head: str = "", options: tuple[str, ...] = ()) -> Play:
+    """Look at a plan."""
+    return lambda scene: scene.tree(files).steps(*steps, head=head).check(*options)
+
+
+def _looped(scene: Scene) -> Result:
+    (scene.folder / "tree").symlink_to("tree")
+    return scene.steps(ROUND).check()
+
+
+def _bare(scene: Scene) -> Result:
+    scene.tree("abs(1)\n", git=True).steps(ROUND)
+    (scene.root / ".git" / "config").write_text("[core\n")
+    return scene.check()
+
+
+TREES: dict[str, Play] = {
+    "no folder": lambda scene: scene.steps(ROUND).check(),
+    "a file in place of a folder": lambda scene: scene.files({"tree": ""}).steps(ROUND).check(),
+    "a folder that leads to itself": _looped,
+    "a repository that git cannot read": _bare,
+    "a file that is not Python 3": check("print abs(1)\n", ROUND),
+    "the same, where a step names the file": check("print abs(1)\n", f"{ROUND}\nin: a.py"),
+    "a file whose encoding line is wrong": check("# coding: latin-9000\nabs(1)\n", f"{ROUND}\nin: a.py"),
+    "a file that is nested too deeply": check(f"x = {'[' * 300}abs(1){']' * 300}\n", f"{ROUND}\nin: a.py"),
+    "a file that would not come back as it is": check("abs(1)\r", f"{ROUND}\nin: a.py"),
+    "an encoding that cannot hold the result": check(
+        "# coding: latin-1\nabs('ü')\n".encode("latin-1"), "replace: abs($X)\nwith: round($X, '€')\nin: a.py"
+    ),
+    "a notebook that is no JSON": check({"a.ipynb": "abs(1)"}, f"{ROUND}\nin: a.ipynb"),
+    "a notebook without cells": check({"a.ipynb": '{"abs": 1}'}, f"{ROUND}\nin: a.ipynb"),
+    "a file that a `text` step cannot decode": check(b"\xff", "text: a\nwith: b\nin: a.py"),
+    "a file that is too large for a `text` step": check("a" * 1_000_001, "text: a\nwith: b\nin: a.py"),
+    "a name that is not UTF-8": lambda scene: _foreign_name(scene),
+}
+
+
+def _foreign_name(scene: Scene) -> Result:
+    scene.tree("abs(1)\n")
+    (scene.root / os.fsdecode(b"caf\xe9.py")).write_text("abs(1)\n")
+    return scene.steps(ROUND).check()
+
+
+PLANS: dict[str, Play] = {
+    "no place, and one that comes near": check("abs(1, 2)\n", EVERY),
+    "no place, and another import of the name": check("from numpy import mean\nmean([])\n", f"{MEAN}\nexpect: 1.."),
+    "a place outside of the scope": check(
+        "def run():\n    abs(1)\n\n\ndef main():\n    pass\n", f"{EVERY}\nin: a.py::main"
+    ),
+    "no file at a path": check({"src/a.py": "abs(1)\n"}, f"{EVERY}\nin: a.py"),
+    "no word of the pattern": check("len(1)\n", EVERY),
+    "no Python": check({"a.md": "abs\n"}, EVERY),
+    "too many places": check("abs(1)\nabs(2)\n", f"{ROUND}\nexpect: 1"),
+    "too few places": check("abs(1)\n", f"{ROUND}\nexpect: 2"),
+    "too few files": check("abs(1)\n", f"{ROUND}\nexpect: {{files: 2}}"),
+    "too many places in a file": check("abs(1)\nabs(2)\n", f"{ROUND}\nexpect: {{each: 1}}"),
+    "a drifted step, without `--partial`": lambda scene: scene.tree("len(1)\n").steps(EVERY).apply(),
+    "a step that requires a drifted one": check(
+        "len(1)\n", f"id: one\nwhy: w\neffect: exact\n{EVERY}", "replace: len($X)\nwith: int($X)\nrequires: [one]"
+    ),
+    "the wrong tree": check("len(1)\n", ROUND),
+    "a result that does not parse": check(
+        "import flash_attn\n", "guard_import: flash_attn\notherwise: x = 1\nflag: if"
+    ),
+    "a result that leaves a name unbound": check("import os\nos.getcwd()\n", "delete: import os"),
+    "steps that undo each other": check(
+        "abs(1)\n", "id: back\nwhy: w\neffect: exact\nreplace: round($X)\nwith: abs($X)", ROUND
+    ),
+    "a codemod that is not there": check("abs(1)\n", "codemod: mine.py:Mine", options=("--allow-python",)),
+    "a codemod without its class": lambda scene: (
+        scene.files({"mine.py": "Mine = 1\n"}).tree("abs(1)\n").steps("codemod: mine.py:Mine").check("--allow-python")
+    ),
+}
+
+PLACES: dict[str, Play] = {
+    "a comment that would be lost": check("x = [  # why\n    1]\n", "delete: x = [1]\nlocal: [x]"),
+    "a name that is not in scope": check("abs(1)\n", "replace: abs($X)\nwith: config.size($X)"),
+    "a name that is bound further down": check("abs(1)\nlimit = 2\n", "replace: abs($X)\nwith: min($X, limit)"),
+    "a package that is not imported": check(
+        "import torch.nn as nn\nnn.Linear(1)\n", "replace: torch.nn.Linear($X)\nwith: torch.zeros($X)"
+    ),
+    "a package whose name is taken": check(
+        "import torch.nn as nn\ntorch = 1\nnn.Linear(1)\n", "replace: torch.nn.Linear($X)\nwith: torch.zeros($X)"
+    ),
+    "an import whose name is taken": check(
+        "math = 1\nabs(math)\n", "replace: abs($X)\nwith: math.fabs($X)\nneeds: [import math]"
+    ),
+    "an f-string that cannot hold it": check("f'{abs(1)}'\n", "replace: abs($X)\nwith: \"max($X, key='a')\""),
+    "`**` that may hold the keyword": check(
+        "import m\nm.f(1, **more)\n", "replace: m.f($$$A)\nwith: m.f($$$A, rate=0)"
+    ),
+    "an argument behind a keyword": check("import m\nm.f(b=1, *a)\n", "replace: m.f($$$A)\nwith: m.f($$$A, 0)"),
+    "a line that holds two statements": check("import m; m.f()\n", "wrap: m.f()\nunder: if __debug__"),
+    "a body on the line of its header": check("def main(): pass\n", "insert: print()\nfirst_in: def main()"),
+    "`import *` of a name": check("from speed import *\nmean([])\n", MEAN),
+    "an arm that imports something else": check(
+        "try:\n    from speed import mean\nexcept ImportError:\n    from numpy import mean\n\nmean([])\n", MEAN
+    ),
+    "a use outside of the scope": check(
+        "from speed import mean\nmean([])\n\n\ndef main():\n    mean([])\n", f"{MEAN}\nin: a.py::main"
+    ),
+    "the new name is taken": check("from speed import mean\nfmean = 1\nmean([fmean])\n", MEAN),
+    "a file that imports it from here": check(
+        {"a.py": "from speed import mean\n", "b.py": "from a import *\nmean([])\n"}, MEAN
+    ),
+    "a file that it comes from": check(
+        {
+            "a.py": "def mean(x): ...\n",
+            "speed.py": "",
+            "b.py": "from speed import *\nfrom speed import mean\nmean([])\n",
+        },
+        MEAN,
+    ),
+    "a handler that is too narrow": check(
+        "try:\n    import flash_attn\nexcept ModuleNotFoundError:\n    flash_attn = None\n", GUARD
+    ),
+    "a handler that raises": check("try:\n    import flash_attn\nexcept ImportError:\n    raise SystemExit\n", GUARD),
+    "a handler that ends the program": check(
+        "import sys\ntry:\n    import flash_attn\nexcept ImportError:\n    sys.exit(1)\n", GUARD
+    ),
+    "a guarded `import *`": check("from flash_attn import *\n", GUARD),
+    "a guarded import of two packages": check("import flash_attn, os\n", GUARD),
+    "a guarded package as a whole": check("import flash_attn\nflash_attn.flash_attn_func(1)\n", GUARD),
+    "a flag that is taken": check("HAS = 1\nfrom flash_attn import flash_attn_func\n", f"{GUARD}\nflag: HAS"),
+    "a name that the shim has not": check("from flash_attn import flash_attn_fast\nflash_attn_fast(1)\n", GUARD),
+    "a shim that there is not": check("import m\nm.f()\n", "replace: m.f()\nwith: shim.m.f()"),
+    "a file where the shim goes": check(
+        {"a.py": "from flash_attn import flash_attn_func\n", "flash_attn_torch/__init__.py": ""}, GUARD
+    ),
+    "a module where the shim's package goes": check(
+        {"a.py": "from flash_attn import flash_attn_func\n", "flash_attn_torch.py": ""}, GUARD
+    ),
+    "two ways to import the project": check(
+        {
+            "pack/__init__.py": "",
+            "pack/a.py": "from . import b\nimport pack.b\nfrom flash_attn import flash_attn_func\n",
+            "pack/b.py": "",
+        },
+        GUARD,
+    ),
+    "a requirement without a name": check(
+        {"requirements.txt": "git+https://host/numpy\n"}, "requirements: {drop: [numpy]}"
+    ),
+    "two files that may get the requirement": check(
+        {"a/requirements.txt": "x\n", "b/requirements.txt": "x\n"}, "requirements: {add: [numpy]}"
+    ),
+    "a requirement on the line of its key": check(
+        {"setup.cfg": "[options]\ninstall_requires = numpy\n"}, "requirements: {drop: [numpy]}"
+    ),
+    "a file of requirements that does not parse": check(
+        {"pyproject.toml": "[project\ndependencies = ['numpy']\n"}, "requirements: {drop: [numpy]}"
+    ),
+    "a match of nothing": check("a\n", "text: b*\nwith: c\nin: a.py"),
+}
+
+
+def _written(scene: Scene) -> Scene:
+    scene.tree("abs(1)\n", git=True).steps(ROUND)
+    assert scene.apply().code == 0
+    return scene
+
+
+def _uncommitted(scene: Scene) -> Result:
+    scene.tree("abs(1)\n", git=True).steps(ROUND)
+    (scene.root / "a.py").write_text("abs(2)\n")
+    return scene.apply()
+
+
+def _read_only(scene: Scene) -> Result:
+    scene.tree("abs(1)\n").steps(ROUND)
+    (scene.root / "a.py").chmod(0o444)
+    return scene.apply()
+
+
+def _changed(scene: Scene) -> Result:
+    from patcher import apply as module
+
+    scene.tree("abs(1)\n").steps(ROUND)
+    planned = module.apply
+
+    def late(*given: object, **options: object) -> None:
+        (scene.root / "a.py").write_text("abs(3)\n")
+        planned(*given, **options)  # type: ignore[arg-type]
+
+    scene.monkeypatch.setattr(module, "apply", late)
+    return scene.apply()
+
+
+def _busy(scene: Scene) -> Result:
+    scene.tree("abs(1)\n").steps(ROUND)
+    write_tree(scene.root, {".patcher/running": "4242 node7\n"})
+    return scene.apply()
+
+
+def _journal_linked(scene: Scene) -> Result:
+    scene.tree("abs(1)\n").steps(ROUND)
+    (scene.folder / "elsewhere").mkdir()
+    (scene.root / ".patcher").symlink_to(scene.folder / "elsewhere")
+    return scene.apply()
+
+
+def _journal_is_a_file(scene: Scene) -> Result:
+    return scene.tree({"a.py": "abs(1)\n", ".patcher": ""}).steps(ROUND).apply()
+
+
+def _half(scene: Scene) -> Result:
+    scene.tree({"a.py": "abs(1)\n", "b.py": "abs(1)\n"}, git=True).steps(ROUND).apply()
+    scene.rewrite(state="writing", time="2026-01-02T03:04:05+00:00")
+    (scene.root / "a.py").write_text("abs(1)\n")
+    return scene.apply()
+
+
+APPLY: dict[str, Play] = {
+    "a file with work that git does not have": _uncommitted,
+    "a file that is read-only": _read_only,
+    "a file that was changed meanwhile": _changed,
+    "another patcher at work": _busy,
+    "a journal that is a link": _journal_linked,
+    "a journal that cannot be kept": _journal_is_a_file,
+    "an apply that was interrupted": _half,
+}
+
+
+def _edited(scene: Scene) -> Result:
+    _written(scene)
+    (scene.root / "a.py").write_text("round(2)\n")
+    return scene.run("undo", "tree")
+
+
+def _damaged(scene: Scene) -> Result:
+    _written(scene)
+    for blob in scene.record().parent.glob("[0-9a-f]" * 64):
+        blob.write_text("abs(9)\n")
+    return scene.run("undo", "tree")
+
+
+def _unreadable(scene: Scene) -> Result:
+    _written(scene).record().write_text("{")
+    return scene.run("undo", "tree")
+
+
+UNDO: dict[str, Play] = {
+    "nothing to undo": lambda scene: scene.tree("abs(1)\n").run("undo", "tree"),
+    "a file that was edited since": _edited,
+    "a copy that is damaged": _damaged,
+    "a record that cannot be read": _unreadable,
+    "a record of another version": lambda scene: _written(scene).rewrite(format=9, patcher="9.9").run("undo", "tree"),
+}
+
+
+def train(check: str, program: str = "print(1)\n", *options: str, **files: str) -> Play:
+    """Verify a tree of one program; `check` are the keys of its check in YAML."""
+    head = f"checks:\n  - {{id: train, why: w{', ' if check else ''}{check}}}\n"
+    given = options or ("--python", sys.executable)
+    return lambda scene: scene.files(files).tree({"train.py": program}).steps(ROUND, head=head).verify(*given)
+
+
+RUN = "run: [python, train.py]"
+
+VERIFY: dict[str, Play] = {
+    "a recipe without checks": lambda scene: scene.tree("").steps(ROUND).verify(),
+    "checks that did not come with patcher": lambda scene: (
+        scene.tree("").steps(ROUND, head="checks: [{id: train, why: w}]\n").run("verify", "tree", "-r", "./mine.yaml")
+    ),
+    "a Python that there is not": train(RUN, "", "--python", "python9"),
+    "a check that runs nothing": train(""),
+    "a limit that is none": train(f"{RUN}, limit: soon"),
+    "an environment that is none": train(f"{RUN}, environment: fast"),
+    "a program that there is not": train("run: [trainn]"),
+    "data that cannot be prepared": train(f"{RUN}, prepare: data.py", **{"data.py": "raise SystemExit('no disk')\n"}),
+    "a run that fails": train(RUN, "raise SystemExit(3)\n"),
+    "a run that trains nothing": train(RUN),
+    "a run that is killed": train(RUN, "import os\nos.kill(os.getpid(), 9)\n"),
+    "a run that takes too long": train(f"{RUN}, limit: 1s", "import time\ntime.sleep(9)\n"),
+}
+
+
+def case(text: str, head: str = "", *options: str) -> Play:
+    """Run the cases beside a recipe."""
+    return lambda scene: (
+        scene.steps(ROUND, head=head).files({"cases/mine.yaml": text}).run("test", "./mine.yaml", *options)
+    )
+
+
+UPSTREAM = f"upstream: {{repository: x, tested: ['{'1' * 40}']}}\n"
+
+
+def _moved_on(scene: Scene) -> Result:
+    scene.tree("abs(1)\n", git=True)
+    head = (scene.root / ".git" / "refs" / "heads").glob("*")
+    commit = next(head).read_text().strip()
+    scene.steps(ROUND, head=f"upstream: {{repository: x, tested: ['{commit}']}}\n")
+    scene.files({f"snapshots/{commit[:12]}.json": json.dumps({"swap": {"applied": 2}})})
+    return scene.run("test", "./mine.yaml", "--tree", "tree")
+
+
+TESTS: dict[str, Play] = {
+    "a case that does not hold": case('- {case: x, same: "abs(1)\\n"}'),
+    "a case that refuses nothing": case('- {case: x, same: "len(1)\\n", refused: taken}'),
+    "a case that does not drift": case('- {case: x, same: "len(1)\\n", drifted: found}'),
+    "a commit that the clone has not": lambda scene: (
+        scene.tree("", git=True).steps(ROUND, head=UPSTREAM).run("test", "./mine.yaml", "--tree", "tree")
+    ),
+    "other counts than those that are kept": _moved_on,
+}
+
+
+def _bug(scene: Scene) -> Result:
+    def fail(*_: object) -> None:
+        raise ValueError("boom")
+
+    scene.monkeypatch.setattr("patcher.plan.plan", fail)
+    return scene.tree("").steps(ROUND).check()
+
+
+def _interrupted(scene: Scene) -> Result:
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    scene.monkeypatch.setattr("patcher.plan.plan", fail)
+    return scene.tree("").steps(ROUND).check()
+
+
+def _full(scene: Scene) -> Result:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    scene.monkeypatch.setattr("patcher.plan.plan", fail)
+    return scene.tree("").steps(ROUND).check()
+
+
+BUGS: dict[str, Play] = {
+    "a bug in patcher": _bug,
+    "an interrupt": _interrupted,
+    "a full disk": _full,
+}
