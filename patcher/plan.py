@@ -257,7 +257,14 @@ def _check_rest(outcomes: dict[str, Outcome], draft: Draft) -> None:
     for outcome in outcomes.values() if draft.changes() else ():
         if outcome.status is Status.DRIFTED or held_back(outcome.step, draft, outcomes):
             continue
-        for one in _run(outcome.step, draft):
+        found = _run(outcome.step, draft)
+        reason = drift(outcome.step, draft, found)
+        if reason:
+            raise TargetError(
+                f"A second run of {outcome.step.id} would drift: {reason} Nothing was written. This is a mistake in the "
+                "recipe: what a step counts on must be known again in its result; write `already`, `in` or `expect: any`."
+            )
+        for one in found:
             restless = next((site for site in one.sites if site.status is Status.APPLIED), None)
             if restless is not None:
                 line, _ = draft.origin(one.path, restless.offset)

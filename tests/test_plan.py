@@ -701,3 +701,14 @@ def test_planning_reads_a_tree_without_git_too(tiny: Tiny, tmp_path: Path) -> No
     tiny.files({"a.py": "abs(1)\n"}, git=False).recipe(replace(*ROUND))
     assert tiny.plan().steps() == {"swap": "applied"}
     assert sorted(tiny.snapshot()) == ["a.py"]
+
+
+def test_a_chain_whose_second_run_would_drift_is_a_mistake_in_the_recipe(tiny: Tiny) -> None:
+    tiny.one("y = abs(1)\n").recipe(
+        replace("abs($X)", "round($X)", name="first", expect="1"), replace("round($X)", "int($X)", name="second")
+    )
+    before = tiny.snapshot()
+    result = tiny.apply()
+    assert result.code == 5
+    assert "A second run of first would drift: Expected 1 place, none found." in result.stderr
+    assert tiny.snapshot() == before

@@ -111,7 +111,7 @@ class Check:
 
 def same(name: str, hazard: str, jobs: str | Sequence[str], before: Files, told: str = "", **more: object) -> Check:
     """Return a check in which nothing may change."""
-    return Check(name, hazard, _jobs(jobs), _files(before), (Same(told),), **more)  # type: ignore[arg-type]
+    return Check(name, hazard, _jobs(jobs), _files(before), (Same(told),), **more)
 
 
 def change(
@@ -133,8 +133,8 @@ def change(
     left. `left` allows to leave the tree as it is: told at that place, or silently if "".
     """
     files = _files(before)
-    ways: list[Same | Becomes] = [Becomes(_after(files, after), **more) for after in afters]  # type: ignore[arg-type]
-    ways += [Becomes(_after(files, after), told=told, **more) for after, told in partly]  # type: ignore[arg-type]
+    ways: list[Same | Becomes] = [Becomes(_after(files, after), **more) for after in afters]
+    ways += [Becomes(_after(files, after), told=told, **more) for after, told in partly]
     if left is not None:
         ways.append(Same(left))
     return Check(name, hazard, _jobs(jobs), files, tuple(ways), links or {}, modes or {}, twice)

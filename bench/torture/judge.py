@@ -259,7 +259,7 @@ def trace(tree: Tree, drive: str, world: World) -> list[object]:
     known = set(sys.modules)
     hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in stubs.NAMES}
     sys.modules.update(stubs.packages(record, cuda=world.cuda))
-    sys.modules.update(dict.fromkeys(world.missing))  # type: ignore[arg-type]
+    sys.modules.update(dict.fromkeys(world.missing))
     sys.meta_path.insert(0, finder)
     try:
         with contextlib.redirect_stdout(io.StringIO()):

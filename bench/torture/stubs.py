@@ -176,25 +176,25 @@ def describe(value: object) -> object:
 
 def packages(record: Record, *, cuda: bool) -> dict[str, types.ModuleType]:
     """Return every stand-in by its name in sys.modules."""
-    Tensor.record, Tensor.cuda_there = staticmethod(record), cuda  # type: ignore[assignment]
+    Tensor.record, Tensor.cuda_there = staticmethod(record), cuda
     found = _torch(record, cuda)
     found["adam_atan2"] = _module("adam_atan2", AdamATan2=_optimizer("adam_atan2.AdamATan2", record))
-    found["adam_atan2"].warmup = _function("adam_atan2.warmup", record)  # type: ignore[attr-defined]
-    found["adam_atan2"].VERSION = "0.0.3"  # type: ignore[attr-defined]
+    found["adam_atan2"].warmup = _function("adam_atan2.warmup", record)
+    found["adam_atan2"].VERSION = "0.0.3"
     found["adam_atan2_pytorch"] = _module(
         "adam_atan2_pytorch", AdamAtan2=_optimizer("adam_atan2_pytorch.AdamAtan2", record), VERSION="0.1.18"
     )
     found |= _flash(record)
     found["apex"] = _module("apex", amp=_module("apex.amp"), parallel=_module("apex.parallel"))
-    found["apex"].amp.initialize = _function("apex.amp.initialize", record)  # type: ignore[attr-defined]
-    found["apex.amp"], found["apex.parallel"] = found["apex"].amp, found["apex"].parallel  # type: ignore[attr-defined]
+    found["apex"].amp.initialize = _function("apex.amp.initialize", record)
+    found["apex.amp"], found["apex.parallel"] = found["apex"].amp, found["apex"].parallel
     found["wandb"], found["hydra"] = Loose("wandb"), Loose("hydra")
     return found
 
 
 def _module(name: str, **names: object) -> types.ModuleType:
     module = types.ModuleType(name)
-    module.__path__ = []  # type: ignore[attr-defined]
+    module.__path__ = []
     module.__dict__.update(names)
     return module
 
@@ -255,7 +255,7 @@ def _torch(record: Record, cuda: bool) -> dict[str, types.ModuleType]:
         return {}
 
     functional = Loose("torch.nn.functional")
-    functional.scaled_dot_product_attention = _attention("sdpa", record)  # type: ignore[attr-defined]
+    functional.scaled_dot_product_attention = _attention("sdpa", record)
     optim = _module("torch.optim")
     for name in ("AdamW", "Adam", "SGD"):
         setattr(optim, name, _optimizer(f"torch.optim.{name}", record))
@@ -268,7 +268,7 @@ def _torch(record: Record, cuda: bool) -> dict[str, types.ModuleType]:
         device_count=lambda: int(cuda),
     )
     torch = Loose("torch")
-    modules["utils"].data = modules["utils.data"]  # type: ignore[attr-defined]
+    modules["utils"].data = modules["utils.data"]
     torch.__dict__.update(modules, optim=optim, Tensor=Tensor, device=Device, load=load, manual_seed=lambda seed: None)
     torch.__dict__.update({name: made(name) for name in ("randn", "zeros", "ones", "empty", "arange")})
     below = {"optim": optim, "nn.functional": functional, **modules}

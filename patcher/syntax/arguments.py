@@ -25,10 +25,14 @@ REST_OF_LINE = re.compile(rb"[ \t]*(,?)[ \t]*(?:#[^\r\n]*)?(?:\r\n|\r|\n)")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class New:
-    """An argument or element that is put in; `named` if a positional one may not stand behind it."""
+    """An argument or element that is put in; `named` if a positional one may not stand behind it.
+
+    It takes the place of `instead`, if it can.
+    """
 
     text: str
     named: bool = False
+    instead: Item | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +57,19 @@ def placed(wanted: Sequence[Item | New], items: Sequence[Item]) -> list[Item | N
     Raises:
         SiteError: a positional argument would have to stand behind a keyword.
     """
-    final: list[Item | New] = [item for item in items if item in wanted]
-    before: Item | New | None = None
-    positional: Item | New | None = None
-    for item in wanted:
-        if isinstance(item, New):
-            anchor = before if item.named else positional
-            at = final.index(anchor) + 1 if anchor is not None else 0
-            if item.named:
-                at = max([at, *(index + 1 for index, one in enumerate(final) if not is_named(one))])
-            elif any(map(is_named, final[:at])):
-                raise SiteError(f"`{item.text}` would stand behind a keyword; put the keywords of this call last")
+    stands_for = {one.instead: one for one in wanted if isinstance(one, New) and one.instead is not None}
+    final = [stands_for.get(item, item) for item in items if item in wanted or item in stands_for]
+    if [one for one in final if not is_named(one)] != [one for one in wanted if not is_named(one) and one in final]:
+        final = [item for item in items if item in wanted]
+    for index, item in enumerate(wanted):
+        if item not in final:
+            # Behind all that it follows in the recipe, a keyword also behind everything positional.
+            first = [one for one in wanted[:index] if is_named(item) or not is_named(one)]
+            first += [one for one in final if is_named(item) and not is_named(one)]
+            at = max((final.index(one) + 1 for one in first), default=0)
+            if not is_named(item) and any(map(is_named, final[:at])):
+                raise SiteError("an argument would stand behind a keyword; put the keywords of this call last")
             final.insert(at, item)
-        before = item
-        positional = positional if is_named(item) else item
     return final
 
 

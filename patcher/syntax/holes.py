@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import combinations, pairwise
 from typing import NamedTuple
 
 import libcst as cst
 
 from patcher.errors import PatternError
 
-__all__ = ["Hole", "fill", "hole_of", "is_placeholder", "short", "unfill"]
+__all__ = ["Hole", "fill", "fillings", "hole_of", "is_placeholder", "short", "unfill", "unstarred"]
 
 ONE, MANY = "__hole_", "__rest_"
+MOST_STARRED = 6
 NOBODY = "_"  # what stands behind the prefix of a hole that does not bind
 
 TOKEN = re.compile(
@@ -24,12 +26,12 @@ TOKEN = re.compile(
   | (?P<string>
         (?P<prefix> (?<!\w) [rRbBuUfFtT]{1,2} )?  (?P<quote> '''|\"\"\"|'|" )
         (?P<body> (?: \\. | (?!(?P=quote)) . )* )  (?P=quote) )
-  | (?P<hole> (?<![\w$]) \$ (?: \$\$ (?P<many> [A-Z][A-Z0-9_]* )? | (?P<one> [A-Z][A-Z0-9_]*|_ ) ) (?![\w$]) )
+  | (?P<hole> (?<![\w$]) \$ (?: (?<!\*\$) \$\$ (?P<many> [A-Z][A-Z0-9_]* )? | (?P<one> [A-Z][A-Z0-9_]*|_ ) ) (?![\w$]) )
   | (?P<stray> \$+\w* )
     """,
     re.S | re.X,
 )
-PLACEHOLDER = re.compile(rf"\b(?:{ONE}|(?P<many>{MANY}))(?P<name>\w+)")
+PLACEHOLDER = re.compile(rf"\b(?:{ONE}(?P<one>\w+)|{MANY}(?P<many>\w+))")
 
 
 class Hole(NamedTuple):
@@ -81,12 +83,11 @@ def _fields_filled(body: str) -> Iterator[str]:
 
 def unfill(text: str) -> str:
     """Write the holes of a recipe's code as the recipe does."""
-    return PLACEHOLDER.sub(
-        lambda found: (
-            ("$$$" if found["many"] else "$") + ("" if found["many"] and found["name"] == NOBODY else found["name"])
-        ),
-        text,
-    )
+
+    def written(found: re.Match[str]) -> str:
+        return f"${found['one']}" if found["one"] else f"$$${'' if found['many'] == NOBODY else found['many']}"
+
+    return PLACEHOLDER.sub(written, text)
 
 
 def is_placeholder(name: str) -> bool:
@@ -114,6 +115,39 @@ def hole_of(node: cst.CSTNode) -> Hole | None:
             hole = hole_of(node.slice.value)
             return hole if hole is not None and hole.many else None
     return None
+
+
+def fillings(text: str) -> Iterator[str]:
+    """Yield a text with its holes filled: plainly, and then with ever more of its `$$$` as `*rest`.
+
+    Behind a keyword Python takes nothing plain, and a recipe may well say `f(lr=$LR, $$$)`.
+
+    Raises:
+        PatternError: a `$` outside of strings starts no hole.
+    """
+    plain = fill(text)
+    places = [found.start() for found in PLACEHOLDER.finditer(plain) if found["many"]][:MOST_STARRED]
+    for count in range(len(places) + 1):
+        for starred in combinations(places, count):
+            bounds = (0, *starred, len(plain))
+            yield "*".join(plain[start:end] for start, end in pairwise(bounds))
+
+
+def unstarred(module: cst.Module) -> cst.Module:
+    """Make the `*rest` of a filling the hole that it is, in front of the keywords, which have no order."""
+    return module.visit(_Unstarred()) if f"*{MANY}" in module.code else module
+
+
+class _Unstarred(cst.CSTTransformer):
+    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.Call:  # noqa: N802  (LibCST's name)
+        args = [one.with_changes(star="") if _is_many(one.value) else one for one in updated_node.args]
+        args.sort(key=lambda one: one.keyword is not None or one.star == "**")
+        last = [one.with_changes(comma=cst.MaybeSentinel.DEFAULT) for one in args[-1:]]
+        return updated_node.with_changes(args=[*args[:-1], *last])
+
+
+def _is_many(node: cst.CSTNode) -> bool:
+    return isinstance(node, cst.Name) and node.value.startswith(MANY)
 
 
 def short(text: str, limit: int = 60) -> str:

@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 
 import libcst as cst
 
 from patcher.errors import PatternError
-from patcher.syntax.holes import Hole, fill, hole_of, is_placeholder, short, unfill
+from patcher.syntax.holes import Hole, fill, fillings, hole_of, is_placeholder, short, unfill, unstarred
 from patcher.syntax.names import dotted
 from patcher.syntax.scopes import BINDERS, Comprehension, identifier_of, names_in
 from patcher.syntax.source import children, walk
 from patcher.syntax.spans import spans_of
 
-__all__ = ["Code", "Hole", "compile_code", "hole_of", "parameters_of", "statements"]
+__all__ = ["Code", "Hole", "compile_code", "hole_of", "parameters_of", "statements", "variables_of"]
 
 ALWAYS_LOCAL = frozenset({"self", "cls"})
 Blocks = (cst.Module, cst.IndentedBlock, cst.SimpleStatementSuite)
@@ -39,6 +40,19 @@ def statements(body: cst.CSTNode) -> list[cst.CSTNode]:
 def parameters_of(parameters: cst.Parameters) -> list[cst.Param]:
     """Return the parameters that have a name of their own, so neither `*args` nor `**kwargs`."""
     return [*parameters.posonly_params, *parameters.params, *parameters.kwonly_params]
+
+
+def variables_of(node: cst.CSTNode) -> set[str]:
+    """Return the variables that a comprehension or lambda binds, holes aside."""
+    found: set[str] = set()
+    if isinstance(node, Comprehension):
+        loop: cst.CompFor | None = node.for_in
+        while loop is not None:
+            found.update(name.value for name in names_in(loop.target))
+            loop = loop.inner_for_in
+    elif isinstance(node, cst.Lambda):
+        found.update(one.name.value for one in walk(node.params) if isinstance(one, cst.Param))
+    return {name for name in found if not is_placeholder(name)}
 
 
 @dataclass(frozen=True)
@@ -80,14 +94,7 @@ class Code:
     @cached_property
     def bound(self) -> frozenset[str]:
         """The variables that the code binds itself, in comprehensions and lambdas: they match up to renaming."""
-        found: set[str] = set()
-        for node in self.nodes():
-            if isinstance(node, Comprehension):
-                targets = (below.target for below in walk(node) if isinstance(below, cst.CompFor))
-                found.update(name.value for target in targets for name in names_in(target))
-            elif isinstance(node, cst.Lambda):
-                found.update(one.name.value for one in walk(node.params) if isinstance(one, cst.Param))
-        return frozenset(name for name in found if not is_placeholder(name))
+        return frozenset(name for node in self.nodes() for name in variables_of(node))
 
     @cached_property
     def variables(self) -> Mapping[cst.CSTNode, str]:
@@ -158,7 +165,16 @@ class Code:
 
     def code(self, node: cst.CSTNode) -> str:
         """Return the text of a node as the recipe has it."""
-        return unfill(self.module.code_for_node(node))
+        start, end = self.outer(node)
+        return unfill(self.source_text[start:end].decode())
+
+    def outer(self, node: cst.CSTNode) -> tuple[int, int]:
+        """Return the span of an expression with its own parentheses, of a definition with its decorators."""
+        if isinstance(node, cst.BaseExpression) and node.lpar:
+            return self.spans[node.lpar[0]][0], self.spans[node.rpar[-1]][1]
+        if isinstance(node, (cst.FunctionDef, cst.ClassDef)) and node.decorators:
+            return self.spans[node.decorators[0]][0], self.spans[node][1]
+        return self.spans[node]
 
 
 def compile_code(text: str, local: Iterable[str] = (), *, statement: bool = False, new: bool = False) -> Code:
@@ -171,8 +187,9 @@ def compile_code(text: str, local: Iterable[str] = (), *, statement: bool = Fals
         PatternError: it is not Python once its holes are filled, a hole stands where none can, or a name in it is
             assigned and not declared local.
     """
-    filled = fill(text.strip("\n").rstrip())
-    for kind in ("statements", "header") if statement else ("expression", "statements", "header"):
+    written = text.strip("\n").rstrip()
+    kinds = ("statements", "header") if statement else ("expression", "statements", "header")
+    for filled, kind in product(fillings(written), kinds):
         parsed = _parse(kind, filled)
         if parsed is not None:
             code = Code(text, kind, *parsed, frozenset(local))
@@ -181,7 +198,7 @@ def compile_code(text: str, local: Iterable[str] = (), *, statement: bool = Fals
             _check_holes(code)
             _check_assigned(code)
             return code
-    raise PatternError(f"`{short(text)}` is not Python, not even with its holes filled{_complaint(filled)}.")
+    raise PatternError(f"`{short(text)}` is not Python, not even with its holes filled{_complaint(fill(written))}.")
 
 
 def _parse(kind: str, text: str) -> tuple[tuple[cst.CSTNode, ...], cst.Module] | None:
@@ -189,7 +206,7 @@ def _parse(kind: str, text: str) -> tuple[tuple[cst.CSTNode, ...], cst.Module] |
     forms = {"expression": (text, f"({text})", f"({text}\n)"), "header": (f"{text}: pass",)}
     for form in forms.get(kind, (text,)):
         try:
-            module = cst.parse_module(form)
+            module = unstarred(cst.parse_module(form))
         except cst.ParserSyntaxError:
             continue
         found = tuple(statements(module))

@@ -28,7 +28,7 @@ ASKED: dict[tuple[type[cst.CSTNode], str], int] = {
     (cst.AnnAssign, "target"): ATOM, (cst.NamedExpr, "target"): ATOM, (cst.Comparison, "left"): ADDED,
     (cst.ComparisonTarget, "comparator"): ADDED, (cst.StarredElement, "value"): ADDED,
     (cst.StarredDictElement, "value"): ADDED, (cst.IfExp, "body"): TESTED, (cst.IfExp, "test"): TESTED,
-    (cst.CompFor, "iter"): TESTED, (cst.CompIf, "test"): TESTED, (cst.FormattedStringExpression, "expression"): CHOSEN,
+    (cst.CompFor, "iter"): TESTED, (cst.CompIf, "test"): TESTED,
 }  # fmt: skip
 
 # The fields in which these stand bare.
@@ -68,14 +68,32 @@ def _falls_apart(node: cst.BaseExpression, ups: Sequence[Up]) -> bool:
     field = next((name for name in above.__dataclass_fields__ if getattr(above, name) is child), "")
     if isinstance(node, cst.GeneratorExp):
         return not _is_only_argument(ups)
-    if type(node) in BARE:
-        named = isinstance(above, cst.Arg) and (above.star or above.keyword)
-        starred = isinstance(node, cst.Tuple) and any(isinstance(one, cst.StarredElement) for one in node.elements)
-        starred = starred and isinstance(above, (cst.Index, cst.For))  # newer than the Python of research code
-        return (type(above), field) not in BARE[type(node)] or bool(named) or starred
-    if isinstance(node, cst.Integer) and isinstance(above, cst.Attribute):  # `1.real` is a broken number
+    if type(node) in BARE and (type(above), field) not in BARE[type(node)]:
         return True
-    return _strength(node) < _asked(above, field)
+    match node, above:
+        case cst.NamedExpr(), cst.Arg():
+            return bool(above.star or above.keyword)
+        case cst.Tuple(), cst.Index() | cst.For():
+            # A starred one is newer than the Python of research code.
+            starred = any(isinstance(one, cst.StarredElement) for one in node.elements)
+            return starred or (isinstance(above, cst.Index) and not _is_only_element(ups))
+        case cst.Integer(), cst.Attribute():  # `1.real` is a broken number
+            return True
+        case _, cst.FormattedStringExpression():  # the colon of a lambda would begin a format
+            return _strength(node) < CHOSEN or _ends_in_lambda(node)
+    return type(node) not in BARE and _strength(node) < _asked(above, field)
+
+
+def _is_only_element(ups: Sequence[Up]) -> bool:
+    """Tell whether a place is the whole of a subscript, where a tuple needs no parentheses."""
+    subscript = ups[2][0] if len(ups) > 2 else None
+    return isinstance(subscript, cst.Subscript) and len(subscript.slice) == 1
+
+
+def _ends_in_lambda(node: cst.BaseExpression) -> bool:
+    while isinstance(node, cst.IfExp) and not node.lpar:
+        node = node.orelse
+    return isinstance(node, cst.Lambda) and not node.lpar
 
 
 def _strength(node: cst.BaseExpression) -> int:

@@ -16,8 +16,9 @@ from patcher.errors import SiteError
 from patcher.syntax.holes import hole_of, short
 from patcher.syntax.layout import reindent, shifted
 from patcher.syntax.matching import Captured, Match
-from patcher.syntax.pattern import Code
+from patcher.syntax.pattern import Code, variables_of
 from patcher.syntax.precedence import Up, parenthesized, way_up
+from patcher.syntax.scopes import entered_scope
 from patcher.syntax.source import Source, children, walk
 
 __all__ = ["Piece", "Rendering", "Speller", "Statement"]
@@ -55,18 +56,17 @@ class Rendering:
 
     def pieces(self, node: cst.CSTNode, ups: Sequence[Up] = ()) -> list[Piece]:
         """Return the text of a node of the replacement in the pieces that it is put together from."""
-        self._check_variables(node)
         filled = sorted(self._filled(node, ups), key=lambda piece: piece.start)
-        start, end = self._outer(node)
+        start, end = self.code.outer(node)
         found: list[Piece] = []
         for before, piece in pairwise((Piece(start, start, ""), *filled, Piece(end, end, ""))):
             text = self.code.source_text[before.end : piece.start].decode()
             found += (Piece(before.end, piece.start, self._laid_out(text)), piece)
         return found
 
-    def argument(self, arg: cst.Arg, ups: Sequence[Up]) -> str:
-        """Return the text of an argument without its comma."""
-        value = self.text(arg.value, [(arg, arg.value), *ups])
+    def argument(self, arg: cst.Arg, call: cst.Call) -> str:
+        """Return the text of an argument of a call of the replacement, without its comma."""
+        value = self.text(arg.value, [(arg, arg.value), (call, arg)])
         return f"{arg.keyword.value}={value}" if arg.keyword else f"{arg.star}{value}"
 
     # --- what is filled in ------------------------------------------------------------------------------------------
@@ -80,7 +80,7 @@ class Rendering:
             if hole is not None:
                 yield self._hole(below, hole.name, [*self._way(below, node), *ups])
             elif below in self.code.dotted:
-                yield Piece(*self._outer(below), self.spell(self.code.dotted[below]))
+                yield Piece(*self.code.outer(below), self.spell(self.code.dotted[below]))
             elif below in self.code.variables:
                 captured = self.match.captures.get(f"@{self.code.variables[below]}")
                 if isinstance(captured, cst.CSTNode):
@@ -102,8 +102,9 @@ class Rendering:
         if name is None:
             raise SiteError(f"{self.code.code(below)} in the replacement stands for nothing; give the hole a name")
         captured = self.match.captures[name]
+        self._check_variables(below, captured)
         text = self._several(captured, ups) if isinstance(captured, tuple) else self._one(below, captured, ups)
-        start, end = self._outer(below)
+        start, end = self.code.outer(below)
         if text.startswith("{") and self.code.source_text[start - 1 : start] == b"{":
             text = f" {text}"
         return Piece(start, end, text, captured)
@@ -127,7 +128,7 @@ class Rendering:
         if isinstance(first, cst.Arg) and isinstance(first.value, cst.GeneratorExp) and len(captured) == 1:
             return parenthesized(self.source.code(first), first.value, ups)
         around = self.source.parent(first)
-        siblings = [one for one in children(around) if type(one) is type(first)] if around is not None else []
+        siblings = list(children(around)) if around is not None else []
         at = siblings.index(first)
         if tuple(siblings[at : at + len(captured)]) == captured:
             return self.source.slice(self.source.outer(first)[0], self.source.outer(last)[1])
@@ -168,16 +169,20 @@ class Rendering:
 
     # --- checks -----------------------------------------------------------------------------------------------------
 
-    def _check_variables(self, node: cst.CSTNode) -> None:
+    def _check_variables(self, below: cst.CSTNode, captured: Captured) -> None:
         """Raise SiteError where a variable of the replacement would take over a name of the captured code."""
-        variables = {self.code.variables[below] for below in walk(node) if below in self.code.variables}
-        own = {name for name in variables if f"@{name}" not in self.match.captures}
-        for hole in filter(None, map(hole_of, walk(node) if own else ())):
-            captured = self.match.captures.get(hole.name or "", ())
-            for one in captured if isinstance(captured, tuple) else (captured,):
-                taken = sorted({below.value for below in walk(one) if isinstance(below, cst.Name)} & own)
-                if taken:
-                    raise SiteError(f"`{taken[0]}` is a variable of the replacement and a name of the code there")
+        own: set[str] = set()
+        child, grandchild = below, below
+        for above, _ in way_up(below, self.code.parents.get):
+            scope = entered_scope(above, child, grandchild)
+            own |= variables_of(scope) if scope is not None else set()
+            child, grandchild = above, child
+        own = {name for name in own if f"@{name}" not in self.match.captures}
+        nodes = captured if isinstance(captured, tuple) else (captured,)
+        names = (inner.value for node in nodes for inner in (walk(node) if own else ()) if isinstance(inner, cst.Name))
+        taken = sorted(own.intersection(names))
+        if taken:
+            raise SiteError(f"`{taken[0]}` is a variable of the replacement and a name of the code there")
 
     # --- text -------------------------------------------------------------------------------------------------------
 
@@ -190,13 +195,6 @@ class Rendering:
 
     def _laid_out(self, text: str) -> str:
         return text if self.start is None else reindent(text, self.source, self.start)
-
-    def _outer(self, node: cst.CSTNode) -> tuple[int, int]:
-        if isinstance(node, cst.BaseExpression) and node.lpar:
-            return self.code.spans[node.lpar[0]][0], self.code.spans[node.rpar[-1]][1]
-        if isinstance(node, (cst.FunctionDef, cst.ClassDef)) and node.decorators:
-            return self.code.spans[node.decorators[0]][0], self.code.spans[node][1]
-        return self.code.spans[node]
 
 
 def _check_in_string(text: str, ups: Sequence[Up]) -> None:

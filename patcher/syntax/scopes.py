@@ -14,7 +14,17 @@ import libcst as cst
 
 from patcher.syntax.source import Source
 
-__all__ = ["BINDERS", "Binding", "Comprehension", "FunctionLike", "Scope", "Scopes", "identifier_of", "names_in"]
+__all__ = [
+    "BINDERS",
+    "Binding",
+    "Comprehension",
+    "FunctionLike",
+    "Scope",
+    "Scopes",
+    "entered_scope",
+    "identifier_of",
+    "names_in",
+]
 
 FunctionLike = (cst.FunctionDef, cst.Lambda)
 Comprehension = (cst.GeneratorExp, cst.ListComp, cst.SetComp, cst.DictComp)
@@ -86,7 +96,7 @@ class Scopes:
         """Return the scope in which an expression is evaluated, or a statement run."""
         child, grandchild = node, node
         for above in self._source.ancestors(node):
-            entered = _entered(above, child, grandchild)
+            entered = entered_scope(above, child, grandchild)
             if entered is not None:
                 return self._scope(entered)
             child, grandchild = above, child
@@ -164,7 +174,7 @@ class Scopes:
         return self.of(definition)
 
 
-def _entered(above: cst.CSTNode, child: cst.CSTNode, grandchild: cst.CSTNode) -> cst.CSTNode | None:
+def entered_scope(above: cst.CSTNode, child: cst.CSTNode, grandchild: cst.CSTNode) -> cst.CSTNode | None:
     """Return the node whose scope begins between a node and what stands below it, or None."""
     if type(above) not in SCOPING:  # nearly every node; asking an abstract class for each of them is slow
         return None

@@ -152,7 +152,7 @@ class _Rewrite:
     def glued(self, start: int, text: str, end: int, ups: Sequence[Up]) -> str:
         """Return text with a space where it would run into what stands beside it: `return(x)` has none."""
         before, behind = self.source.text[start - 1 : start] if start else b"", self.source.text[end : end + 1]
-        if text and (_in_word(text[0]) or (start == end and text[0] in "'\"")) and _in_word(before.decode("latin-1")):
+        if text and (_in_word(text[0]) or text[0] in "'\"") and _in_word(before.decode("latin-1")):
             text = f" {text}"
         if text and _in_word(text[-1]) and _in_word(behind.decode("latin-1")):
             text = f"{text} "
@@ -202,16 +202,19 @@ class _Rewrite:
 
     def arguments(self, old: cst.Call, new: cst.Call, got: cst.Call) -> list[Edit]:
         """Return the edits of a call's arguments."""
-        ups: list[Up] = list(way_up(new.args[0], self.template.parents.get))[:1] if new.args else []
         rendering = self.rendering(self.source.span(got)[0])
         wanted: list[Item | New] = []
         edits: list[Edit] = []
+        partners = {arg: _partner(arg, old.args) for arg in new.args}
+        gone = [self.match.pairs.get(arg) for arg in old.args if arg not in partners.values()]
         for arg in new.args:
-            partner = _partner(arg, old.args)
+            partner = partners[arg]
             met = self.match.pairs.get(partner) if partner is not None else None
             if partner is None or met is None:
-                named = arg.keyword is not None or arg.star == "**"
-                wanted.append(New(rendering.argument(arg, [(new, arg), *ups[1:]]), named))
+                fitting = (one for one in gone if isinstance(one, cst.Arg) and is_named(one) == is_named(arg))
+                instead = next(fitting, None)
+                gone = [one for one in gone if one is not instead]
+                wanted.append(New(rendering.argument(arg, new), is_named(arg), instead))
             elif isinstance(met, tuple):
                 wanted += self.kept([one for one in met if isinstance(one, cst.Arg)], wanted, got.args)
             elif isinstance(met, cst.Arg):

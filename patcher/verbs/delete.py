@@ -70,13 +70,18 @@ class Delete:
         return literal_sets(self.patterns)
 
     def run(self, step: Step, draft: Draft) -> Iterable[Findings]:
-        """See Verb: each file of the scope in which nothing is left to delete is one site that is already there."""
+        """See Verb: a file that `in` names, and in which nothing is left to delete, is a site that is already there.
+
+        Without `in` nothing tells a statement that is gone from one that never was.
+        """
         found = list(findings(step, draft, self.words, lambda source, miss: self._sites(step, draft, source, miss)))
         yield from found
         busy = {one.path for one in found if one.sites}
-        scoped = [path for path in draft.paths if path.endswith(PROGRAMS) and draft.in_scope(step, path)]
-        for path in scoped if step.within else scoped[:1]:
-            if path not in busy and (not busy or step.within) and draft.has_scope(step, path):
+        if step.within:
+            scoped = [path for path in draft.paths if path.endswith(PROGRAMS) and draft.in_scope(step, path)]
+            done = [path for path in scoped if path not in busy and draft.has_scope(step, path)]
+            named = [path for path in done if any(path == scope.path for scope in step.within)]
+            for path in named or ([] if busy else done[:1]):
                 yield Findings(path, (Site(0, Status.ALREADY, "it stands nowhere in scope"),))
 
     def _sites(self, step: Step, draft: Draft, source: Source, miss: Miss) -> Iterator[Site]:

@@ -8,6 +8,7 @@ from tests.helpers import Result
 __all__ = ["PARAMETERS", "PATTERNS", "RECIPES", "STEPS", "USAGE", "VERBS", "YAML"]
 
 GOOD = "replace: abs($X)\nwith: round($X)"
+OTHER = f"{HEAD}steps:\n  - {{id: swap, why: w, effect: exact, rename: a.b, to: a.c}}\n"
 
 
 def run(*words: str, **files: str) -> Play:
@@ -31,7 +32,7 @@ def parameter(keys: str, value: str) -> Play:
     return lambda scene: scene.steps(GOOD, head=head).show("-p", f"rate={value}")
 
 
-def offered(package: str, *files: str, dists: int = 1) -> Play:
+def offered(package: str, *empty: str, dists: int = 1, **files: str) -> Play:
     """Name a recipe that installed packages offer as `ours`."""
 
     def play(scene: Scene) -> Result:
@@ -39,9 +40,9 @@ def offered(package: str, *files: str, dists: int = 1) -> Play:
             point = f"[patcher.recipes]\nours = {package}{number or ''}\n"
             info = f"site/dist{number}-1.dist-info"
             scene.files({f"{info}/METADATA": f"Name: dist{number}\nVersion: 1\n", f"{info}/entry_points.txt": point})
-        scene.files(dict.fromkeys(files, ""))
+        scene.files({**dict.fromkeys(empty, ""), **files})
         scene.monkeypatch.syspath_prepend(str(scene.folder / "site"))
-        return scene.show() if not dists else scene.run("show", "ours")
+        return scene.run("show", "ours")
 
     return play
 
@@ -100,18 +101,18 @@ PARAMETERS: dict[str, Play] = {
     "a parameter twice": run("show", "hrm", "-p", "optimizer=adam", "-p", "optimizer=faithful"),
     "a parameter that the recipe has not": run("show", "hrm", "-p", "optimiser=adam"),
     "a choice that there is not": run("show", "hrm", "-p", "optimizer=adm"),
-    "a flag that is neither": parameter("type: flag, default: no", "true"),
-    "an int that is none": parameter("type: int, default: 1", "1.5"),
-    "a float that is none": parameter("type: float, default: 1", "fast"),
-    "a name that is none": parameter("type: name, default: x", "my rate"),
-    "an expression that is none": parameter("type: expr, default: x", "1, 2"),
-    "a path that is none": parameter("type: path, default: x", " "),
+    "a flag that is neither yes nor no": parameter("type: flag, default: no", "true"),
+    "an int that is no whole number": parameter("type: int, default: 1", "1.5"),
+    "a float that is no number": parameter("type: float, default: 1", "fast"),
+    "a name that Python would not take": parameter("type: name, default: x", "my rate"),
+    "an expr that is two": parameter("type: expr, default: x", "1, 2"),
+    "a path of blanks": parameter("type: path, default: x", " "),
 }
 
 YAML: dict[str, Play] = {
     "a file in another encoding": text("summary: für\n".encode("latin-1")),
     "a tab": text("recipe: mine\n\tsummary: s\n"),
-    "a character that is none": text("recipe: mine\nsummary: \x07\n"),
+    "a control character": text("recipe: mine\nsummary: \x07\n"),
     "an empty file": text("# nothing\n"),
     "a second document": text(f"{HEAD}steps: []\n---\nrecipe: other\n"),
     "lists in lists without end": text("[" * 60 + "]" * 60),
@@ -129,7 +130,7 @@ YAML: dict[str, Play] = {
     "a bracket that is not closed": text("recipe: mine\nsteps: [a, b\n"),
     "text behind a closing bracket": step("replace: [$X] + [1]\nwith: $X"),
     "a bracket that closes another": text("recipe: mine\nsteps: [a, b}\n"),
-    "lines of text that are no keys": step("replace:\n  $A = 1\n  $B = 2\nwith: $X"),
+    "lines of code without `|`": step("replace:\n  $A = 1\n  $B = 2\nwith: $X"),
     "an indentation that fits nothing": text("recipe: mine\nsteps:\n    - a\n  - b\n"),
     "text behind a closing quote": step('replace: "abs"($X)\nwith: $X'),
     "code that a comment cuts off": step("replace: print($X) # all\nwith: log($X)"),
@@ -151,12 +152,16 @@ RECIPES: dict[str, Play] = {
     "a default that does not fit": step(GOOD, head="parameters: {rate: {type: int, default: x}}\n"),
     "a default of another parameter": step(GOOD, head="parameters: {rate: {type: text, default: '${x}'}}\n"),
     "choices of another type": step(GOOD, head="parameters: {rate: {type: int, choices: [1], default: 1}}\n"),
-    "a parameter's name that is none": step(GOOD, head="parameters: {2nd: {type: int, default: 1}}\n"),
+    "a parameter that begins with a digit": step(GOOD, head="parameters: {2nd: {type: int, default: 1}}\n"),
     "a parameter in a step that there is not": step(
         "replace: abs($X)\nwith: '${rat}'", head="parameters: {rate: {type: int, default: 1}}\n"
     ),
+    "two keys that a parameter makes one": step(
+        "requirements: {replace: {'${rate}': x, numpy: y}}", head="parameters: {rate: {type: text, default: numpy}}\n"
+    ),
+    "a recipe that is offered by another name": offered("ours_recipes", **{"site/ours_recipes/recipe.yaml": OTHER}),
     "a check without a reason": step(GOOD, head="checks: [{id: train}]\n"),
-    "a case that is neither": lambda scene: (
+    "a case with half of a before and after": lambda scene: (
         scene.steps(GOOD).files({"cases/mine.yaml": "- {case: x, before: a}\n"}).run("test", "./mine.yaml")
     ),
     "a case of a step that there is not": lambda scene: (
@@ -170,17 +175,18 @@ STEPS: dict[str, Play] = {
     "a step with two verbs": step(f"{GOOD}\nedit: f($X)"),
     "a `use` with a verb": step(f"use: device\n{GOOD}"),
     "an id twice": step(GOOD, GOOD),
-    "an id that is none": step(f"id: Swap it\nwhy: w\neffect: exact\n{GOOD}"),
-    "an effect that is none": step(f"id: swap\nwhy: w\neffect: exakt\n{GOOD}"),
+    "an id with a space": step(f"id: Swap it\nwhy: w\neffect: exact\n{GOOD}"),
+    "a mistyped effect": step(f"id: swap\nwhy: w\neffect: exakt\n{GOOD}"),
+    "a change without its size": step(f"id: swap\nwhy: w\neffect: changes\n{GOOD}"),
     "two effects": step(f"id: swap\nwhy: w\neffect: {{exact: a, changes: b}}\n{GOOD}"),
     "an `avoid` of no parameter": step(f"id: swap\nwhy: w\neffect: {{changes: a, avoid: {{x: y}}}}\n{GOOD}"),
-    "a count that is none": step(f"{GOOD}\nexpect: 3..1"),
+    "a count from more to less": step(f"{GOOD}\nexpect: 3..1"),
     "a `when` of nothing": step(f"{GOOD}\nwhen: {{}}"),
     "a `when` of a value that there is not": step(
         f"{GOOD}\nwhen: {{kind: c}}", head="parameters: {kind: {choices: [aa, bb], default: aa}}\n"
     ),
     "a `when` of no module": step(f"{GOOD}\nwhen: {{import: flash-attn}}"),
-    "an `optional` that is neither": step(f"{GOOD}\noptional: true"),
+    "an `optional` that is neither yes nor no": step(f"{GOOD}\noptional: true"),
     "a `requires` of no step": step(f"{GOOD}\nrequires: [swop]"),
     "a scope outside of the tree": step(f"{GOOD}\nin: ../train.py"),
     "a scope that is a folder": step(f"{GOOD}\nin: models/"),
@@ -193,14 +199,12 @@ STEPS: dict[str, Play] = {
     "a `skip` of what another step requires": step("use: adam-atan2\nskip: [rename]"),
     "an `expect` of a skipped step": step("use: device\nskip: [literal]\nexpect: {literal: 1}"),
     "two scopes with nothing in common": lambda scene: (
-        scene.files(
-            {"other.yaml": f"{HEAD}steps:\n  - {{id: a, why: w, effect: exact, rename: a.b, to: a.c, in: x.py}}"}
-        )
+        scene.files({"other.yaml": OTHER.replace("to: a.c", "to: a.c, in: x.py")})
         .steps("use: ./other.yaml\nin: y.py")
         .show()
     ),
     "a scope that narrows nothing": lambda scene: (
-        scene.files({"other.yaml": f"{HEAD}steps:\n  - {{id: a, why: w, effect: exact, requirements: {{add: [x]}}}}"})
+        scene.files({"other.yaml": OTHER.replace("rename: a.b, to: a.c", "requirements: {add: [x]}")})
         .steps("use: ./other.yaml\nin: y.py")
         .show()
     ),
@@ -214,10 +218,10 @@ PATTERNS: dict[str, Play] = {
     "a `$$$` that cannot stand there": step("replace: $$$X + 1\nwith: g()"),
     "an assignment to what would be imported": step("replace: x = f($X)\nwith: x = g($X)"),
     "a hole that nothing binds": step("replace: f($X)\nwith: g($Y)"),
-    "a constraint that is none": step("edit: f($X)\nto: {X: '0'}\nwhere: {X: {is: '1'}}"),
+    "a constraint of another name": step("edit: f($X)\nto: {X: '0'}\nwhere: {X: {is: '1'}}"),
     "a `where` that is no map": step("edit: f($X)\nto: {X: '0'}\nwhere: X"),
     "an `inside` that is no header": step("edit: f($X)\nto: {X: '0'}\ninside: run()"),
-    "a `needs` that is neither": step("replace: f($X)\nwith: g($X)\nneeds: [import a as b; b()]"),
+    "a `needs` of two statements": step("replace: f($X)\nwith: g($X)\nneeds: [import a as b; b()]"),
 }
 
 VERBS: dict[str, Play] = {
@@ -239,10 +243,10 @@ VERBS: dict[str, Play] = {
     "`insert` without an anchor": step("insert: f()"),
     "`insert` with two anchors": step("insert: f()\nbefore: g()\nafter: h()"),
     "`insert` into no block": step("insert: f()\nfirst_in: g()"),
-    "an `each` that is neither": step("insert: f()\nbefore: g()\neach: true"),
+    "an `each` that is neither yes nor no": step("insert: f()\nbefore: g()\neach: true"),
     "`wrap` without `under`": step("wrap: f()"),
     "`wrap` under no header": step("wrap: f()\nunder: g()"),
-    "a `comments` that is neither": step("delete: f()\ncomments: lose"),
+    "a `comments` that is neither keep nor drop": step("delete: f()\ncomments: lose"),
     "an `unused` with something else": step("delete: import $X\nwhere: {X: {unused: yes, not: a}}"),
     "an `unused` that is no hole": step("delete: import $X\nwhere: {Y: {unused: yes}}"),
     "`guard_import` without `otherwise`": step("guard_import: wandb"),

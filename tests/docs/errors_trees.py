@@ -7,15 +7,15 @@ import os
 import sys
 
 from tests.docs.scenes import Files, Play, Scene
-from tests.helpers import Result, write_tree
+from tests.helpers import Result, commit_all, write_tree
 
 __all__ = ["APPLY", "BUGS", "PLACES", "PLANS", "TESTS", "TREES", "UNDO", "VERIFY"]
 
 ROUND = "replace: abs($X)\nwith: round($X)"
 EVERY = f"{ROUND}\nexpect: 1.."
 MEAN = "rename: speed.mean\nto: statistics.fmean"
+CODEMOD = "import libcst\n\n\nclass Mine(libcst.CSTTransformer):\n    x = 1 / 0\n"
 GUARD = "guard_import: flash_attn\notherwise: shim.flash_attn_torch"
-NOTEBOOK = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 
 
 def check(files: Files | str | bytes, *steps: str, head: str = "", options: tuple[str, ...] = ()) -> Play:
@@ -34,13 +34,21 @@ def _bare(scene: Scene) -> Result:
     return scene.check()
 
 
+def _no_git(scene: Scene) -> Result:
+    scene.tree("abs(1)\n", git=True).steps(ROUND)
+    scene.monkeypatch.setenv("PATH", str(scene.folder))
+    return scene.check()
+
+
 TREES: dict[str, Play] = {
+    "an empty path": lambda scene: scene.steps(ROUND).run("apply", "", "-r", "./mine.yaml"),
     "no folder": lambda scene: scene.steps(ROUND).check(),
     "a file in place of a folder": lambda scene: scene.files({"tree": ""}).steps(ROUND).check(),
     "a folder that leads to itself": _looped,
     "a repository that git cannot read": _bare,
-    "a file that is not Python 3": check("print abs(1)\n", ROUND),
-    "the same, where a step names the file": check("print abs(1)\n", f"{ROUND}\nin: a.py"),
+    "a machine without git": _no_git,
+    "a file that is not Python 3, and that no step names": check("print abs(1)\n", ROUND),
+    "a file that is not Python 3, and that a step names": check("print abs(1)\n", f"{ROUND}\nin: a.py"),
     "a file whose encoding line is wrong": check("# coding: latin-9000\nabs(1)\n", f"{ROUND}\nin: a.py"),
     "a file that is nested too deeply": check(f"x = {'[' * 300}abs(1){']' * 300}\n", f"{ROUND}\nin: a.py"),
     "a file that would not come back as it is": check("abs(1)\r", f"{ROUND}\nin: a.py"),
@@ -86,6 +94,10 @@ PLANS: dict[str, Play] = {
     "steps that undo each other": check(
         "abs(1)\n", "id: back\nwhy: w\neffect: exact\nreplace: round($X)\nwith: abs($X)", ROUND
     ),
+    "a step that finds work in its own result": check("f(f(1))\n", "replace: f($X)\nwith: g(f($X))\nlocal: [f, g]"),
+    "a codemod that fails": lambda scene: (
+        scene.files({"mine.py": CODEMOD}).tree("abs(1)\n").steps("codemod: mine.py:Mine").check("--allow-python")
+    ),
     "a codemod that is not there": check("abs(1)\n", "codemod: mine.py:Mine", options=("--allow-python",)),
     "a codemod without its class": lambda scene: (
         scene.files({"mine.py": "Mine = 1\n"}).tree("abs(1)\n").steps("codemod: mine.py:Mine").check("--allow-python")
@@ -110,6 +122,15 @@ PLACES: dict[str, Play] = {
         "import m\nm.f(1, **more)\n", "replace: m.f($$$A)\nwith: m.f($$$A, rate=0)"
     ),
     "an argument behind a keyword": check("import m\nm.f(b=1, *a)\n", "replace: m.f($$$A)\nwith: m.f($$$A, 0)"),
+    "an f-string that it would end": check("f'{abs(1)}'\n", "replace: abs($X)\nwith: \"'a'\""),
+    "a variable of the replacement that is taken": check("abs(x)\n", 'replace: abs($X)\nwith: "[x for x in [$X]]"'),
+    "a statement in place of an expression": check(
+        "import m\nif m.a:\n    pass\n", "replace: |\n  if m.a:\n      $X\nwith: m.b($X)"
+    ),
+    "a parameter that is put in": check("def f(a): ...\n", "replace: def f($A)\nwith: def f($A, b=1)"),
+    "a comment at the end of a header": check(
+        "import m\nwhile m.a(  # why\n    1\n):\n    pass\n", "replace: while m.a($X)\nwith: while m.b and m.a($X)"
+    ),
     "a line that holds two statements": check("import m; m.f()\n", "wrap: m.f()\nunder: if __debug__"),
     "a body on the line of its header": check("def main(): pass\n", "insert: print()\nfirst_in: def main()"),
     "`import *` of a name": check("from speed import *\nmean([])\n", MEAN),
@@ -120,16 +141,36 @@ PLACES: dict[str, Play] = {
         "from speed import mean\nmean([])\n\n\ndef main():\n    mean([])\n", f"{MEAN}\nin: a.py::main"
     ),
     "the new name is taken": check("from speed import mean\nfmean = 1\nmean([fmean])\n", MEAN),
+    "a module that is imported with others": check(
+        "import os, speed\nspeed.mean([])\n", "rename: speed.mean\nto: .math.fmean".replace(".math", "shim.x")
+    ),
+    "a module in a try that has other uses": check(
+        "try:\n    import speed\nexcept ImportError:\n    raise\nspeed.mean([speed.x])\n", MEAN
+    ),
+    "a comment between imported names": check("from speed import (mean,  # both\n    median)\nmean([median])\n", MEAN),
+    "a name that comes from elsewhere": check(
+        {
+            "a.py": "try:\n    from speed import mean\nexcept ImportError:\n    mean = None\n",
+            "b.py": "from a import mean\nmean([])\n",
+        },
+        MEAN,
+    ),
+    "a file out of scope that imports it": check(
+        {"a.py": "from speed import mean\n", "b.py": "from a import mean\nmean([])\n"}, f"{MEAN}\nin: a.py"
+    ),
     "a file that imports it from here": check(
         {"a.py": "from speed import mean\n", "b.py": "from a import *\nmean([])\n"}, MEAN
     ),
-    "a file that it comes from": check(
+    "a file of the tree that hides the package": check(
         {
             "a.py": "def mean(x): ...\n",
             "speed.py": "",
             "b.py": "from speed import *\nfrom speed import mean\nmean([])\n",
         },
         MEAN,
+    ),
+    "a shim whose file cannot be read": check(
+        {"a.py": "from flash_attn import flash_attn_func\n", "flash_attn_torch/__init__.py/x": ""}, GUARD
     ),
     "a handler that is too narrow": check(
         "try:\n    import flash_attn\nexcept ModuleNotFoundError:\n    flash_attn = None\n", GUARD
@@ -169,6 +210,31 @@ PLACES: dict[str, Play] = {
     ),
     "a file of requirements that does not parse": check(
         {"pyproject.toml": "[project\ndependencies = ['numpy']\n"}, "requirements: {drop: [numpy]}"
+    ),
+    "two markers": check(
+        {"requirements.txt": "numpy; python_version < '3.9'\n"},
+        "requirements: {replace: {numpy: \"cupy; python_version > '3.9'\"}}",
+    ),
+    "extras in a constraints file": check(
+        {"requirements.txt": "-c constraints.txt\n", "constraints.txt": "numpy==1\n"},
+        "requirements: {replace: {numpy: 'cupy[all]'}}",
+    ),
+    "a package of conda's": check(
+        {"environment.yml": "dependencies:\n  - numpy=1\n"}, "requirements: {replace: {numpy: cupy}}"
+    ),
+    "an environment without pip": check(
+        {"environment.yml": "dependencies:\n  - numpy=1\n"}, "requirements: {add: [cupy]}"
+    ),
+    "a table of Poetry's": check(
+        {"pyproject.toml": "[tool.poetry.dependencies]\nnumpy = {version = '1', optional = true}\n"},
+        "requirements: {replace: {numpy: cupy}}",
+    ),
+    "a computed list in setup.py": check(
+        {"setup.py": "from setuptools import setup\nsetup(install_requires=read())\n"}, "requirements: {add: [cupy]}"
+    ),
+    "a last line that goes on": check({"requirements.txt": "numpy \\\n"}, "requirements: {add: [cupy]}"),
+    "a file of requirements in another encoding": check(
+        {"requirements.txt": "numpy  # für\n".encode("latin-1")}, "requirements: {drop: [numpy]}"
     ),
     "a match of nothing": check("a\n", "text: b*\nwith: c\nin: a.py"),
 }
@@ -230,7 +296,39 @@ def _half(scene: Scene) -> Result:
     return scene.apply()
 
 
+def _linked(scene: Scene) -> Result:
+    scene.tree({"a.py": "from flash_attn import flash_attn_func\n", "lib/x": ""}).steps(f"{GUARD}\nplace: link")
+    (scene.root / "link").symlink_to("lib")
+    return scene.apply()
+
+
+def _other(scene: Scene) -> Result:
+    scene.tree({"a.py": "from flash_attn import flash_attn_func\n", "lib/x": ""}).steps(f"{GUARD}\nplace: lib")
+    commit_all(scene.root / "lib")
+    return scene.apply()
+
+
+def _otherwise(scene: Scene) -> Result:
+    head = "parameters: {rate: {type: int, default: 1}}\n"
+    steps = scene.tree("import m\nm.f(0)\n", git=True).steps(
+        "edit: m.f($X)\nwhere: {X: '0'}\nto: {X: '${rate}'}\nexpect: 1", head=head
+    )
+    assert steps.apply().code == 0
+    return scene.apply("-p", "rate=2")
+
+
 APPLY: dict[str, Play] = {
+    "other parameters than last time": _otherwise,
+    "a folder that is a link": _linked,
+    "a folder of another repository": _other,
+    "a folder of git's": lambda scene: (
+        scene.tree("from flash_attn import flash_attn_func\n", git=True).steps(f"{GUARD}\nplace: .git").apply()
+    ),
+    "a folder that is a file": lambda scene: (
+        scene.tree({"a.py": "from flash_attn import flash_attn_func\n", "lib": ""})
+        .steps(f"{GUARD}\nplace: lib")
+        .apply()
+    ),
     "a file with work that git does not have": _uncommitted,
     "a file that is read-only": _read_only,
     "a file that was changed meanwhile": _changed,
@@ -282,24 +380,31 @@ VERIFY: dict[str, Play] = {
     "checks that did not come with patcher": lambda scene: (
         scene.tree("").steps(ROUND, head="checks: [{id: train, why: w}]\n").run("verify", "tree", "-r", "./mine.yaml")
     ),
+    "a tree that is not patched": train(RUN, "abs(1)\n"),
+    "a tree in which the recipe does not hold": lambda scene: (
+        scene.tree("").steps(EVERY, head=f"checks: [{{id: train, why: w, {RUN}}}]\n").verify()
+    ),
+    "a place that there is not": train('run: [python, "{three}/train.py"]'),
     "a Python that there is not": train(RUN, "", "--python", "python9"),
     "a check that runs nothing": train(""),
-    "a limit that is none": train(f"{RUN}, limit: soon"),
-    "an environment that is none": train(f"{RUN}, environment: fast"),
+    "a limit without a number": train(f"{RUN}, limit: soon"),
+    "an environment that is no map": train(f"{RUN}, environment: fast"),
     "a program that there is not": train("run: [trainn]"),
     "data that cannot be prepared": train(f"{RUN}, prepare: data.py", **{"data.py": "raise SystemExit('no disk')\n"}),
     "a run that fails": train(RUN, "raise SystemExit(3)\n"),
     "a run that trains nothing": train(RUN),
     "a run that is killed": train(RUN, "import os\nos.kill(os.getpid(), 9)\n"),
+    "a run that lacks a package": train(RUN, "import nowhere\n"),
+    "data that take too long": train(
+        f"{RUN}, prepare: data.py, limit: 1s", **{"data.py": "import time\ntime.sleep(9)\n"}
+    ),
     "a run that takes too long": train(f"{RUN}, limit: 1s", "import time\ntime.sleep(9)\n"),
 }
 
 
-def case(text: str, head: str = "", *options: str) -> Play:
+def case(text: str, step: str = ROUND) -> Play:
     """Run the cases beside a recipe."""
-    return lambda scene: (
-        scene.steps(ROUND, head=head).files({"cases/mine.yaml": text}).run("test", "./mine.yaml", *options)
-    )
+    return lambda scene: scene.steps(step).files({"cases/mine.yaml": text}).run("test", "./mine.yaml")
 
 
 UPSTREAM = f"upstream: {{repository: x, tested: ['{'1' * 40}']}}\n"
@@ -316,6 +421,10 @@ def _moved_on(scene: Scene) -> Result:
 
 TESTS: dict[str, Play] = {
     "a case that does not hold": case('- {case: x, same: "abs(1)\\n"}'),
+    "a case that is refused": case('- {case: x, same: "y = 1\\nx = abs(1)\\n"}', ROUND + "\nneeds: [x]"),
+    "a case that is not at rest": case(
+        '- {case: x, before: "x = 1\\n", after: "x = 11\\n"}', "text: 1\nwith: '11'\nin: '*.py'\nalready: never"
+    ),
     "a case that refuses nothing": case('- {case: x, same: "len(1)\\n", refused: taken}'),
     "a case that does not drift": case('- {case: x, same: "len(1)\\n", drifted: found}'),
     "a commit that the clone has not": lambda scene: (

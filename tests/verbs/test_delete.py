@@ -74,11 +74,21 @@ def test_the_names_that_are_read_stay() -> None:
         )
 
 
+def test_without_a_scope_nothing_tells_that_it_is_done() -> None:
+    keys = {key: value for key, value in SHAPE.items() if key != "in"}
+    check_noop(keys, "y = 1\n")
+
+
 # --- nothing changes ------------------------------------------------------------------------------------------------
 
 
 def test_a_scope_without_the_statement_is_there_already() -> None:
     check_noop(SHAPE, "def f(x):\n    return x\n", "1: already: it stands nowhere in scope")
+
+
+def test_a_glob_of_files_is_done_as_a_whole() -> None:
+    files = {"m/a.py": "x = 1\n", "m/b.py": "y = 1\n"}
+    check_noop({**SHAPE, "in": "m/*.py"}, files, "m/a.py:1: already: it stands nowhere in scope")
 
 
 def test_a_scope_that_is_gone_has_no_place() -> None:

@@ -215,8 +215,14 @@ class TestRunning:
         assert tree.endswith("/tree/x") and data.endswith("/data") and out.endswith("/out")
 
     def test_a_place_that_there_is_not(self, check: Check) -> None:
-        with pytest.raises(UsageError, match=r"\{other\}, which stands for nothing; known: \{tree\}"):
-            check("", run=["python", "train.py", "{other}"])
+        result = check("", run=["python", "train.py", "{other}"])
+        assert result.code == 2
+        assert "has {other}, which stands for nothing; known: {tree}, {data}, {out}" in result.stderr
+
+    def test_a_loss_that_is_no_number_is_a_failure(self, check: Check) -> None:
+        result = check(TRAINS.replace("2.5", "float('nan')") + "\n")
+        assert result.code == 4
+        assert "Loss 1 is nan" in result.out
 
     def test_the_environment_of_the_check(self, check: Check) -> None:
         result = check(says("os.environ['A'] + os.environ['B']"), environment={"A": "1", "B": "{tree}"})

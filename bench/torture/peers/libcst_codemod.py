@@ -56,7 +56,7 @@ class Command(VisitorBasedCodemodCommand):
 
     def above(self, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         """Yield what a node stands in, from the inside out."""
-        while (node := self.get_metadata(ParentNodeProvider, node, None)) is not None:  # type: ignore[assignment]
+        while (node := self.get_metadata(ParentNodeProvider, node, None)) is not None:
             yield node
 
 
@@ -244,7 +244,7 @@ class SetDevice(Command):
 
     def _tested(self, node: cst.CSTNode) -> bool:
         tests = (above.test for above in self.above(node) if isinstance(above, cst.If))
-        return any(THERE in self.names(call.func) for test in tests for call in m.findall(test, m.Call()))  # type: ignore[attr-defined]
+        return any(THERE in self.names(call.func) for test in tests for call in m.findall(test, m.Call()))
 
 
 class Stars(Command):
