@@ -261,8 +261,9 @@ def _check_rest(outcomes: dict[str, Outcome], draft: Draft) -> None:
         reason = drift(outcome.step, draft, found)
         if reason:
             raise TargetError(
-                f"A second run of {outcome.step.id} would drift: {reason} Nothing was written. This is a mistake in the "
-                "recipe: what a step counts on must be known again in its result; write `already`, `in` or `expect: any`."
+                f"A second run of {outcome.step.id} would drift: {reason} Nothing was written. This is a mistake in "
+                "the recipe: what a step counts on must be known again in its result; write `already`, `in` or "
+                "`expect: any`."
             )
         for one in found:
             restless = next((site for site in one.sites if site.status is Status.APPLIED), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import libcst as cst
@@ -13,7 +14,17 @@ from patcher.syntax.matching import Match, match_at
 from patcher.syntax.pattern import Code, statements
 from patcher.syntax.source import Source
 
-__all__ = ["block_of", "deletion", "insertion", "stands_in", "unused_names", "without_names"]
+__all__ = [
+    "block_of",
+    "deletion",
+    "imported_aliases",
+    "insertion",
+    "is_read",
+    "local_name",
+    "stands_in",
+    "why_kept",
+    "without_names",
+]
 
 
 def block_of(source: Source, match: Match, where: str) -> cst.CSTNode:
@@ -96,58 +107,89 @@ def _is_docstring(line: cst.CSTNode) -> bool:
 # --- taking out -----------------------------------------------------------------------------------------------------
 
 
-def deletion(source: Source, nodes: Sequence[cst.CSTNode]) -> list[Edit]:
-    """Return the edits that take statements out; a block that would be empty keeps a `pass`."""
+def deletion(source: Source, nodes: Sequence[cst.CSTNode], going: set[cst.CSTNode]) -> list[Edit]:
+    """Return the edits that take statements out; a block that would be empty keeps a `pass`.
+
+    `going` are all statements that the step takes out of the file, these among them.
+    """
     block = next(above for above in source.ancestors(nodes[0]) if _is_block(above))
     lines = statements(block)
-    if len(lines) == len(nodes) and not isinstance(block, cst.Module):
-        start, end = source.span(nodes[0])[0], source.span(nodes[-1])[1]
-        return [Edit(start, end, "pass")]
-    return [edit for node in nodes for edit in _without(source, node, nodes)]
+    emptied = not isinstance(block, cst.Module) and all(line in going for line in lines)
+    edits: list[Edit] = []
+    for node in nodes:
+        if emptied and node is lines[0]:
+            edits.append(Edit(*source.span(node), "pass"))
+        else:
+            edits.append(_without(source, node, going - {lines[0]} if emptied else going))
+    return edits
 
 
-def _without(source: Source, node: cst.CSTNode, gone: Sequence[cst.CSTNode]) -> list[Edit]:
+def _without(source: Source, node: cst.CSTNode, going: set[cst.CSTNode]) -> Edit:
     line = source.parent(node) if isinstance(node, cst.BaseSmallStatement) else node
     together = list(getattr(line, "body", ())) if isinstance(node, cst.BaseSmallStatement) else [node]
-    kept = [one for one in together if one not in gone]
-    if kept and isinstance(node, cst.BaseSmallStatement):  # one of several, joined by semicolons
+    if any(one not in going for one in together):  # one of several, joined by semicolons
         index = together.index(node)
-        if index + 1 < len(together):
-            return [Edit(source.span(node)[0], source.span(together[index + 1])[0], "")]
-        return [Edit(source.span(together[index - 1])[1], source.span(node)[1], "")]
+        if any(one not in going for one in together[index + 1 :]):
+            return Edit(source.span(node)[0], source.span(together[index + 1])[0], "")
+        return Edit(source.span(together[index - 1])[1], source.span(node)[1], "")
     assert line is not None
     start, end = source.span(line)
     decorators = getattr(line, "decorators", ())
     if decorators:
         start = source.span(decorators[0])[0]
+    if len(together) > 1 and node is not together[0]:
+        return Edit(source.span(node)[0], source.span(node)[0], "")  # its line goes with the first one
     # From the beginning of its first line to the end of its last one, a comment behind it included.
-    return [Edit(source.line_start(start), source.line_end(max(end - 1, start)), "")]
+    return Edit(source.line_start(start), source.line_end(max(end - 1, start)), "")
 
 
-def unused_names(source: Source, names: Sequence[cst.CSTNode]) -> list[cst.ImportAlias]:
-    """Return those of the captured import names that the file never reads and does not export."""
-    aliases = [one for one in names if isinstance(one, cst.ImportAlias)]
-    return [alias for alias in aliases if not _read(source, alias)]
+# --- imports that nothing reads -------------------------------------------------------------------------------------
 
 
-def _read(source: Source, alias: cst.ImportAlias) -> bool:
-    local = source.code(alias.asname.name) if alias.asname else source.code(alias.name).partition(".")[0]
-    return bool(source.names.uses(local, alias)) or source.names.exported(local)
+def imported_aliases(node: cst.CSTNode) -> list[cst.ImportAlias]:
+    """Return the names of an import statement."""
+    names = node.names if isinstance(node, (cst.Import, cst.ImportFrom)) else ()
+    return list(names) if isinstance(names, (list, tuple)) else []
+
+
+def why_kept(source: Source, statement: cst.CSTNode) -> str:
+    """Return why an import may matter although nothing reads its names, or nothing."""
+    for above in source.ancestors(statement):
+        if isinstance(above, cst.Try):
+            return "it stands in a try, which may ask whether the package is there"
+        if isinstance(above, cst.ClassDef):
+            return "it makes an attribute of a class"
+    return ""
+
+
+def local_name(source: Source, alias: cst.ImportAlias) -> str:
+    """Return the name that an import binds."""
+    return source.code(alias.asname.name) if alias.asname else source.code(alias.name).partition(".")[0]
+
+
+def is_read(source: Source, name: str, at: cst.CSTNode) -> bool:
+    """Tell whether a file reads an imported name, exports it, deletes it, or speaks of it in a string."""
+    if source.names.uses(name, at) or source.names.exported(name):
+        return True
+    word = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
+    quoted = (one for one in source.of(cst.SimpleString) if not isinstance(source.parent(one), cst.Expr))
+    return any(word.search(one.value) for one in quoted)
 
 
 def without_names(source: Source, statement: cst.CSTNode, gone: Sequence[cst.ImportAlias]) -> list[Edit]:
     """Return the edits that take some, not all, of the names out of an import."""
-    assert isinstance(statement, (cst.Import, cst.ImportFrom)) and not isinstance(statement.names, cst.ImportStar)
-    names = list(statement.names)
+    names = imported_aliases(statement)
     edits: list[Edit] = []
     for index, alias in enumerate(names):
         if alias not in gone:
             continue
         start, end = source.span(alias)
-        later = next((one for one in names[index + 1 :] if one not in gone), None)
-        if later is not None:
-            end = source.span(names[index + 1])[0]
+        behind = source.span(alias.comma)[1] if isinstance(alias.comma, cst.Comma) else end
+        line, line_end = source.line_start(start), source.line_end(behind)
+        if not source.slice(line, start).strip() and not source.slice(behind, line_end).strip():
+            edits.append(Edit(line, line_end, ""))  # it has a line of its own
+        elif any(one not in gone for one in names[index + 1 :]):
+            edits.append(Edit(start, source.span(names[index + 1])[0], ""))
         else:  # nothing that stays is behind it: with the comma in front
-            start = source.span(names[index - 1])[1]
-        edits.append(Edit(start, end, ""))
+            edits.append(Edit(source.span(names[index - 1])[1], end, ""))
     return edits

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Self
 
 from patcher.errors import PatternError
-from patcher.model import Edit, Site, Status, Step
-from patcher.syntax.blocks import deletion, unused_names, without_names
+from patcher.model import Site, Status, Step
+from patcher.syntax.blocks import deletion, imported_aliases, is_read, local_name, why_kept, without_names
 from patcher.syntax.draft import PROGRAMS, Draft
 from patcher.syntax.matching import Match, Miss, find
 from patcher.syntax.pattern import Code
+from patcher.syntax.project import importer_of
 from patcher.syntax.source import Source
 from patcher.syntax.where import Where, compile_where
 from patcher.verbs.base import Findings, Shape
@@ -22,7 +24,10 @@ __all__ = ["Delete"]
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """The compiled verb. `unused` is the hole whose import names go where nothing reads them."""
+    """The compiled verb. `unused` is the hole whose import names go where nothing reads them.
+
+    A pattern without that hole is an import as a whole (`import apex`), which goes where nothing reads what it binds.
+    """
 
     patterns: tuple[Code, ...]
     where: Where
@@ -51,7 +56,7 @@ class Delete:
         for hole in unused:
             if where.pop(hole) != {"unused": "yes"}:
                 raise PatternError("`unused` stands alone and is `yes`.", ("where", hole))
-            if any(hole not in pattern.holes for pattern in patterns):
+            if not any(hole in pattern.holes for pattern in patterns):
                 raise PatternError(f"${hole} is bound by no pattern of the step.", ("where", hole))
         comments = arguments.get("comments", "keep")
         if comments not in ("keep", "drop"):
@@ -85,26 +90,36 @@ class Delete:
                 yield Findings(path, (Site(0, Status.ALREADY, "it stands nowhere in scope"),))
 
     def _sites(self, step: Step, draft: Draft, source: Source, miss: Miss) -> Iterator[Site]:
+        whole: list[Match] = []
         for pattern in self.patterns:
             for match in find(pattern, source, lambda one: self.where.failure(source, one), miss):
-                if in_scope(draft, step, source, match):
-                    yield from self._site(source, match, miss)
+                if not in_scope(draft, step, source, match):
+                    continue
+                gone = self._unused(draft, source, match, miss) if self.unused else None
+                if gone is None or len(gone) == len(imported_aliases(match.node)):
+                    whole.append(match)
+                elif gone:
+                    yield edited(source, source.span(gone[0])[0], partial(without_names, source, match.node, gone))
+        going = {node for match in whole for node in match.nodes}
+        for match in whole:
+            edits = deletion(source, match.nodes, going)
+            offset = source.span(match.node)[0]
+            if self.comments:
+                yield Site(offset, Status.APPLIED, edits=tuple(edits))
+            else:
+                yield edited(source, offset, partial(list, edits))
 
-    def _site(self, source: Source, match: Match, miss: Miss) -> Iterator[Site]:
-        edits: list[Edit]
-        if self.unused is not None:
-            captured = match.captures[self.unused]
-            names = captured if isinstance(captured, tuple) else (captured,)
-            gone = unused_names(source, names)
-            if not gone:
-                miss.note(100, match.node, "every name that is imported there is used")
-                return
-            if len(gone) < len(names):
-                yield edited(source, source.span(gone[0])[0], lambda: without_names(source, match.node, gone))
-                return
-        offset = source.span(match.node)[0]
-        edits = deletion(source, match.nodes)
-        if self.comments:
-            yield Site(offset, Status.APPLIED, edits=tuple(edits))
-        else:
-            yield edited(source, offset, lambda: edits)
+    def _unused(self, draft: Draft, source: Source, match: Match, miss: Miss) -> list[Any]:
+        """Return the names of an import that nothing reads, in its file or through it."""
+        kept = why_kept(source, match.node)
+        captured = match.captures.get(self.unused or "", tuple(imported_aliases(match.node)))
+        aliases = captured if isinstance(captured, tuple) else (captured,)
+        gone = [] if kept else [one for one in aliases if not self._used(draft, source, one)]
+        if not gone:
+            miss.note(100, match.node, kept or "every name that is imported there is used")
+        return gone
+
+    @staticmethod
+    def _used(draft: Draft, source: Source, alias: Any) -> bool:
+        name = local_name(source, alias)
+        return is_read(source, name, alias) or importer_of(draft, source.path, name) is not None

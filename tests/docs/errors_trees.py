@@ -6,6 +6,8 @@ import json
 import os
 import sys
 
+import pytest
+
 from tests.docs.scenes import Files, Play, Scene
 from tests.helpers import Result, commit_all, write_tree
 
@@ -23,20 +25,9 @@ def check(files: Files | str | bytes, *steps: str, head: str = "", options: tupl
     return lambda scene: scene.tree(files).steps(*steps, head=head).check(*options)
 
 
-def _looped(scene: Scene) -> Result:
-    (scene.folder / "tree").symlink_to("tree")
-    return scene.steps(ROUND).check()
-
-
 def _bare(scene: Scene) -> Result:
     scene.tree("abs(1)\n", git=True).steps(ROUND)
     (scene.root / ".git" / "config").write_text("[core\n")
-    return scene.check()
-
-
-def _no_git(scene: Scene) -> Result:
-    scene.tree("abs(1)\n", git=True).steps(ROUND)
-    scene.monkeypatch.setenv("PATH", str(scene.folder))
     return scene.check()
 
 
@@ -44,9 +35,7 @@ TREES: dict[str, Play] = {
     "an empty path": lambda scene: scene.steps(ROUND).run("apply", "", "-r", "./mine.yaml"),
     "no folder": lambda scene: scene.steps(ROUND).check(),
     "a file in place of a folder": lambda scene: scene.files({"tree": ""}).steps(ROUND).check(),
-    "a folder that leads to itself": _looped,
     "a repository that git cannot read": _bare,
-    "a machine without git": _no_git,
     "a file that is not Python 3, and that no step names": check("print abs(1)\n", ROUND),
     "a file that is not Python 3, and that a step names": check("print abs(1)\n", f"{ROUND}\nin: a.py"),
     "a file whose encoding line is wrong": check("# coding: latin-9000\nabs(1)\n", f"{ROUND}\nin: a.py"),
@@ -65,7 +54,10 @@ TREES: dict[str, Play] = {
 
 def _foreign_name(scene: Scene) -> Result:
     scene.tree("abs(1)\n")
-    (scene.root / os.fsdecode(b"caf\xe9.py")).write_text("abs(1)\n")
+    try:
+        (scene.root / os.fsdecode(b"caf\xe9.py")).write_text("abs(1)\n")
+    except OSError:
+        pytest.skip("this file system refuses a name that is not UTF-8")
     return scene.steps(ROUND).check()
 
 
@@ -94,7 +86,6 @@ PLANS: dict[str, Play] = {
     "steps that undo each other": check(
         "abs(1)\n", "id: back\nwhy: w\neffect: exact\nreplace: round($X)\nwith: abs($X)", ROUND
     ),
-    "a step that finds work in its own result": check("f(f(1))\n", "replace: f($X)\nwith: g(f($X))\nlocal: [f, g]"),
     "a codemod that fails": lambda scene: (
         scene.files({"mine.py": CODEMOD}).tree("abs(1)\n").steps("codemod: mine.py:Mine").check("--allow-python")
     ),
@@ -123,7 +114,9 @@ PLACES: dict[str, Play] = {
     ),
     "an argument behind a keyword": check("import m\nm.f(b=1, *a)\n", "replace: m.f($$$A)\nwith: m.f($$$A, 0)"),
     "an f-string that it would end": check("f'{abs(1)}'\n", "replace: abs($X)\nwith: \"'a'\""),
-    "a variable of the replacement that is taken": check("abs(x)\n", 'replace: abs($X)\nwith: "[x for x in [$X]]"'),
+    "a variable of the replacement that is taken": check(
+        "y = []\nabs(x for x in y)\n", 'replace: abs($X)\nwith: "[x for x in y if $X]"'
+    ),
     "a statement in place of an expression": check(
         "import m\nif m.a:\n    pass\n", "replace: |\n  if m.a:\n      $X\nwith: m.b($X)"
     ),
@@ -142,7 +135,8 @@ PLACES: dict[str, Play] = {
     ),
     "the new name is taken": check("from speed import mean\nfmean = 1\nmean([fmean])\n", MEAN),
     "a module that is imported with others": check(
-        "import os, speed\nspeed.mean([])\n", "rename: speed.mean\nto: .math.fmean".replace(".math", "shim.x")
+        {"pack/__init__.py": "", "pack/a.py": "import os, adam_atan2\nadam_atan2.AdamATan2()\n"},
+        "rename: adam_atan2.AdamATan2\nto: shim.adam_atan2_torch.AdamATan2",
     ),
     "a module in a try that has other uses": check(
         "try:\n    import speed\nexcept ImportError:\n    raise\nspeed.mean([speed.x])\n", MEAN
@@ -230,7 +224,8 @@ PLACES: dict[str, Play] = {
         "requirements: {replace: {numpy: cupy}}",
     ),
     "a computed list in setup.py": check(
-        {"setup.py": "from setuptools import setup\nsetup(install_requires=read())\n"}, "requirements: {add: [cupy]}"
+        {"setup.py": "from setuptools import setup\nsetup(install_requires=read(), extras_require={'x': ['numpy']})\n"},
+        "requirements: {add: [cupy]}",
     ),
     "a last line that goes on": check({"requirements.txt": "numpy \\\n"}, "requirements: {add: [cupy]}"),
     "a file of requirements in another encoding": check(
@@ -422,9 +417,6 @@ def _moved_on(scene: Scene) -> Result:
 TESTS: dict[str, Play] = {
     "a case that does not hold": case('- {case: x, same: "abs(1)\\n"}'),
     "a case that is refused": case('- {case: x, same: "y = 1\\nx = abs(1)\\n"}', ROUND + "\nneeds: [x]"),
-    "a case that is not at rest": case(
-        '- {case: x, before: "x = 1\\n", after: "x = 11\\n"}', "text: 1\nwith: '11'\nin: '*.py'\nalready: never"
-    ),
     "a case that refuses nothing": case('- {case: x, same: "len(1)\\n", refused: taken}'),
     "a case that does not drift": case('- {case: x, same: "len(1)\\n", drifted: found}'),
     "a commit that the clone has not": lambda scene: (

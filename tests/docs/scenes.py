@@ -101,7 +101,8 @@ def said(result: Result, folder: Path) -> set[str]:
     for text in (result.stderr, result.out):
         for own, written in ((str(folder), HOME), (sys.executable, PYTHON), (", ".join(sorted(VERBS)), "VERBS")):
             text = text.replace(own, written)
-        for line in (text.strip(), *map(str.strip, text.splitlines())):
+        lines = [line.strip() for line in text.splitlines()]
+        for line in (" ⏎ ".join(lines), *lines):
             found |= set(_heard(line))
     return found
 

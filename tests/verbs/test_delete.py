@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from patcher.errors import PatternError
 from patcher.verbs.delete import Delete
-from tests.verbs.checks import SHAPES, check_noop, check_transformed, shaped
+from tests.helpers import write_tree
+from tests.verbs.checks import SHAPES, check_noop, check_transformed, shaped, tree_plan
 
 SHAPE = {"delete": "$_, $_, $_ = $X.shape", "in": "a.py"}
 UNUSED = {
@@ -135,3 +138,57 @@ def test_an_import_of_the_same_names_from_elsewhere_stays() -> None:
 def test_a_step_that_cannot_work_does_not_load(keys: dict[str, object], message: str) -> None:
     with pytest.raises(PatternError, match=message):
         Delete.compile({"local": ["f"], **keys})
+
+
+MODULES = {
+    "delete": ["from apex import $$$N", "import apex", "import apex.$_ as $_"],
+    "where": {"N": {"unused": "yes"}},
+    "in": "a.py",
+}
+
+
+@pytest.mark.parametrize("statement", ["import apex", "import apex.parallel as ap", "from apex import amp, parallel"])
+def test_a_whole_module_that_nothing_reads(statement: str) -> None:
+    check_transformed(MODULES, f"import torch\n{statement}\nx = torch\n", "import torch\nx = torch\n")
+
+
+def test_a_name_on_a_line_of_its_own_leaves_the_comments_beside_the_others() -> None:
+    check_transformed(
+        MODULES,
+        "from apex import (\n    amp,  # mixed\n    parallel,\n)\namp()\n",
+        "from apex import (\n    amp,  # mixed\n)\namp()\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("if x:\n    a, b, c = x.shape\n    d, e, f = y.shape\nz = 1\n", "if x:\n    pass\nz = 1\n"),
+        ("y = 1; a, b, c = x.shape; d, e, f = y.shape\n", "y = 1\n"),
+        ("a, b, c = x.shape; d, e, f = y.shape\ny = 1\n", "y = 1\n"),
+        ("a, b, c = x.shape; y = 1; d, e, f = y.shape; z = 2\n", "y = 1; z = 2\n"),
+    ],
+)
+def test_several_that_stand_together(tmp_path: Path, before: str, after: str) -> None:
+    tree = write_tree(tmp_path, {"a.py": before})
+    (change,) = tree_plan(SHAPE, tree).changes
+    assert change.after.decode() == after
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "try:\n    from apex import amp\nexcept ImportError:\n    raise SystemExit('install apex')\n",
+        "class A:\n    from apex import amp\n",
+        "from apex import amp\ndef f(a: 'amp.Group'): ...\n",
+        "from apex import amp\nx = cast('list[amp.Group]', y)\n",
+        "from apex import amp\ndel amp\n",
+    ],
+)
+def test_an_import_that_may_matter_stays(text: str) -> None:
+    check_noop(MODULES, text, "1: already: it stands nowhere in scope")
+
+
+def test_an_import_that_another_file_takes_from_here_stays() -> None:
+    files = {"a.py": "from apex import amp\n", "b.py": "from a import amp\namp()\n"}
+    check_noop(MODULES, files, "a.py:1: already: it stands nowhere in scope")
