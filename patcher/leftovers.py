@@ -10,6 +10,7 @@ from patcher.model import Outcome, Place, Status
 from patcher.syntax.draft import PROGRAMS, Draft
 from patcher.syntax.names import module_name
 from patcher.syntax.references import handed_on, mentions, word_pattern
+from patcher.syntax.source import Source
 
 __all__ = ["leftovers"]
 
@@ -22,6 +23,7 @@ MOST = 50
 def leftovers(outcomes: Iterable[Outcome], draft: Draft) -> tuple[Place, ...]:
     """Return every mention of an old name that stands in the planned tree, at most fifty."""
     old: set[str] = set()
+    unused: set[str] = set()  # what a step would have replaced, had it found a use
     callees: set[str] = set()
     for outcome in outcomes:
         if outcome.status in (Status.APPLIED, Status.ALREADY, Status.REFUSED):
@@ -29,14 +31,15 @@ def leftovers(outcomes: Iterable[Outcome], draft: Draft) -> tuple[Place, ...]:
         # A callee may be handed on although it is called nowhere; a step that was not asked for has nothing to tell.
         if outcome.status is not Status.ABSENT or not outcome.reason:
             callees.update(getattr(outcome.step.action, "callees", ()))
+            unused.update(getattr(outcome.step.action, "replaced_names", ()))
     found: dict[tuple[str, int, int], Place] = {}
-    for place in (*_in_python(draft, old, callees), *_in_texts(draft, old)):
+    for place in (*_in_python(draft, old, unused, callees), *_in_texts(draft, old)):
         found.setdefault((place.path, place.line, place.column), place)
     return tuple(found[key] for key in sorted(found))[:MOST]
 
 
-def _in_python(draft: Draft, old: set[str], callees: set[str]) -> Iterator[Place]:
-    words = {name: name.rpartition(".")[2].encode() for name in old | callees}
+def _in_python(draft: Draft, old: set[str], unused: set[str], callees: set[str]) -> Iterator[Place]:
+    words = {name: name.rpartition(".")[2].encode() for name in old | unused | callees}
     for path in draft.paths:
         own = module_name(path) in draft.stand_ins  # a shim speaks of what it stands in for
         data = draft.read(path) if path.endswith(PROGRAMS) and not own else b""
@@ -48,13 +51,17 @@ def _in_python(draft: Draft, old: set[str], callees: set[str]) -> Iterator[Place
         except TargetError:
             continue
         for name in sorted(present):
-            told = [
-                *(mentions(source, name) if name in old else ()),
-                *(handed_on(source, name) if name in callees else ()),
-            ]
+            meant = name in old or (name in unused and _imports_module(source, name))
+            told = list(mentions(source, name)) if meant else []
+            told += handed_on(source, name) if name in callees else ()
             for offset, reason in told:
                 line, column = draft.origin(path, offset)
                 yield Place(path, line, column, Status.REFUSED, reason)
+
+
+def _imports_module(source: Source, name: str) -> bool:
+    """Tell whether a file imports the module of a name as a whole, so that a string in it may mean the name."""
+    return any(binding.origin == name.rpartition(".")[0] for binding in source.names.imports)
 
 
 def _star(name: str) -> bytes:

@@ -219,7 +219,7 @@ def _imports(draft: Draft, names: tuple[str, ...]) -> bool:
 
 def _check_sources(recipe: Recipe, draft: Draft) -> None:
     """Refuse a result that does not parse, or that lost a comment or what binds a name."""
-    dropping = {step.id for step in recipe.steps if getattr(step.action, "comments", False)}
+    dropping = {step.id for step in recipe.steps if getattr(step.action, "drops_comments", False)}
     for change in draft.changes():
         if change.path.endswith(PROGRAMS):
             what = _damage(draft, change, dropping.isdisjoint(change.steps))

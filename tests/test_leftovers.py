@@ -47,6 +47,11 @@ def test_a_callee_that_is_handed_on_is_told(tmp_path: Path) -> None:
     assert left(tmp_path, RATE, {"a.py": text}) == [f"a.py:3: {why}", f"a.py:4: {why}"]
 
 
+def test_a_string_beside_an_import_of_the_module_is_told_though_nothing_was_renamed(tmp_path: Path) -> None:
+    text = "import adam_atan2\nx = getattr(adam_atan2, 'AdamATan2')(p)\n"
+    assert left(tmp_path, RENAME, {"a.py": text}) == ["a.py:2: a string mentions AdamATan2"]
+
+
 # --- nothing is left ------------------------------------------------------------------------------------------------
 
 

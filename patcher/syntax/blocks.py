@@ -120,27 +120,27 @@ def deletion(source: Source, nodes: Sequence[cst.CSTNode], going: set[cst.CSTNod
         if emptied and node is lines[0]:
             edits.append(Edit(*source.span(node), "pass"))
         else:
-            edits.append(_without(source, node, going - {lines[0]} if emptied else going))
+            edits += _without(source, node, going - {lines[0]} if emptied else going)
     return edits
 
 
-def _without(source: Source, node: cst.CSTNode, going: set[cst.CSTNode]) -> Edit:
+def _without(source: Source, node: cst.CSTNode, going: set[cst.CSTNode]) -> list[Edit]:
     line = source.parent(node) if isinstance(node, cst.BaseSmallStatement) else node
     together = list(getattr(line, "body", ())) if isinstance(node, cst.BaseSmallStatement) else [node]
     if any(one not in going for one in together):  # one of several, joined by semicolons
         index = together.index(node)
         if any(one not in going for one in together[index + 1 :]):
-            return Edit(source.span(node)[0], source.span(together[index + 1])[0], "")
-        return Edit(source.span(together[index - 1])[1], source.span(node)[1], "")
+            return [Edit(source.span(node)[0], source.span(together[index + 1])[0], "")]
+        return [Edit(source.span(together[index - 1])[1], source.span(node)[1], "")]
     assert line is not None
     start, end = source.span(line)
     decorators = getattr(line, "decorators", ())
     if decorators:
         start = source.span(decorators[0])[0]
-    if len(together) > 1 and node is not together[0]:
-        return Edit(source.span(node)[0], source.span(node)[0], "")  # its line goes with the first one
+    if node is not together[0]:
+        return []  # its line goes with the first one
     # From the beginning of its first line to the end of its last one, a comment behind it included.
-    return Edit(source.line_start(start), source.line_end(max(end - 1, start)), "")
+    return [Edit(source.line_start(start), source.line_end(max(end - 1, start)), "")]
 
 
 # --- imports that nothing reads -------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ class Delete:
     patterns: tuple[Code, ...]
     where: Where
     unused: str | None
-    comments: bool
+    drops_comments: bool
 
     KEYS: ClassVar[Mapping[str, Shape]] = {
         "delete": Shape.TEXTS,
@@ -104,7 +104,7 @@ class Delete:
         for match in whole:
             edits = deletion(source, match.nodes, going)
             offset = source.span(match.node)[0]
-            if self.comments:
+            if self.drops_comments:
                 yield Site(offset, Status.APPLIED, edits=tuple(edits))
             else:
                 yield edited(source, offset, partial(list, edits))

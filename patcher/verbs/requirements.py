@@ -46,6 +46,7 @@ class Requirements:
 
     KEYS: ClassVar[Mapping[str, Shape]] = {"requirements": Shape.LISTS}
     TREE_WIDE: ClassVar[bool] = True
+    drops_comments: ClassVar[bool] = True  # what stands behind a requirement goes with it, also in a setup.py
     """The scope of a `use` means places in Python files, so a step with this verb does not inherit it."""
 
     wishes: tuple[Wish, ...]

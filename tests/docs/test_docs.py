@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from patcher.cases import KEYS
 from patcher.verbs import VERBS
 from tests.docs.examples import Block, Section, sections, sides
 from tests.helpers import ROOT, Patcher, write_tree
@@ -118,3 +119,39 @@ def test_an_example_of_the_reference_does_what_it_says(section: Section, page: P
 def test_the_tutorial_goes_as_it_says(page: Page) -> None:
     (section,) = sections(TUTORIAL, whole=True)
     page.run(section)
+
+
+# --- complete -------------------------------------------------------------------------------------------------------
+
+LATER = {"vectorize"}  # its page comes with its recipes
+
+
+def described(title: str) -> dict[str, str]:
+    """Return the rows of the table under a heading of the reference, by the words in their first column."""
+    under = REFERENCE.read_text().partition(f"\n{title}\n")[2]
+    rows = re.findall(r"^\| (.+?) \| (.*)\|$", re.split(r"^#", under, maxsplit=1, flags=re.MULTILINE)[0], re.MULTILINE)
+    return {name: rest for first, rest in rows for name in re.findall("`(.+?)`", first)}
+
+
+def test_the_reference_has_every_verb_with_its_keys() -> None:
+    told = {verb: set(re.findall("`(.+?)`", rest)) for verb, rest in described("## Verbs").items()}
+    assert told == {verb: set(kind.KEYS) - {verb} for verb, kind in VERBS.items() if verb not in LATER}
+
+
+def test_the_reference_has_every_key_of_a_case() -> None:
+    assert set(described("## Cases")) == set(KEYS)
+
+
+def test_the_reference_has_every_key_of_a_recipe(patcher: Patcher, tmp_path: Path) -> None:
+    write_tree(tmp_path, {"recipe.yaml": f"{HEAD}unknown: x\n{STEP}"})
+    told = patcher("show", f"{tmp_path}/").stderr
+    assert set(described("## A recipe")) == set(re.findall(r"known: (.+)\.", told)[0].split(", "))
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_a_link_leads_somewhere(page: Path) -> None:
+    for path, anchor in re.findall(r"\]\(([\w./]*)#?([\w-]*)\)", page.read_text()):
+        target = page.parent / path if path else page
+        assert target.is_file(), path
+        heads = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
+        assert not anchor or anchor in {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads}
