@@ -14,6 +14,7 @@ Paint = Callable[[str, str], str]
 
 SHOWN = 4
 MOST_LEFTOVERS = 10
+MOST_REFUSED = 20
 TOLD = (Status.APPLIED, Status.REFUSED, Status.DRIFTED)
 IN_FORCE = (Status.APPLIED, Status.ALREADY)
 
@@ -42,9 +43,10 @@ def notes(plan: Plan) -> Iterator[str]:
             yield f"{outcome.step.id} drifted: {outcome.reason}"
         elif outcome.status is Status.REFUSED and outcome.reason:
             yield f"{outcome.step.id} was refused: {outcome.reason}"
-        for place in outcome.places:
-            if place.status is Status.REFUSED:
-                yield f"{outcome.step.id} refused {place}: {place.reason}."
+        refused = [place for place in outcome.places if place.status is Status.REFUSED]
+        yield from (f"{outcome.step.id} refused {place}: {place.reason}." for place in refused[:MOST_REFUSED])
+        if len(refused) > MOST_REFUSED:
+            yield f"{outcome.step.id} refused {len(refused) - MOST_REFUSED} more (--format json has them all)."
     yield from _passed_over(plan)
 
 
@@ -71,7 +73,10 @@ def _steps(plan: Plan, paint: Paint) -> Iterator[str]:
             if outcome.reason:
                 yield f"            {outcome.reason}"
         if outcome.status is not Status.ABSENT:
-            yield from (f"            {place}: {place.reason}." for place in _untouched(outcome))
+            left = list(_untouched(outcome))
+            yield from (f"            {place}: {place.reason}." for place in left[:MOST_REFUSED])
+            if len(left) > MOST_REFUSED:
+                yield f"            and {len(left) - MOST_REFUSED} more places (--format json has them all)."
 
 
 def _untouched(outcome: Outcome) -> Iterator[Place]:
@@ -84,7 +89,8 @@ def _where(outcome: Outcome) -> str:
         return outcome.reason or _left(outcome) or "nothing here asks for it"
     if outcome.status is Status.DRIFTED:
         return ""
-    shown = [place for place in outcome.places if place.status is not Status.ABSENT]
+    named = [place for place in outcome.places if place.status is not Status.ABSENT]
+    shown = list({str(place): place for place in reversed(named)}.values())[::-1]  # two in one line are one to look at
     others = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
     mixed = len({place.status for place in shown}) > 1
     return ", ".join(_named(place, outcome, mixed) for place in shown[:SHOWN]) + others

@@ -10,6 +10,7 @@ from typing import Any
 from patcher.errors import PatternError, SiteError
 from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.draft import Draft
+from patcher.syntax.holes import hole_of
 from patcher.syntax.imports import Needs, Spelling
 from patcher.syntax.matching import Match, Miss, find
 from patcher.syntax.pattern import Code, compile_code
@@ -28,6 +29,7 @@ __all__ = [
     "known_holes",
     "literal_sets",
     "packages_of",
+    "pattern_at",
     "spelling",
     "texts",
     "worked",
@@ -37,6 +39,14 @@ __all__ = [
 def texts(value: Any) -> list[str]:
     """Return a text or a list of texts as a list."""
     return [value] if isinstance(value, str) else list(value or ())
+
+
+def pattern_at(text: str, local: Iterable[str], *at: str | int, statement: bool = False) -> Code:
+    """Compile a pattern that stands at a key of the step; a hole alone would match everything."""
+    code = compile_at(text, local, *at, statement=statement)
+    if len(code.roots) == 1 and hole_of(code.root) is not None:
+        raise PatternError(f"`{text}` alone matches everything; write the code around the hole.", at)
+    return code
 
 
 def compile_at(text: str, local: Iterable[str], *at: str | int, statement: bool = False, new: bool = False) -> Code:

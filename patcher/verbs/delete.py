@@ -17,7 +17,7 @@ from patcher.syntax.project import importer_of
 from patcher.syntax.source import Source
 from patcher.syntax.where import Where, compile_where
 from patcher.verbs.base import Findings, Shape
-from patcher.verbs.common import compile_at, edited, findings, in_scope, literal_sets, texts
+from patcher.verbs.common import edited, findings, in_scope, literal_sets, pattern_at, texts
 
 __all__ = ["Delete"]
 
@@ -48,7 +48,7 @@ class Delete:
         local = texts(arguments.get("local"))
         listed = not isinstance(arguments["delete"], str)
         patterns = tuple(
-            compile_at(text, local, "delete", *([index] if listed else []), statement=True)
+            pattern_at(text, local, "delete", *([index] if listed else []), statement=True)
             for index, text in enumerate(texts(arguments["delete"]))
         )
         where = dict(arguments.get("where", {}))

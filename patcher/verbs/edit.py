@@ -17,7 +17,17 @@ from patcher.syntax.source import Source, walk
 from patcher.syntax.template import replaced
 from patcher.syntax.where import Where, compile_where
 from patcher.verbs.base import Findings, Shape
-from patcher.verbs.common import Work, called, compile_at, known_holes, literal_sets, packages_of, texts, worked
+from patcher.verbs.common import (
+    Work,
+    called,
+    compile_at,
+    known_holes,
+    literal_sets,
+    packages_of,
+    pattern_at,
+    texts,
+    worked,
+)
 
 __all__ = ["Edit"]
 
@@ -48,7 +58,7 @@ class Edit:
         local = texts(arguments.get("local"))
         listed = not isinstance(arguments["edit"], str)
         patterns = tuple(
-            compile_at(text, local, "edit", *([index] if listed else []))
+            pattern_at(text, local, "edit", *([index] if listed else []))
             for index, text in enumerate(texts(arguments["edit"]))
         )
         if not arguments.get("to"):

@@ -17,7 +17,7 @@ from patcher.syntax.pattern import Code
 from patcher.syntax.template import render
 from patcher.syntax.where import Where, compile_where
 from patcher.verbs.base import Findings, Shape
-from patcher.verbs.common import Work, compile_at, known_holes, literal_sets, packages_of, texts, worked
+from patcher.verbs.common import Work, compile_at, known_holes, literal_sets, packages_of, pattern_at, texts, worked
 
 __all__ = ["Insert"]
 
@@ -53,7 +53,7 @@ class Insert:
             raise PatternError("insert needs one of before, after, first_in and last_in, with the anchor.", ("insert",))
         place = places[0]
         local = texts(arguments.get("local"))
-        anchor = compile_at(arguments[place], local, place, statement=place in ("first_in", "last_in"))
+        anchor = pattern_at(arguments[place], local, place, statement=place in ("first_in", "last_in"))
         if place in ("first_in", "last_in") and anchor.kind != "header":
             raise PatternError(f"`{anchor.text}` is no header; {place} takes one, as in `def main($$$)`.", (place,))
         each = arguments.get("each", "no")

@@ -18,7 +18,17 @@ from patcher.syntax.source import Source, walk
 from patcher.syntax.template import smallest
 from patcher.syntax.where import Where, compile_where
 from patcher.verbs.base import Findings, Shape
-from patcher.verbs.common import Work, called, compile_at, known_holes, literal_sets, packages_of, texts, worked
+from patcher.verbs.common import (
+    Work,
+    called,
+    compile_at,
+    known_holes,
+    literal_sets,
+    packages_of,
+    pattern_at,
+    texts,
+    worked,
+)
 
 __all__ = ["Replace"]
 
@@ -163,7 +173,7 @@ def _written(arguments: Mapping[str, Any]) -> list[tuple[str, str, tuple[str | i
 
 
 def _pair(old: str, new: str, where: Where, local: list[str], at: tuple[str | int, ...]) -> Pair:
-    pattern = compile_at(old, local, *at)
+    pattern = pattern_at(old, local, *at)
     result = compile_at(new, local, *(("with",) if len(at) == 1 else at), statement=pattern.kind == "statements")
     known_holes(result, pattern.holes | where.bound, *at)
     if pattern.kind != result.kind:

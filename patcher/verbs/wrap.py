@@ -16,7 +16,7 @@ from patcher.syntax.pattern import Code
 from patcher.syntax.where import Where, compile_where
 from patcher.syntax.wrapping import stands_under, wrap_edits
 from patcher.verbs.base import Findings, Shape
-from patcher.verbs.common import Work, compile_at, known_holes, literal_sets, packages_of, texts, worked
+from patcher.verbs.common import Work, compile_at, known_holes, literal_sets, packages_of, pattern_at, texts, worked
 
 __all__ = ["Wrap"]
 
@@ -43,7 +43,7 @@ class Wrap:
     def compile(cls, arguments: Mapping[str, Any]) -> Self:
         """Compile the statement and the header that it goes under."""
         local = texts(arguments.get("local"))
-        pattern = compile_at(arguments["wrap"], local, "wrap", statement=True)
+        pattern = pattern_at(arguments["wrap"], local, "wrap", statement=True)
         if "under" not in arguments:
             raise PatternError("wrap needs `under`, as in under: if torch.cuda.is_available().", ("wrap",))
         under = compile_at(arguments["under"], local, "under", statement=True)

@@ -9,7 +9,7 @@ import pytest
 
 from patcher.errors import PatternError
 from patcher.verbs.replace import Replace
-from tests.verbs.checks import SHAPES, check_noop, check_transformed, shaped
+from tests.verbs.checks import SHAPES, check_noop, check_transformed, shaped, step_of
 
 CUDA: dict[str, Any] = {
     "replace": {
@@ -419,3 +419,18 @@ def test_a_wrong_recipe(keys: dict[str, Any], message: str, at: tuple[object, ..
         Replace.compile(keys)
     assert str(caught.value).startswith(message)
     assert caught.value.at == at
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"replace": "$X", "with": "f($X)"},
+        {"edit": "$X", "to": {"X": "f($X)"}},
+        {"delete": "$X"},
+        {"wrap": "$X", "under": "if torch"},
+        {"insert": "f()", "before": "$X"},
+    ],
+)
+def test_a_hole_alone_is_no_pattern(keys: dict[str, object]) -> None:
+    with pytest.raises(PatternError, match="alone matches everything"):
+        step_of(keys)
