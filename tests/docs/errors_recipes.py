@@ -212,6 +212,7 @@ STEPS: dict[str, Play] = {
 
 PATTERNS: dict[str, Play] = {
     "a pattern that is no Python": step("replace: f($X\nwith: g($X)"),
+    "a pattern that is a hole alone": step("replace: $X\nwith: f($X)"),
     "an empty pattern": step('replace: "# nothing"\nwith: g($X)'),
     "a `$` that is no hole": step("replace: f($x)\nwith: g(1)"),
     "a hole for a keyword": step("replace: f($K=1)\nwith: g()"),
@@ -238,7 +239,7 @@ VERBS: dict[str, Play] = {
     "`replace` by a map and `with`": step("replace: {f($X): g($X)}\nwith: h($X)"),
     "`replace` of one kind by another": step("replace: f($X)\nwith: for $X in $X"),
     "`replace` of one header by another": step("replace: for $X in $Y\nwith: while $X"),
-    "`replace` whose sides match the same": step("replace: $X\nwith: ($X)"),
+    "`replace` whose sides match the same": step("replace: f($X)\nwith: (f($X))"),
     "`replace` whose pairs undo each other": step("replace: {f($X): g($X), g($X): h($X)}"),
     "`insert` without an anchor": step("insert: f()"),
     "`insert` with two anchors": step("insert: f()\nbefore: g()\nafter: h()"),

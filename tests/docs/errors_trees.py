@@ -83,6 +83,7 @@ PLANS: dict[str, Play] = {
         "import flash_attn\n", "guard_import: flash_attn\notherwise: x = 1\nflag: if"
     ),
     "a result that leaves a name unbound": check("import os\nos.getcwd()\n", "delete: import os"),
+    "a result that is not known as done": check("abs(1)\n", "delete: abs($_)\nexpect: 1"),
     "steps that undo each other": check(
         "abs(1)\n", "id: back\nwhy: w\neffect: exact\nreplace: round($X)\nwith: abs($X)", ROUND
     ),
