@@ -17,7 +17,7 @@ from patcher.checkout import Checkout
 from patcher.errors import RecipeError
 from patcher.model import Expect, Plan, Recipe, Status
 from patcher.plan import plan
-from patcher.recipe.nodes import Node, Reader, Table, plain
+from patcher.recipe.nodes import Node, Reader, Table
 from patcher.recipe.safeyaml import parse
 
 __all__ = ["Case", "Failure", "read_cases", "run_case"]
@@ -87,7 +87,9 @@ def _case(table: Table, known: set[str], reader: Reader) -> Case:
         if step.value not in known:
             reader.tell(step.mark, f"The recipe has no step `{step.value}`; known: {', '.join(sorted(known))}.")
     file = reader.text(fields.get("file"), "file") or EXAMPLE
-    values = plain(reader.table(fields.get("with"), "with"))
+    _check_path(file, fields.get("file"), reader)
+    entries = reader.table(fields.get("with"), "with").entries
+    values = {key.value: reader.text(value, key.value) for key, value in entries}
     return Case(
         name=reader.text(fields.get("case"), "case"),
         origin=str(table.mark),
@@ -100,9 +102,16 @@ def _case(table: Table, known: set[str], reader: Reader) -> Case:
     )
 
 
+def _check_path(path: str, node: Node | None, reader: Reader) -> None:
+    if node is not None and (path.startswith("/") or ".." in path.split("/")):
+        reader.tell(node.mark, f"`{path}` leads out of the case's own folder; write a path below it.")
+
+
 def _files(node: Node | None, file: str, reader: Reader) -> Files:
     """Return the files of a case: a text stands for one file, a map has a text for each path."""
     if isinstance(node, Table):
+        for key, _ in node.entries:
+            _check_path(key.value, key, reader)
         return {key.value: reader.text(value, key.value, empty=True).encode() for key, value in node.entries}
     return {file: reader.text(node, "a file's text", empty=True).encode()}
 

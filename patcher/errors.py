@@ -5,6 +5,7 @@
     ├── RecipeError         (2)  a recipe that does not load; tells every problem at once
     ├── PatternError        (2)  code in a recipe that cannot be compiled; the loader makes it a RecipeError
     ├── SiteError         (3)  a place that is left as it is; verbs turn it into a refused site
+    ├── DriftError          (3)  a tree that is not what the recipe counts on
     ├── DirtyError          (2)  a file holds work that neither git nor patcher has
     ├── TargetError         (5)  a file or tree that could not be read, parsed or written
     └── UndoError           (5)  what apply wrote is no longer what stands there
@@ -19,6 +20,7 @@ from typing import ClassVar
 
 __all__ = [
     "DirtyError",
+    "DriftError",
     "PatcherError",
     "PatternError",
     "Problem",
@@ -74,6 +76,12 @@ class PatternError(PatcherError):
 
 class SiteError(PatcherError):
     """A place that cannot be edited safely; the message says what stands in the way and what to do there."""
+
+    exit_code = 3
+
+
+class DriftError(PatcherError):
+    """The tree is not what a recipe counts on, where a command needs it to be."""
 
     exit_code = 3
 

@@ -51,9 +51,10 @@ def _check_place(recipe: Recipe, checkout: Checkout, draft: Draft, path: str, li
         )
     if path not in draft.paths:
         raise UsageError(f"{path} is left alone by {recipe.name}, as its `leave` says.")
-    lines = draft.text(path).count(b"\n") + 1
+    text = draft.text(path)
+    lines = max(1, text.count(b"\n") + (not text.endswith(b"\n")))
     if not 1 <= line <= lines:
-        raise UsageError(f"{path} has {lines} lines; there is no line {line}.")
+        raise UsageError(f"{path} has {lines} line{'s' if lines > 1 else ''}; there is no line {line}.")
 
 
 def _explained(step: Step, draft: Draft, path: str, line: int) -> Explained:

@@ -57,10 +57,18 @@ def snapshots(recipe: Recipe, upstream: Checkout, shims: Path) -> Iterator[Snaps
     """Yield the snapshot of each tested commit; the tree at `upstream` is only read, through git."""
     for commit in recipe.upstream.tested if recipe.upstream else ():
         file = Path(recipe.folder, "snapshots", f"{commit[:12]}.json")
-        kept = json.loads(file.read_text()) if file.exists() else None
+        kept = _kept(file)
         with tempfile.TemporaryDirectory(prefix="patcher-") as folder:
             upstream.export(commit, Path(folder))
             yield Snapshot(commit, file, kept, _counts(plan(recipe, Checkout.open(folder), shims)))
+
+
+def _kept(file: Path) -> Counts | None:
+    try:
+        kept: Counts | None = json.loads(file.read_text()) if file.exists() else None
+    except (OSError, ValueError) as error:
+        raise TargetError(f"{file} cannot be read ({error}); delete it, and make it anew with -u.") from None
+    return kept
 
 
 def _counts(made: Plan) -> Counts:

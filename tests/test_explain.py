@@ -117,7 +117,7 @@ def test_the_decoy_of_the_miniature(patcher: Patcher, tmp_path: Path) -> None:
     [
         ("a.py", (), "is not of the form PATH:LINE"),
         ("a.py:x", (), "is not of the form PATH:LINE"),
-        ("a.py:9", (), "a.py has 3 lines; there is no line 9."),
+        ("a.py:9", (), "a.py has 2 lines; there is no line 9."),
         ("b.py:1", (), "b.py is not a file of"),
         ("a.py:1", ("--step", "other"), "has no step other"),
     ],

@@ -17,19 +17,7 @@ from bench.torture.run import attempt, verdict
 from bench.torture.tools import Patcher
 
 # Name of the check -> what is wrong.
-FAULTS: dict[str, str] = {
-    "use-getattr": "leftovers: a step that finds no place tells nothing of getattr(module, 'Name')",
-    "unused-module": "delete with `unused`: no pattern can name the module of `import apex`",
-    "unused-alias": "delete with `unused`: no pattern can name the module of `import apex.parallel as ap`",
-    "unused-partly-in-parentheses": "blocks.without_names takes the comment behind the name before",
-    "unused-re-export": "blocks.unused_names does not ask whether another file imports the name from this one",
-    "unused-not-in-quoted-annotation": "blocks.unused_names does not read quoted annotations",
-    "unused-not-in-cast": "blocks.unused_names does not read types in cast()",
-    "unused-not-a-probe": "blocks.unused_names: in a try the import itself is the test",
-    "unused-not-a-demand": "blocks.unused_names: in a try the import itself is the test",
-    "unused-not-in-class": "blocks.unused_names: in a class body the name is an attribute",
-    "requirements-setup": "requirements: a comment behind a dropped line of setup.py ends the whole plan",
-}
+FAULTS: dict[str, str] = {}
 
 HAZARDS = """
 aliased import · import a.b as c · shadowing parameter · shadowing local · local class of the same name · wrong scope ·

@@ -118,10 +118,11 @@ def _report(
         "([torture/judge.py](torture/judge.py)); its formatting does not matter. The rules of each tool: "
         "[recipe.yaml](torture/recipe.yaml), [peers](torture/peers).",
         _table(["", *(tool.name for tool in tools)], _totals(checks, tools, scores)),
-        "The rules of the peers were written with the checks at hand, form by form; the recipe is as a user would write it. The "
-        "checks named later-… came when all rules were finished, and no rule was changed for them: they show how far each "
-        "tool's rules reach beyond what they were written for. ast-grep and LibCST do not edit requirements.txt, so the total "
-        "is given without requirements too.",
+        "How to read it. The rules of the peers were written with the checks at hand, form by form, and the recipe was not; but "
+        "the eleven faults of patcher that the checks found were mended, and with them `delete` learned to name a module, which "
+        "the recipe's step `unused` now does: at first it passed 312 of 323. The checks named later-… came when all rules were "
+        "finished and were kept out of that: they show how far each tool reaches beyond what it was prepared for. ast-grep and "
+        "LibCST do not edit requirements.txt, so the total is given without requirements too.",
         "## Check by check",
         "An empty cell is a pass.",
         _table(["check", "hazard", *(tool.name for tool in tools)], _rows(checks, tools, scores)),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from patcher.cli.common import (
+    allow_python_option,
     check_output,
     coloured,
     load_recipe,
@@ -37,7 +38,7 @@ __all__ = ["command"]
 @click.option("--diff", "--dry-run", "diff", is_flag=True, help="Print a patch that `git apply` takes; write nothing.")
 @click.option("--check", is_flag=True, help="Print one line a file that would change; write nothing.")
 @click.option("--allow-dirty", is_flag=True, help="Also edit files that hold uncommitted work.")
-@click.option("--allow-python", is_flag=True, help="Run the codemods of a recipe that did not come with patcher.")
+@allow_python_option
 @click.option("--partial", is_flag=True, help="Write what holds although a step drifted.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @output_option

@@ -14,6 +14,7 @@ from patcher.errors import TargetError, UsageError
 from patcher.model import Recipe
 
 __all__ = [
+    "allow_python_option",
     "check_output",
     "coloured",
     "load_recipe",
@@ -48,6 +49,9 @@ recipe_option: Decorator = click.option(
 )
 parameters_option: Decorator = click.option(
     "-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter of the recipe."
+)
+allow_python_option: Decorator = click.option(
+    "--allow-python", is_flag=True, help="Run the codemods of a recipe that did not come with patcher."
 )
 output_option: Decorator = click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the report there."

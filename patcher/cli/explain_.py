@@ -8,7 +8,14 @@ from pathlib import Path
 
 import click
 
-from patcher.cli.common import load_recipe, paint, parameters_option, recipe_option
+from patcher.cli.common import (
+    allow_python_option,
+    load_recipe,
+    paint,
+    parameters_option,
+    recipe_option,
+    refuse_code,
+)
 from patcher.errors import UsageError
 
 __all__ = ["command"]
@@ -19,14 +26,19 @@ __all__ = ["command"]
 @recipe_option
 @parameters_option
 @click.option("--tree", type=click.Path(), help="The checkout, if PATH is relative to it. Default: found from PATH.")
+@allow_python_option
 @click.option("--step", help="Explain this step alone.")
-def command(place: str, recipe: str, params: tuple[str, ...], tree: str | None, step: str | None) -> int:
+def command(
+    place: str, recipe: str, params: tuple[str, ...], tree: str | None, allow_python: bool, step: str | None
+) -> int:
     """Say, for each step of a recipe, why it did or did not match at PATH:LINE, and what would satisfy it."""
     from patcher.checkout import Checkout
     from patcher.explain import explain
     from patcher.recipe import bundled_root
 
     loaded = load_recipe(recipe, params)
+    if not allow_python:
+        refuse_code(loaded)
     known = [one.id for one in loaded.steps]
     if step is not None and step not in known:
         near = [name for name in known if name.endswith(f"/{step}")] or get_close_matches(step, known, n=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from patcher.cli.common import paint
+from patcher.cli.common import allow_python_option, paint, refuse_code
 from patcher.errors import UsageError
 from patcher.model import Recipe
 
@@ -19,7 +19,8 @@ FAILED = 3
     "--tree", type=click.Path(), help="A clone of the recipe's upstream: compare the counts of tested commits."
 )
 @click.option("-u", "--update", is_flag=True, help="Keep the counts that are found (with --tree).")
-def command(recipes: tuple[str, ...], tree: str | None, update: bool) -> int:
+@allow_python_option
+def command(recipes: tuple[str, ...], tree: str | None, update: bool, allow_python: bool) -> int:
     """Run the cases beside each RECIPE, or beside every bundled one.
 
     A case is a before and an after; each is run as written, with CRLF, with tabs, behind a byte-order mark, without a
@@ -33,6 +34,8 @@ def command(recipes: tuple[str, ...], tree: str | None, update: bool) -> int:
         raise UsageError("--tree is the upstream of one recipe; name that recipe.")
     held = True
     for name in recipes or bundled_names():
+        if not allow_python:
+            refuse_code(load(name))
         held &= _cases(load(name), name)
         if tree is not None:
             held &= _snapshots(load(name), tree, update)
@@ -64,6 +67,8 @@ def _snapshots(recipe: Recipe, tree: str, update: bool) -> bool:
     from patcher.snapshots import snapshots
 
     held = True
+    if not (recipe.upstream and recipe.upstream.tested):
+        click.echo(f"{recipe.name} names no commit that it was tried on, so there is nothing to compare.")
     for snapshot in snapshots(recipe, Checkout.open(tree), bundled_root() / "shims"):
         differences = list(snapshot.differences())
         if differences and update:

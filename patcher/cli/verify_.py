@@ -7,7 +7,7 @@ import shlex
 import click
 
 from patcher.cli.common import load_recipe, paint, parameters_option, recipe_option
-from patcher.errors import UsageError
+from patcher.errors import DriftError, UsageError
 from patcher.model import Plan, Status
 
 __all__ = ["command"]
@@ -56,7 +56,7 @@ def _check_applied(plan: Plan, path: str, recipe: str) -> None:
     """Refuse to train a tree that the recipe would still change, or in which it does not hold."""
     drifted = next((one for one in plan.outcomes if one.status is Status.DRIFTED and not one.step.optional), None)
     if drifted is not None:
-        raise UsageError(
+        raise DriftError(
             f"{plan.recipe.name} does not hold in {path}: {drifted.step.id} drifted. {drifted.reason} "
             "Give the parameters that it was applied with, or see `patcher apply --check`."
         )

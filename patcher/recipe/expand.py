@@ -69,6 +69,9 @@ class Expander:
             self._add(found, self._reader.table(node, "A step"))
         for text in found.required:
             self._check_id(text, found)
+        for text in found.early:
+            if text.value in found.ids:
+                self._reader.tell(text.mark, f"The step `{text.value}` stands below; put what is required above it.")
         return found
 
     def _add(self, found: Steps, raw: Table) -> None:

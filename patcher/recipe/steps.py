@@ -47,6 +47,7 @@ class Steps:
     steps: list[Step] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
     required: list[Text] = field(default_factory=list)
+    early: list[Text] = field(default_factory=list)  # required above where they stand
     leave: Mapping[str, str] = field(default_factory=dict)
     whole: bool = True
 
@@ -68,6 +69,13 @@ class StepReader:
         fields = self._reader.fields(table, (*_STEP_KEYS, *keys), ("id", "why", "effect"))
         required = self._reader.texts(fields.get("requires"), "requires")
         found.required += required
+        for text in required:
+            if text.value == name:
+                self._reader.tell(text.mark, f"The step `{name}` requires itself; name a step above it.")
+            elif text.value not in found.ids:
+                found.early.append(text)
+        if getattr(self._verbs[verb], "NEEDS_IN", False) and "in" not in fields:
+            self._reader.tell(table.mark, f"{verb} needs `in`, the files that it may look at (in: configs/*.yaml).")
         arguments = self._arguments(fields, keys, table.whole)
         step = Step(
             id=name,

@@ -44,7 +44,9 @@ def notes(plan: Plan) -> Iterator[str]:
         elif outcome.status is Status.REFUSED and outcome.reason:
             yield f"{outcome.step.id} was refused: {outcome.reason}"
         refused = [place for place in outcome.places if place.status is Status.REFUSED]
-        yield from (f"{outcome.step.id} refused {place}: {place.reason}." for place in refused[:MOST_REFUSED])
+        yield from (
+            f"{outcome.step.id} refused {place}: {place.reason.rstrip('.')}." for place in refused[:MOST_REFUSED]
+        )
         if len(refused) > MOST_REFUSED:
             yield f"{outcome.step.id} refused {len(refused) - MOST_REFUSED} more (--format json has them all)."
     yield from _passed_over(plan)
@@ -74,7 +76,7 @@ def _steps(plan: Plan, paint: Paint) -> Iterator[str]:
                 yield f"            {outcome.reason}"
         if outcome.status is not Status.ABSENT:
             left = list(_untouched(outcome))
-            yield from (f"            {place}: {place.reason}." for place in left[:MOST_REFUSED])
+            yield from (f"            {place}: {place.reason.rstrip('.')}." for place in left[:MOST_REFUSED])
             if len(left) > MOST_REFUSED:
                 yield f"            and {len(left) - MOST_REFUSED} more places (--format json has them all)."
 

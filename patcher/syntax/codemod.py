@@ -36,7 +36,10 @@ def _transformer(file: Path, name: str) -> type[cst.CSTTransformer]:
     if spec is None or spec.loader is None:
         raise UsageError(f"The codemod {file} does not exist; `codemod` names a file beside the recipe.")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise UsageError(f"The codemod {file} is not Python: {error.msg} in line {error.lineno}.") from None
     found = getattr(module, name, None)
     if not (isinstance(found, type) and issubclass(found, cst.CSTTransformer)):
         raise UsageError(f"{file} has no class {name} that is a libcst.CSTTransformer.")

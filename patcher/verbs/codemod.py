@@ -46,6 +46,8 @@ class Codemod:
         """See Verb: a file of the scope in which the transformer changes nothing is already there."""
         file = Path(step.origin.rsplit(":", 2)[0]).parent / self.file
         for source in draft.sources(step, self.words):
+            if source.path.endswith(".ipynb"):
+                continue  # a transformer is written for files
             edits = transformed(source, file, self.name)
             if edits:
                 yield Findings(source.path, (edited(source, edits[0].start, lambda edits=edits: edits),))  # type: ignore[misc]

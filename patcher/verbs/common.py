@@ -16,11 +16,13 @@ from patcher.syntax.matching import Match, Miss, find
 from patcher.syntax.pattern import Code, compile_code
 from patcher.syntax.refusals import keep_strings
 from patcher.syntax.source import Source
+from patcher.syntax.where import Where
 from patcher.verbs.base import Findings, Near
 
 __all__ = [
     "Work",
     "called",
+    "check_where",
     "checked_place",
     "compile_at",
     "edited",
@@ -47,6 +49,15 @@ def pattern_at(text: str, local: Iterable[str], *at: str | int, statement: bool 
     if len(code.roots) == 1 and hole_of(code.root) is not None:
         raise PatternError(f"`{text}` alone matches everything; write the code around the hole.", at)
     return code
+
+
+def check_where(where: Where, *patterns: Code) -> None:
+    """Raise PatternError if `where` constrains a hole that no pattern binds: a slip there would widen the step."""
+    bound = where.bound.union(*(code.holes for code in patterns))
+    unknown = sorted(set(where.holes) - bound)
+    if unknown:
+        known = ", ".join(f"${hole}" for hole in sorted(bound)) or "none"
+        raise PatternError(f"${unknown[0]} is bound by no pattern of the step; known: {known}.", ("where", unknown[0]))
 
 
 def compile_at(text: str, local: Iterable[str], *at: str | int, statement: bool = False, new: bool = False) -> Code:

@@ -17,7 +17,7 @@ from patcher.syntax.project import importer_of
 from patcher.syntax.source import Source
 from patcher.syntax.where import Where, compile_where
 from patcher.verbs.base import Findings, Shape
-from patcher.verbs.common import edited, findings, in_scope, literal_sets, pattern_at, texts
+from patcher.verbs.common import check_where, edited, findings, in_scope, literal_sets, pattern_at, texts
 
 __all__ = ["Delete"]
 
@@ -62,6 +62,7 @@ class Delete:
         if comments not in ("keep", "drop"):
             raise PatternError(f"`{comments}` is neither keep nor drop.", ("comments",))
         compiled = compile_where(where, local, arguments.get("inside"))
+        check_where(compiled, *patterns)
         return cls(patterns, compiled, next(iter(unused), None), comments == "drop")
 
     @property

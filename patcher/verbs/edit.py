@@ -20,6 +20,7 @@ from patcher.verbs.base import Findings, Shape
 from patcher.verbs.common import (
     Work,
     called,
+    check_where,
     compile_at,
     known_holes,
     literal_sets,
@@ -67,6 +68,7 @@ class Edit:
             )
         to = {hole: compile_at(code, local, "to", hole) for hole, code in arguments["to"].items()}
         where = compile_where(arguments.get("where", {}), local, arguments.get("inside"))
+        check_where(where, *patterns)
         for hole, code in to.items():
             _check_hole(hole, code, patterns, where.bound)
         already = tuple(compile_at(text, local, "already") for text in texts(arguments.get("already")))

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from keyword import iskeyword
 from typing import Any, ClassVar, Self
 
 from patcher.errors import PatternError, SiteError
@@ -46,10 +47,10 @@ class GuardImport:
         """Check the packages, the flag, and that the second arm is a shim or compiles."""
         roots = tuple(texts(arguments["guard_import"]))
         for root in roots:
-            if not root.isidentifier():
+            if not root.isidentifier() or iskeyword(root):
                 raise PatternError(f"`{root}` is no top-level package; guard_import takes those.", ("guard_import",))
         flag = arguments.get("flag")
-        if flag is not None and not flag.isidentifier():
+        if flag is not None and (not flag.isidentifier() or iskeyword(flag)):
             raise PatternError(f"`{flag}` is no name for a flag.", ("flag",))
         if "otherwise" not in arguments:
             raise PatternError(

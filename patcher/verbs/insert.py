@@ -17,7 +17,17 @@ from patcher.syntax.pattern import Code
 from patcher.syntax.template import render
 from patcher.syntax.where import Where, compile_where
 from patcher.verbs.base import Findings, Shape
-from patcher.verbs.common import Work, compile_at, known_holes, literal_sets, packages_of, pattern_at, texts, worked
+from patcher.verbs.common import (
+    Work,
+    check_where,
+    compile_at,
+    known_holes,
+    literal_sets,
+    packages_of,
+    pattern_at,
+    texts,
+    worked,
+)
 
 __all__ = ["Insert"]
 
@@ -61,6 +71,7 @@ class Insert:
             raise PatternError(f"`{each}` is neither yes nor no.", ("each",))
         code = compile_at(arguments["insert"], local, "insert", statement=True, new=True)
         where = compile_where(arguments.get("where", {}), local, arguments.get("inside"))
+        check_where(where, anchor)
         known_holes(code, anchor.holes | where.bound, "insert")
         return cls(code, place, anchor, each == "yes", where, compile_needs(texts(arguments.get("needs")), (code,)))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from typing import Any, ClassVar, Self
 
 from patcher.errors import PatternError, SiteError
@@ -42,7 +43,7 @@ class Rename:
         old = tuple(texts(arguments["rename"]))
         for key, names in (("rename", old), ("to", (arguments["to"],))):
             for name in names:
-                if "." not in name or not all(part.isidentifier() for part in name.split(".")):
+                if "." not in name or not all(part.isidentifier() and not iskeyword(part) for part in name.split(".")):
                     raise PatternError(f"`{name}` is no dotted name of a symbol, as package.module.Symbol is.", (key,))
         if arguments["to"] in old:
             raise PatternError(

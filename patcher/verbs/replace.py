@@ -21,6 +21,7 @@ from patcher.verbs.base import Findings, Shape
 from patcher.verbs.common import (
     Work,
     called,
+    check_where,
     compile_at,
     known_holes,
     literal_sets,
@@ -72,6 +73,7 @@ class Replace:
         where = compile_where(arguments.get("where", {}), local, arguments.get("inside"))
         written = _written(arguments)
         pairs = tuple(_pair(old, new, where, local, at) for old, new, at in written)
+        check_where(where, *(pair.pattern for pair in pairs))
         _check_order(pairs, where, [at for _, _, at in written])
         statement = pairs[0].pattern.kind == "statements"
         already = tuple(

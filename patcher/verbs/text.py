@@ -27,6 +27,8 @@ class Text:
     new: str
     already: re.Pattern[str]
 
+    NEEDS_IN: ClassVar[bool] = True  # an expression over every file of a tree is not bounded
+
     KEYS: ClassVar[Mapping[str, Shape]] = {"text": Shape.TEXT, "with": Shape.TEXT, "already": Shape.TEXT}
 
     @classmethod

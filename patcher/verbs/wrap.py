@@ -16,7 +16,17 @@ from patcher.syntax.pattern import Code
 from patcher.syntax.where import Where, compile_where
 from patcher.syntax.wrapping import stands_under, wrap_edits
 from patcher.verbs.base import Findings, Shape
-from patcher.verbs.common import Work, compile_at, known_holes, literal_sets, packages_of, pattern_at, texts, worked
+from patcher.verbs.common import (
+    Work,
+    check_where,
+    compile_at,
+    known_holes,
+    literal_sets,
+    packages_of,
+    pattern_at,
+    texts,
+    worked,
+)
 
 __all__ = ["Wrap"]
 
@@ -50,6 +60,7 @@ class Wrap:
         if under.kind != "header":
             raise PatternError(f"`{under.text}` is no header; write it without its colon, as in `if TEST`.", ("under",))
         where = compile_where(arguments.get("where", {}), local, arguments.get("inside"))
+        check_where(where, pattern)
         known_holes(under, pattern.holes | where.bound, "under")
         return cls(pattern, under, where, compile_needs(texts(arguments.get("needs")), (under,)))
 

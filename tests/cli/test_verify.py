@@ -77,7 +77,7 @@ def test_a_tree_that_is_patched_otherwise_is_not_trained(patcher: Patcher, tmp_p
     tree = fixture_tree("hrm", tmp_path / "hrm")
     patcher("apply", tree, "-r", "hrm", "-p", "optimizer=adam")
     result = patcher("verify", tree, "-r", "hrm")
-    assert result.code == 2
+    assert result.code == 3
     assert (
         "adam-atan2/rename drifted" in result.stderr and "Give the parameters that it was applied with" in result.stderr
     )

@@ -79,9 +79,7 @@ PLANS: dict[str, Play] = {
         "len(1)\n", f"id: one\nwhy: w\neffect: exact\n{EVERY}", "replace: len($X)\nwith: int($X)\nrequires: [one]"
     ),
     "the wrong tree": check("len(1)\n", ROUND),
-    "a result that does not parse": check(
-        "import flash_attn\n", "guard_import: flash_attn\notherwise: x = 1\nflag: if"
-    ),
+    "a result that does not parse": check("x = [\n    1,\n]\n", "text: ']'\nwith: ')'\nin: a.py"),
     "a result that leaves a name unbound": check("import os\nos.getcwd()\n", "delete: import os"),
     "a result that is not known as done": check("abs(1)\n", "delete: abs($_)\nexpect: 1"),
     "steps that undo each other": check(

@@ -64,7 +64,7 @@ class Page:
         told = {key: block.notes[key] for key in ("refused", "drifted") if key in block.notes}
         case = {"case": "the example", "file": block.notes.get("example", "example.py"), **texts, **told}
         write_tree(self.folder, {"cases/example.yaml": json.dumps([case])})
-        tested = self.patcher("test", ".")
+        tested = self.patcher("test", ".", "--allow-python")
         assert tested.code == 0, f"line {block.line}: {tested.out}{tested.stderr}"
 
     def types(self, block: Block) -> None:

@@ -28,13 +28,13 @@ steps:
     not_in: b.py
     edit: f($X)
     where: {X: [g, {not: h}]}
-    requires: [two]
     optional: yes
     expect: 2
     effect: {changes: a lot, avoid: {kind: slow}}
   - id: two
     why: because
     requirements: {drop: [x]}
+    requires: [one]
     effect: unreached
 checks:
   - id: train
@@ -80,7 +80,6 @@ next:
         action={"edit": "f($X)", "where": {"X": {"not": ["g", "h"]}}},
         within=(Scope("a.py"), Scope("src/**", "C.f")),
         not_in=(Scope("b.py"),),
-        requires=("two",),
         optional=True,
     )
 

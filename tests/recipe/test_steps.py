@@ -43,7 +43,8 @@ STEPS = {
         ["8:9: Two keys of this map are the same once the parameters are filled in."],
     ),
     "optional": ("edit: f\noptional: true", ["8:15: `optional` is yes or no."]),
-    "requires": ("edit: f\nrequires: [tow, one]", ["8:16: `demo` has no step `tow`; known: one."]),
+    "requires": ("edit: f\nrequires: [tow]", ["8:16: `demo` has no step `tow`; known: one."]),
+    "requires itself": ("edit: f\nrequires: [one]", ["8:16: The step `one` requires itself; name a step above it."]),
 }
 
 
