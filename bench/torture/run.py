@@ -119,8 +119,8 @@ def _report(
         "[recipe.yaml](torture/recipe.yaml), [peers](torture/peers).",
         _table(["", *(tool.name for tool in tools)], _totals(checks, tools, scores)),
         "How to read it. The rules of the peers were written with the checks at hand, form by form, and the recipe was not; but "
-        "the eleven faults of patcher that the checks found were mended, and with them `delete` learned to name a module, which "
-        "the recipe's step `unused` now does: at first it passed 312 of 323. The checks named later-… came when all rules were "
+        "eleven faults of patcher that the checks found were mended, and with them `delete` learned to name a module, which "
+        "the recipe's step `unused` now does: before that it passed 312. The checks named later-… came when all rules were "
         "finished and were kept out of that: they show how far each tool reaches beyond what it was prepared for. ast-grep and "
         "LibCST do not edit requirements.txt, so the total is given without requirements too.",
         "## Check by check",

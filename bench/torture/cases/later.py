@@ -296,6 +296,28 @@ asyncio.run(run())
         left="train.py",
     ),
     change(
+        "later-guard-names-for-others",
+        "re-export from a project module",
+        GUARD,
+        """
+        import math
+        from flash_attn.flash_attn_interface import flash_attn_func, flash_attn_qkvpacked_func
+
+        SCALE = math.sqrt(2)
+        """,
+        [
+            (
+                "from flash_attn.flash_attn_interface import flash_attn_func, flash_attn_qkvpacked_func\n",
+                "try:\n    from flash_attn.flash_attn_interface import flash_attn_func, flash_attn_qkvpacked_func\n"
+                "except ImportError:\n    flash_attn_func = flash_attn_qkvpacked_func = None\n",
+            )
+        ],
+        drive="import train; record(bound(train, 'flash_attn_func', 'flash_attn_qkvpacked_func'))",
+        worlds=(NO_FLASH,),
+        fresh=True,
+        left="train.py",
+    ),
+    change(
         "later-guard-re-export",
         "re-export from a project module",
         GUARD,
