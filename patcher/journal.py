@@ -93,7 +93,9 @@ class Journal:
         with self._telling():
             data = blob.read_bytes()
         if fingerprint(data) != entry.before:
-            raise TargetError(f"{entry.path} cannot be put back: the journal's copy {blob} is damaged.")
+            copy = f"the journal's copy {blob} is damaged"
+            raise TargetError(f"{entry.path} cannot be put back: {copy}; take the file from git, or from a clone.")
+            )
         return data
 
     def begin(self, plan: Plan, folders: tuple[str, ...]) -> Record:

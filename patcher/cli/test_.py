@@ -49,7 +49,11 @@ def _cases(recipe: Recipe, name: str) -> bool:
     cases = read_cases(recipe)
     failed: set[str] = set()
     for case in cases:
-        for failure in run_case(case, load(name, case.values) if case.values else recipe, bundled_root() / "shims"):
+        try:
+            chosen = load(name, case.values) if case.values else recipe
+        except UsageError as error:
+            raise UsageError(f"{case.origin}: {case.name}: {error}") from None
+        for failure in run_case(case, chosen, bundled_root() / "shims"):
             click.echo(str(failure))
             failed.add(case.origin)
     held = "1 case holds" if len(cases) == 1 else f"{len(cases)} cases hold"

@@ -84,7 +84,10 @@ def _condition(key: Text, node: Node, setting: Setting, reader: Reader) -> Condi
         texts = reader.texts(node, "import")
         for text in texts:
             if not all(part.isidentifier() for part in text.value.split(".")):
-                reader.tell(text.mark, f"`{text.value}` is no name of a module.")
+                reader.tell(
+                    text.mark,
+                    f"`{text.value}` is no name of a module; write it as an import does, as in flash_attn.layers.",
+                )
         return Condition("import", names=tuple(text.value for text in texts))
     if key.value == "not":
         return Condition("not", inner=(read_when(node, setting, reader),))

@@ -99,7 +99,7 @@ def locate(spec: str, library: Path, base: Path) -> tuple[Path, Offer | None]:
 
 def _on_disk(spec: str, path: Path) -> Path:
     if path.is_dir() and not (path / FILE).exists():
-        raise UsageError(f"The folder `{spec}` has no {FILE}.")
+        raise UsageError(f"The folder `{spec}` has no {FILE}; name the folder of a recipe, or its YAML file.")
     if not path.exists():
         raise UsageError(f"There is no file or folder `{spec}`; name a recipe, or see `patcher list`.")
     return path / FILE if path.is_dir() else path

@@ -45,7 +45,7 @@ def parse(data: bytes, file: str, reader: Reader) -> Node:
         return _broken(file, text, *explain(error, text), reader)
     deep = _too_deep(events)
     if deep is not None:
-        return _broken(file, text, deep, "This is nested too deeply.", reader)
+        return _broken(file, text, deep, "This is nested too deeply; a recipe needs no more than a few levels.", reader)
     return _Builder(file, text, iter(events), reader).document()
 
 
@@ -144,7 +144,12 @@ class _Builder:
             items.append(self._node(event))
         if self._cut(start, items):
             return Broken(mark)
-        given = (self._refuse(item.mark, "This entry has no value.") if _is_left_out(item) else item for item in items)
+        given = (
+            self._refuse(item.mark, "This entry has no value; write it behind `- `, or take the dash away.")
+            if _is_left_out(item)
+            else item
+            for item in items
+        )
         return Items(mark, tuple(given), *self._written(start, event))
 
     def _table(self, start: Any, mark: Mark) -> Table | Broken:

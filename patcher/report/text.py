@@ -111,7 +111,8 @@ def _counts(plan: Plan, written: bool) -> str:
     changed = sum(change.before is not None for change in plan.changes)
     added = len(plan.changes) - changed
     if not plan.changes:
-        return f"Steps: {counts}. No file needs a change."
+        drifted = plan.of(Status.DRIFTED)
+        return f"Steps: {counts}." if drifted else f"Steps: {counts}. No file needs a change."
     done = ("was" if len(plan.changes) == 1 else "were") if written else "would be"
     parts = [_files(changed, "changed"), _files(added, "added")]
     return f"Steps: {counts}. {' and '.join(part for part in parts if part)} {done} written."

@@ -123,7 +123,10 @@ TROUBLE = {
     "a package that is not installed": ("gone.a", "names the package `gone.a`, which is not installed."),
     "a part of a package that is not there": ("ours.b", "names the package `ours.b`, which is not installed."),
     "a module, which has no folder": ("ours.mod", "names the package `ours.mod`, which is not installed."),
-    "a package without a recipe": ("ours", "names the package `ours`, which has no recipe.yaml."),
+    "a package without a recipe": (
+        "ours",
+        "names the package `ours`, which has no recipe.yaml; whoever made the package must add it.",
+    ),
     "a module of Python's own": ("json.decoder", "names the package `json.decoder`, which is not installed."),
     "the program itself": ("__main__", "names the package `__main__`, which is not installed."),
     "an attribute": ("ours:path", "says `ours:path`, where the package stands in whose folder recipe.yaml lies."),

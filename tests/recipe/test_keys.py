@@ -87,7 +87,7 @@ WHENS = {
     "{knid: a}": "8:12: There is no parameter `knid`; did you mean `kind`?",
     "{kind: c}": "8:18: `c` is no choice of `kind`; known: a, b.",
     "{size: x}": "8:18: `x` is not a whole number, as `size` wants.",
-    "{import: [a b]}": "8:21: `a b` is no name of a module.",
+    "{import: [a b]}": "8:21: `a b` is no name of a module; write it as an import does, as in flash_attn.layers.",
     "{}": "8:11: This `when` tests nothing; name a parameter, `import`, `not` or `any`.",
     "{not: x}": "8:17: `when` wants a map, and YAML reads this as text.",
     "{any: {kind: a}}": "8:17: `any` wants a list, and YAML reads this as a map.",

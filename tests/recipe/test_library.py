@@ -49,7 +49,10 @@ def test_a_path_that_leads_nowhere(shelf: Shelf, tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     assert shelf.complaint("./x") == "There is no file or folder `./x`; name a recipe, or see `patcher list`."
     assert shelf.complaint("x.yaml") == "There is no file or folder `x.yaml`; name a recipe, or see `patcher list`."
-    assert shelf.complaint("./library") == "The folder `./library` has no recipe.yaml."
+    assert (
+        shelf.complaint("./library")
+        == "The folder `./library` has no recipe.yaml; name the folder of a recipe, or its YAML file."
+    )
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that even root cannot read")

@@ -75,7 +75,10 @@ STRUCTURE = {
         "{a:1}\n",
         ["1:2 `a:1` has no value; write it behind `: `, or '' for empty text."],
     ),
-    "an entry without a value": ("- a\n-\n", ["2:2 This entry has no value."]),
+    "an entry without a value": (
+        "- a\n-\n",
+        ["2:2 This entry has no value; write it behind `- `, or take the dash away."],
+    ),
     "a list as a key": ("[$X for $Y in $Z]: b\n", ["1:1 A key is text; if it is code, write: '[$X for $Y in $Z]': b"]),
     "a comma inside a call": (
         "a: [f($A, $B), c]\n",
@@ -99,7 +102,10 @@ STRUCTURE = {
     ),
     "a control character": ("a: b\x07\n", ["1:5 The character U+0007 " + FOREIGN]),
     "a line break of YAML alone": ("a: b\u2028c\n", ["1:5 The character U+2028 " + FOREIGN]),
-    "no end to the nesting": ("[" * 50 + "]" * 50, ["1:41 This is nested too deeply."]),
+    "no end to the nesting": (
+        "[" * 50 + "]" * 50,
+        ["1:41 This is nested too deeply; a recipe needs no more than a few levels."],
+    ),
 }
 
 
