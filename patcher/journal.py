@@ -95,7 +95,6 @@ class Journal:
         if fingerprint(data) != entry.before:
             copy = f"the journal's copy {blob} is damaged"
             raise TargetError(f"{entry.path} cannot be put back: {copy}; take the file from git, or from a clone.")
-            )
         return data
 
     def begin(self, plan: Plan, folders: tuple[str, ...]) -> Record:

@@ -54,11 +54,8 @@ def _offer(name: str, package: str) -> Offer:
         return Offer(name, package, trouble=f"Its entry point names the package `{package}`, which is not installed.")
     path = next((folder / FILE for folder in folders if (folder / FILE).is_file()), None)
     if path is None:
-        return Offer(
-            name,
-            package,
-            trouble=f"Its entry point names the package `{package}`, which has no {FILE}; whoever made the package must add it.",
-        )
+        trouble = f"Its entry point names the package `{package}`, which has no {FILE}; "
+        return Offer(name, package, trouble=trouble + "whoever made the package must add it.")
     return Offer(name, package, path)
 
 

@@ -91,10 +91,26 @@ class Draft:
     def _tree(self) -> tuple[str, ...]:
         return tuple(path for path in self.checkout.paths if not any(glob_match(path, one) for one in self._leave))
 
-    @property
+    @cached_property
     def paths(self) -> Sequence[str]:
         """All files that a step may look at, those that steps created among them, in their order."""
         return sorted({*self._tree, *self._changed}) if self._changed else self._tree
+
+    @cached_property
+    def files(self) -> frozenset[str]:
+        """The same paths, to ask for one of them."""
+        return frozenset(self.paths)
+
+    @cached_property
+    def modules(self) -> dict[tuple[str, str], str | None]:
+        """What `module_file` found, by folder and module, as long as no file is added."""
+        return {}
+
+    @cached_property
+    def tops(self) -> tuple[str, ...]:
+        """The folders at the top that are no packages."""
+        found = sorted({path.partition("/")[0] for path in self.paths if "/" in path})
+        return tuple(top for top in found if f"{top}/__init__.py" not in self.files)
 
     def in_scope(self, step: Step, path: str) -> bool:
         """Tell whether a file is in a step's `in` and in none of its `not_in` that speaks of whole files."""
@@ -191,7 +207,8 @@ class Draft:
         if not self.exists(path) or self.read(path) != data:
             self._changed[path] = data
             self._layers.setdefault(path, []).append(Layer(step, ()))
-            self.__dict__.pop("stand_ins", None)
+            for known in ("stand_ins", "paths", "files", "modules", "tops"):
+                self.__dict__.pop(known, None)
             name = module_name(path).rpartition(".")[2].encode()
             self._stale.update(other for other, source in self._sources.items() if name in source.data)
 

@@ -34,14 +34,18 @@ def module_file(draft: Draft, folder: PurePosixPath, module: str) -> str | None:
 
     A dot in front stands for the tree's root, as `Names` has it for what is imported relatively from there.
     """
-    parts = module.removeprefix(".").split(".")
+    key = (str(folder), module)
+    if key not in draft.modules:  # every import of every file asks, and most of them for the same few
+        draft.modules[key] = _module_file(draft, folder, module.removeprefix(".").split("."))
+    return draft.modules[key]
+
+
+def _module_file(draft: Draft, folder: PurePosixPath, parts: list[str]) -> str | None:
     if not all(part.isidentifier() for part in parts):
         return None
     base = folder.joinpath(*parts)
-    for path in (base / "__init__.py", base.with_name(f"{base.name}.py")):
-        if draft.exists(str(path)):
-            return str(path)
-    return None
+    paths = (str(base / "__init__.py"), str(base.with_name(f"{base.name}.py")))
+    return next((path for path in paths if path in draft.files), None)
 
 
 def module_files(draft: Draft, importer: str, module: str) -> list[str]:
@@ -52,8 +56,8 @@ def module_files(draft: Draft, importer: str, module: str) -> list[str]:
     if not module:
         return []
     near = [module_file(draft, folder, module) for folder in search_folders(importer)]
-    tops = sorted({path.partition("/")[0] for path in draft.paths if "/" in path}) if not any(near) else ()
-    far = [module_file(draft, PurePosixPath(top), module) for top in tops if not draft.exists(f"{top}/__init__.py")]
+    tops = draft.tops if not any(near) else ()
+    far = [module_file(draft, PurePosixPath(top), module) for top in tops]
     return list(dict.fromkeys(path for path in (*near, *far) if path is not None))
 
 
