@@ -6,8 +6,8 @@ import warnings
 
 import libcst as cst
 
+from patcher.syntax.nodes import fields
 from patcher.syntax.pattern import statements
-from patcher.syntax.source import fields
 
 __all__ = ["absent", "alike", "constant", "meaning", "same"]
 
@@ -38,13 +38,20 @@ def constant(node: cst.CSTNode) -> object | None:
     """Return a literal's type and value, so that quotes, joined strings and spellings of a number do not matter."""
     if not isinstance(node, (cst.SimpleString, cst.ConcatenatedString, cst.Integer, cst.Float, cst.Imaginary)):
         return None
+    # Joined strings stand in each other, and there may be more of them than Python can call into each other.
+    parts: list[cst.CSTNode] = [node]
+    while isinstance(last := parts[-1], cst.ConcatenatedString):
+        parts[-1:] = [last.left, last.right]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a `\d` in a file of the tree is not ours to complain about
         try:
-            value = node.evaluated_value
+            values = [getattr(part, "evaluated_value", None) for part in parts]
         except (SyntaxError, ValueError):  # it parses, and cannot be run: `"\x"`
             return None
-    return None if value is None else (type(value), value)
+    first = values[0]
+    if isinstance(first, (str, bytes)) and all(type(value) is type(first) for value in values):
+        return type(first), type(first)().join(values)  # type: ignore[arg-type]
+    return None if first is None or len(values) > 1 else (type(first), first)
 
 
 def alike(one: cst.CSTNode, other: cst.CSTNode) -> bool:

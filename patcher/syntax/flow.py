@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import libcst as cst
 
 from patcher.syntax.names import Binding
-from patcher.syntax.source import Source, walk
+from patcher.syntax.nodes import walk
+from patcher.syntax.source import Source
 
 __all__ = ["made_of"]
 

@@ -17,8 +17,8 @@ import libcst as cst
 from patcher.errors import PatternError
 from patcher.syntax.holes import Hole, fill, fillings, hole_of, is_placeholder, short, unfill, unstarred
 from patcher.syntax.names import dotted
+from patcher.syntax.nodes import children, walk
 from patcher.syntax.scopes import BINDERS, Comprehension, identifier_of, names_in
-from patcher.syntax.source import children, walk
 from patcher.syntax.spans import spans_of
 
 __all__ = ["Code", "Hole", "compile_code", "hole_of", "parameters_of", "statements", "variables_of"]

@@ -16,10 +16,11 @@ from patcher.errors import SiteError
 from patcher.syntax.holes import hole_of, short
 from patcher.syntax.layout import reindent, shifted
 from patcher.syntax.matching import Captured, Match
+from patcher.syntax.nodes import children, walk
 from patcher.syntax.pattern import Code, variables_of
 from patcher.syntax.precedence import Up, parenthesized, way_up
 from patcher.syntax.scopes import entered_scope
-from patcher.syntax.source import Source, children, walk
+from patcher.syntax.source import Source
 
 __all__ = ["Piece", "Rendering", "Speller", "Statement"]
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import bisect
 import codecs
-import dataclasses
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,69 +19,19 @@ import libcst as cst
 
 from patcher.errors import TargetError
 from patcher.model import Edit
+from patcher.syntax.nodes import children, walk
 from patcher.syntax.spans import spans_of
 
 if TYPE_CHECKING:
     from patcher.syntax.names import Names
 
-__all__ = ["Source", "fields", "splice", "walk"]
+__all__ = ["Source", "splice", "walk"]
 
 # Any class of node; `of` promises no more than what its caller names.
 Node = TypeVar("Node", bound=cst.CSTNode)
 
-# Layout and punctuation: two programs that differ only here are the same program.
-LAYOUT = (
-    "whitespace", "leading", "lines_after", "header", "footer", "trailing", "lpar", "rpar", "comma", "semicolon",
-    "lbracket", "rbracket", "lbrace", "rbrace", "newline", "dot", "colon", "separator", "indent", "first_colon",
-    "second_colon", "posonly_ind", "encoding", "default_", "has_trailing", "equal",
-)  # fmt: skip
-
-# The fields that LibCST declares in another order than the text has them.
-ORDER: dict[type[cst.CSTNode], tuple[str, ...]] = {
-    cst.Arg: ("star", "keyword", "value"),
-    cst.ClassDef: ("decorators", "name", "type_parameters", "bases", "keywords", "body"),
-    cst.ExceptHandler: ("type", "name", "body"),
-    cst.ExceptStarHandler: ("type", "name", "body"),
-    cst.FunctionDef: ("decorators", "asynchronous", "name", "type_parameters", "params", "returns", "body"),
-    cst.IfExp: ("body", "test", "orelse"),
-    cst.ImportFrom: ("relative", "module", "names"),
-    cst.MatchCase: ("pattern", "guard", "body"),
-    cst.Parameters: ("posonly_params", "params", "star_arg", "kwonly_params", "star_kwarg"),
-    cst.TypeAlias: ("name", "type_parameters", "value"),
-}
-
 # Of what the parser takes, far less than makes it crash, and far more than Python itself allows.
 MOST_BRACKETS = 1000
-
-
-@cache
-def fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
-    """Return the names of the fields of a node class that carry meaning, in the order of the text."""
-    names = [field.name for field in dataclasses.fields(kind) if not field.name.startswith("_")]
-    kept = [name for name in names if not name.startswith(LAYOUT)]
-    if "conversion" in names:  # `{x=}` prints something else than `{x}`
-        kept.append("equal")
-    assert kind not in ORDER or set(ORDER[kind]) == set(kept), kind
-    return ORDER.get(kind, tuple(kept))
-
-
-def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """Yield the meaningful children of a node, in the order of the text."""
-    for name in fields(type(node)):
-        value = getattr(node, name)
-        if isinstance(value, cst.CSTNode):
-            yield value
-        elif isinstance(value, (list, tuple)):
-            yield from value
-
-
-def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """Yield a node and everything below it, parents first."""
-    stack = [node]
-    while stack:
-        node = stack.pop()
-        yield node
-        stack.extend(reversed(list(children(node))))
 
 
 class Source:

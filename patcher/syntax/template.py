@@ -14,10 +14,11 @@ from patcher.syntax.equality import absent, alike, meaning, same
 from patcher.syntax.holes import hole_of
 from patcher.syntax.layout import indent_of, line_of
 from patcher.syntax.matching import Match
+from patcher.syntax.nodes import children
 from patcher.syntax.pattern import Code, parameters_of, statements
 from patcher.syntax.precedence import Up, parenthesized, way_up
 from patcher.syntax.rendering import Rendering, Speller, Statement
-from patcher.syntax.source import Source, children
+from patcher.syntax.source import Source
 
 __all__ = ["Speller", "render", "replaced", "smallest"]
 

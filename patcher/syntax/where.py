@@ -12,8 +12,9 @@ from patcher.errors import PatternError
 from patcher.syntax.flow import made_of
 from patcher.syntax.holes import hole_of, short
 from patcher.syntax.matching import Captured, Match, match_at
+from patcher.syntax.nodes import walk
 from patcher.syntax.pattern import Code, compile_code
-from patcher.syntax.source import Source, walk
+from patcher.syntax.source import Source
 
 __all__ = ["Where", "compile_where"]
 

@@ -43,6 +43,21 @@ SAME = [
 ]
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "f($X, k=1)  # why",
+        "f(  # one\n    $X,  # two\n    k = 0x1,\n)",
+        "(f)(($X), k=(1),)",
+        "f \\\n  ($X, k=1)",
+        "f($X, k=1,)",
+        "(\n    f($X, k=1)  # $Y\n)",
+    ],
+)
+def test_layout_and_comments_of_the_pattern_do_not_matter(pattern: str) -> None:
+    assert found(pattern, "f(a, k=1)\nf(a, k=2)\n", "f") == ["f(a, k=1)"]
+
+
 @pytest.mark.parametrize(("pattern", "text"), SAME)
 def test_layout_quotes_and_spellings_do_not_matter(pattern: str, text: str) -> None:
     local = "abcdefghxyz"

@@ -10,7 +10,8 @@ import pytest
 
 from patcher.errors import TargetError
 from patcher.model import Edit
-from patcher.syntax.source import Source, fields, splice
+from patcher.syntax.nodes import fields
+from patcher.syntax.source import Source, splice
 from tests.syntax.python import found, parsed
 
 BOM = b"\xef\xbb\xbf"
@@ -141,6 +142,12 @@ def f(p: int, /, q: str = "d", *args: T, k=1, **kw) -> R:
 
 class G(H, metaclass=I):
     pass
+
+async def as_():
+    async for at in au:
+        async with av: aw
+    [ax async for ax in ay for az in ba]
+    async with bb as bc: async_ = await bd
 
 from . import an as ao
 from .ap import (aq, ar)
