@@ -41,7 +41,7 @@ def loosened(line: str) -> str:
         "# flash-attn",
         "   # flash-attn==2.0",
         "--extra-index-url https://download.pytorch.org/whl/cu118",
-        "-i https://pypi.org/simple  # flash-attn",
+        "-i https://index.example/simple  # flash-attn",
         "--find-links ./flash-attn",
         "--no-binary flash-attn",
         "--require-hashes",
