@@ -15,7 +15,7 @@ from patcher.errors import SiteError
 from patcher.model import Edit
 from patcher.syntax.source import Source
 
-__all__ = ["Brackets", "New", "list_edits", "placed"]
+__all__ = ["Brackets", "New", "is_named", "list_edits", "placed"]
 
 Item = cst.Arg | cst.BaseElement
 

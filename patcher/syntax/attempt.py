@@ -133,6 +133,8 @@ class Attempt:
         # known by how it is spelled.
         if target in origins or (self.result and not origins and dotted(got) == target):
             yield from self.deeper()
+        elif dotted(got) is None:
+            self.differs(want, got)
         else:
             # Spelled the same and something else: the most telling near miss there is.
             spelled = (dotted(got) or "").rpartition(".")[2] == target.rpartition(".")[2]
@@ -140,9 +142,11 @@ class Attempt:
             self.fail(got, lambda: f"{self.shown(got)} {self.meant(got, origins)}, {told}", more=SPELLED * spelled)
 
     def meant(self, got: cst.CSTNode, origins: tuple[str, ...]) -> str:
+        root = (dotted(got) or "").partition(".")[0]
+        if origins and isinstance(self.subject, Source) and not self.subject.names.bindings(root, got):
+            return "is the builtin"
         if origins:
             return f"comes from {origins[0]}"
-        root = (dotted(got) or "").partition(".")[0]
         if isinstance(self.subject, Source):
             bindings = self.subject.names.bindings(root, got)
             places = [self.subject.span(one.node)[0] for one in bindings if one.origin is None]

@@ -13,6 +13,7 @@ from itertools import pairwise
 import libcst as cst
 
 from patcher.errors import SiteError
+from patcher.syntax.arguments import is_named
 from patcher.syntax.holes import hole_of, short
 from patcher.syntax.layout import reindent, shifted
 from patcher.syntax.matching import Captured, Match
@@ -91,6 +92,8 @@ class Rendering:
                 text = self.code.source_text[start:end].decode()
                 yield Piece(start, end, text if self.start is None else text.replace("\n", self.source.newline))
             else:
+                if isinstance(below, cst.Call):
+                    self._check_order(below)
                 gone = list(self._emptied(below))
                 yield from gone
                 inner = [child for child in children(below) if not any(map(self._begins_in(child), gone))]
@@ -126,6 +129,7 @@ class Rendering:
         first, last = captured[0], captured[-1]
         if isinstance(first, Statement):
             return self._statements(captured, ups[0][1])
+        _check_holder(ups[0][0], captured)
         if isinstance(first, cst.Arg) and isinstance(first.value, cst.GeneratorExp) and len(captured) == 1:
             return parenthesized(self.source.code(first), first.value, ups)
         around = self.source.parent(first)
@@ -170,6 +174,19 @@ class Rendering:
 
     # --- checks -----------------------------------------------------------------------------------------------------
 
+    def _check_order(self, call: cst.Call) -> None:
+        """Raise SiteError where what `$$$` took would put a positional argument behind a keyword."""
+        before = ""
+        for arg in call.args:
+            hole = hole_of(arg)
+            captured = self.match.captures.get(hole.name or "") if hole and hole.many else None
+            for one in captured if isinstance(captured, tuple) else (arg,):
+                kind = ("**" if one.star == "**" else "=") if isinstance(one, cst.Arg) and is_named(one) else ""
+                starred = isinstance(one, cst.Arg) and one.star == "*"
+                if before and not kind and not (starred and before == "="):
+                    raise SiteError("an argument would stand behind a keyword; put the keywords of this call last")
+                before = max(before, kind, key=("", "=", "**").index)
+
     def _check_variables(self, below: cst.CSTNode, captured: Captured) -> None:
         """Raise SiteError where a variable of the replacement would take over a name of the captured code."""
         own: set[str] = set()
@@ -196,6 +213,16 @@ class Rendering:
 
     def _laid_out(self, text: str) -> str:
         return text if self.start is None else reindent(text, self.source, self.start)
+
+
+def _check_holder(holder: cst.CSTNode, captured: tuple[cst.CSTNode, ...]) -> None:
+    """Raise SiteError where keywords would stand outside of a call, or slices outside of a subscript."""
+    for one in captured:
+        if isinstance(one, cst.Arg) and is_named(one) and not isinstance(holder, cst.Arg):
+            raise SiteError("a keyword of the call there has no place in the replacement, which is no call")
+        sliced = isinstance(one, cst.SubscriptElement) and isinstance(one.slice, cst.Slice)
+        if sliced and not isinstance(holder, cst.Index):
+            raise SiteError("a slice there has no place in the replacement, which is no subscript")
 
 
 def _check_in_string(text: str, ups: Sequence[Up]) -> None:

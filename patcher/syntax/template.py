@@ -10,7 +10,7 @@ import libcst as cst
 from patcher.errors import SiteError
 from patcher.model import Edit
 from patcher.syntax.arguments import Brackets, Item, New, is_named, list_edits, placed
-from patcher.syntax.equality import absent, alike, meaning, same
+from patcher.syntax.equality import alike, meaning, same
 from patcher.syntax.holes import hole_of
 from patcher.syntax.layout import indent_of, line_of
 from patcher.syntax.matching import Match
@@ -101,11 +101,7 @@ class _Rewrite:
                         found.append((mine, theirs, met))
                     elif not same(mine, theirs):
                         return None
-            elif (
-                not (trio[0] == trio[1] or (absent(trio[0]) and absent(trio[1])))
-                or isinstance(trio[2], cst.CSTNode)
-                or isinstance(trio[0], cst.CSTNode)
-            ):
+            elif any(isinstance(one, cst.CSTNode) for one in trio) or not same(trio[0], trio[1]):
                 return None
         return found
 

@@ -482,6 +482,8 @@ def test_strings_that_cannot_be_run_are_compared_as_written() -> None:
             "import torch\ndef f(torch):\n    torch.device(1)\n",
             "3: `torch.device` is bound to something else in line 2, and torch.device is wanted",
         ),
+        ("torch.cat($X)", "print(1)\n", "1: `print` is the builtin, and torch.cat is wanted"),
+        ("torch.cat($X)", "f()(1)\n", "1: `torch.cat` is wanted, and this is `f()`"),
         ("torch.cat($X, dim=$D)", "import torch\ntorch.cat(x)\n", "2: dim= is not given here by name"),
         ("torch.cat($X, dim=$D)", "import torch\ntorch.cat(x, 1)\n", "2: dim= is not given here by name"),
         ("torch.cat($X)", "import torch\ntorch.cat(x, 1)\n", "2: `1` is more than the pattern has"),

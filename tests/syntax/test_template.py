@@ -170,6 +170,9 @@ def test_another_operator_takes_its_own_parentheses(pattern: str, template: str,
         ("f($$$A, $X)", "g(h($$$A))", "f(a, b, k=1)", "g(h(a, k=1))"),
         ("f($$$A)", "g(h($$$A))", "f(y for y in z)", "g(h(y for y in z))"),
         ("f($$$A)", "g(h($$$A, 1))", "f(y for y in z)", "g(h((y for y in z), 1))"),
+        ("f($$$A)", "g(h($$$A, *x))", "f(a, k=1)", "g(h(a, k=1, *x))"),
+        ("f($$$A)", "g(h($$$A, **x))", "f(a, k=1)", "g(h(a, k=1, **x))"),
+        ("[$$$A]", "f($$$A)", "[a, *b]", "f(a, *b)"),
         ("f($X)", "g($X, $X)", "f(a)", "g(a, a)"),
         ("f($X)", "$X + $X", "f(a)", "a + a"),
         ("[$$$A]", "($$$A,)", "[a]", "(a,)"),
@@ -181,6 +184,21 @@ def test_another_operator_takes_its_own_parentheses(pattern: str, template: str,
 )
 def test_holes_of_a_replacement(pattern: str, template: str, before: str, after: str) -> None:
     check_changed(pattern, template, f"v = {before}\n", f"v = {after}\n", "f", "g", "h", "x")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "template", "text", "reason"),
+    [
+        ("f($$$A)", "[$$$A]", "f(a, k=1)", "a keyword of the call"),
+        ("f($$$A)", "g($$$A)[$$$A]", "f(**a)", "a keyword of the call"),
+        ("x[$$$I]", "f($$$I)", "x[1:2]", "a slice there has no place"),
+        ("f($$$A)", "g(h($$$A, 1))", "f(a, k=1)", "would stand behind a keyword"),
+        ("f($$$A)", "g(h($$$A, *x))", "f(**a)", "would stand behind a keyword"),
+        ("f($$$A)", "g(h($$$A, $$$A))", "f(a, k=1)", "would stand behind a keyword"),
+    ],
+)
+def test_what_has_no_place_in_the_replacement_is_refused(pattern: str, template: str, text: str, reason: str) -> None:
+    check_refused(pattern, template, text + "\n", reason, *"fghx")
 
 
 @pytest.mark.parametrize("template", ["g($_)", "g($$$)", "[$_ for y in $X]"])
