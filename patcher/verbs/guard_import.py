@@ -10,7 +10,7 @@ from keyword import iskeyword
 from typing import Any, ClassVar, Self
 
 from patcher.errors import PatternError, SiteError
-from patcher.model import Status, Step
+from patcher.model import Site, Status, Step
 from patcher.syntax.draft import Draft
 from patcher.syntax.guards import ImportStatement, guard
 from patcher.syntax.imports import Imported, imported_names
@@ -85,13 +85,15 @@ class GuardImport:
             if source.path.endswith(".pyi"):
                 continue  # nothing in a stub is run
             files: dict[str, bytes] = {}
-            arm = partial(self._arm, draft, source, dict(copies), files)
+            left: list[Site] = []
+            arm = partial(self._arm, draft, source, dict(copies), files, left)
             sites = guard(source, self.roots, arm, self.flag, partial(_in_scope, draft, step, source))
             applied = any(site.status is Status.APPLIED for site in sites)
             if applied:
                 copies |= files
             if sites:
-                yield Findings(source.path, tuple(sites), files=files if applied else {})
+                told = tuple(sorted((*sites, *(left if applied else ())), key=lambda site: site.offset))
+                yield Findings(source.path, told, files=files if applied else {})
 
     def _arm(
         self,
@@ -99,13 +101,14 @@ class GuardImport:
         source: Source,
         copies: dict[str, bytes],
         files: dict[str, bytes],
+        left: list[Site],
         group: list[ImportStatement],
     ) -> list[str]:
         if self.shim is None:
             return [_indented(line, source) for line in self.code]
         lines: list[str] = []
         for statement in group:
-            lines += self._second(draft, source, statement, copies, files)
+            lines += self._second(draft, source, statement, copies, files, left)
         return lines or ["pass"]
 
     def _second(
@@ -115,8 +118,12 @@ class GuardImport:
         statement: ImportStatement,
         copies: dict[str, bytes],
         files: dict[str, bytes],
+        left: list[Site],
     ) -> list[str]:
-        """Return the import of the shim that stands in for one statement, without the names that nobody reads."""
+        """Return the import of the shim that stands in for one statement, without the names that nobody reads.
+
+        What is left out is added to `left`: nothing in the tree reads it, but what is outside of the tree might.
+        """
         assert self.shim is not None
         module, names = imported_names(source, statement)
         name = ".".join((self.shim, *module.split(".")[1:]))
@@ -128,6 +135,11 @@ class GuardImport:
                 raise SiteError(
                     f"the shim has no {one.name}, and it is used {reader}; write it by hand, or remove its use"
                 )
+            if one not in kept:
+                reason = (
+                    f"{one.name} is left out of the second arm: the shim lacks it, and nothing in the tree reads it"
+                )
+                left.append(Site(source.span(statement)[0], Status.ABSENT, reason))
         if not kept:
             return []
         placed = place(draft, source, name, self.place, copies)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from patcher.errors import PatternError
+from patcher.model import Status
 from patcher.verbs.guard_import import GuardImport
 from tests.helpers import write_tree
 from tests.verbs.checks import SHAPES, check_noop, check_transformed, notebook, shaped
@@ -413,7 +414,8 @@ def test_where_every_name_is_left_out_nothing_is_copied() -> None:
         "from flash_attn.ops.fused_dense import FusedMLP\n",
         "try:\n    from flash_attn.ops.fused_dense import FusedMLP\nexcept ImportError:\n    pass\n",
     )
-    assert len(outcome.places) == 1
+    left = "FusedMLP is left out of the second arm: the shim lacks it, and nothing in the tree reads it"
+    assert [(place.status, place.reason) for place in outcome.places] == [(Status.APPLIED, ""), (Status.ABSENT, left)]
 
 
 def test_a_chain_is_guarded_whole_or_not_at_all() -> None:
