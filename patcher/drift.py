@@ -102,7 +102,19 @@ def _missing_words(step: Step, draft: Draft) -> str:
         return " The tree has no Python file." if step.action.words and not python else ""
     absent = [_absent(draft, scoped, words) for words in step.action.words]
     missing = sorted(word.decode() for word in min(absent, key=len))
-    return f" No file in scope mentions {' or '.join(f'`{word}`' for word in missing)}." if missing else ""
+    if missing:
+        return f" No file in scope mentions {' or '.join(f'`{word}`' for word in missing)}."
+    return _nearest_file(step, draft, scoped)
+
+
+def _nearest_file(step: Step, draft: Draft, scoped: list[str]) -> str:
+    """Name the file that lacks the fewest words of a pattern, where no file has them all."""
+    lacking = [(_absent(draft, [path], words), path) for path in scoped for words in step.action.words]
+    absent, path = min(lacking, key=lambda one: (len(one[0]), one[1]))
+    if not absent:
+        return ""
+    words = " and ".join(f"`{word.decode()}`" for word in sorted(absent))
+    return f" The nearest file is {path}, which does not mention {words}."
 
 
 def _absent(draft: Draft, paths: list[str], words: frozenset[bytes]) -> set[bytes]:

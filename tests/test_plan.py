@@ -712,3 +712,13 @@ def test_a_chain_whose_second_run_would_drift_is_a_mistake_in_the_recipe(tiny: T
     assert result.code == 5
     assert "A second run of first would drift: Expected 1 place, none found." in result.stderr
     assert tiny.snapshot() == before
+
+
+def test_the_file_that_lacks_the_fewest_words_is_named(tiny: Tiny) -> None:
+    files = {
+        "data.py": "def points(n): ...\n",
+        "other.py": "seed = 1\n",
+        "train.py": "import data\ndata.points(8, None)\n",
+    }
+    tiny.files(files).recipe(replace("data.points($$$, seed=$S)", "data.points($$$, rng=$S)", expect="1"))
+    assert reason(tiny).endswith("none found. The nearest file is train.py, which does not mention `seed`.")
