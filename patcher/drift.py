@@ -9,7 +9,6 @@ import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from patcher.errors import TargetError
 from patcher.model import Range, Site, Status, Step
 from patcher.syntax.draft import PROGRAMS, Draft
 from patcher.verbs.base import Findings
@@ -109,20 +108,17 @@ def _missing_words(step: Step, draft: Draft) -> str:
 
 def _nearest_file(step: Step, draft: Draft, scoped: list[str]) -> str:
     """Name the file that lacks the fewest words of a pattern, where no file has them all."""
-    lacking = [(_absent(draft, [path], words), path) for path in scoped for words in step.action.words]
-    absent, path = min(lacking, key=lambda one: (len(one[0]), one[1]))
+    lacking = [(_absent(draft, [path], words), words, path) for path in scoped for words in step.action.words]
+    # A word in the path alone says less than one in the text.
+    absent, _, path = min(
+        lacking, key=lambda one: (len(one[0]), sum(word not in draft.peek(one[2]) for word in one[1]), one[2])
+    )
     if not absent:
         return ""
     words = " and ".join(f"`{word.decode()}`" for word in sorted(absent))
     return f" The nearest file is {path}, which does not mention {words}."
 
 
-def _absent(draft: Draft, paths: list[str], words: frozenset[bytes]) -> set[bytes]:
-    return {word for word in words if not any(_holds(draft, path, word) for path in paths)}
-
-
-def _holds(draft: Draft, path: str, word: bytes) -> bool:
-    try:
-        return word in draft.read(path)
-    except TargetError:
-        return False
+def _absent(draft: Draft, paths: list[str], words: frozenset[bytes]) -> frozenset[bytes]:
+    """Return the words that stand in none of some files."""
+    return words.intersection(*(draft.lacking(path, words) for path in paths))

@@ -2,7 +2,7 @@
 
     PatcherError                 never raised itself
     ├── UsageError          (2)  an argument or parameter that cannot be honoured
-    ├── RecipeError         (2)  a recipe that does not load; tells every problem at once
+    ├── RecipeError         (2)  a recipe that does not load, with every problem; or whose result would not be sound
     ├── PatternError        (2)  code in a recipe that cannot be compiled; the loader makes it a RecipeError
     ├── SiteError         (3)  a place that is left as it is; verbs turn it into a refused site
     ├── DriftError          (3)  a tree that is not what the recipe counts on
@@ -56,7 +56,7 @@ class Problem:
 
 
 class RecipeError(PatcherError):
-    """A recipe that does not load, with every problem that was found in it."""
+    """A recipe that does not load, with every problem that was found in it, or that would do damage to a tree."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))

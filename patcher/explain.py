@@ -75,11 +75,11 @@ def _explained(step: Step, draft: Draft, path: str, line: int) -> Explained:
 
 def _missing(step: Step, draft: Draft, path: str) -> str:
     """Return the words that the file would have to hold, or nothing if it holds those of one pattern."""
-    data = draft.read(path)
-    absent = sorted((sorted(word for word in words if word not in data) for words in step.action.words), key=len)
-    if not absent or not all(absent):
+    words = step.action.words
+    if not words or draft.holding([path], words, follow=True):
         return ""
-    return " or ".join(f"`{word.decode()}`" for word in absent[0])
+    absent = min((sorted(draft.lacking(path, gate)) for gate in words), key=len)
+    return " or ".join(f"`{word.decode()}`" for word in absent)
 
 
 def _becomes(site: Site) -> str:

@@ -9,7 +9,7 @@ from patcher.errors import TargetError
 from patcher.model import Outcome, Place, Status
 from patcher.syntax.draft import PROGRAMS, Draft
 from patcher.syntax.names import module_name
-from patcher.syntax.references import handed_on, mentions, word_pattern
+from patcher.syntax.references import handed_on, mentions, starred, word_pattern
 from patcher.syntax.source import Source
 
 __all__ = ["leftovers"]
@@ -40,10 +40,12 @@ def leftovers(outcomes: Iterable[Outcome], draft: Draft) -> tuple[Place, ...]:
 
 def _in_python(draft: Draft, old: set[str], unused: set[str], callees: set[str]) -> Iterator[Place]:
     words = {name: name.rpartition(".")[2].encode() for name in old | unused | callees}
+    starring = [path for path in draft.paths if path.endswith(PROGRAMS) and b"import *" in draft.peek(path)]
+    brought = {name: draft.holding(starring, [frozenset(name.encode().split(b"."))], follow=True) for name in callees}
     for path in draft.paths:
         own = module_name(path) in draft.stand_ins  # a shim speaks of what it stands in for
-        data = draft.read(path) if path.endswith(PROGRAMS) and not own else b""
-        present = {name for name, word in words.items() if word in data or _star(name) in data}
+        data = draft.peek(path) if path.endswith(PROGRAMS) and not own else b""
+        present = {name for name, word in words.items() if word in data or path in brought.get(name, ())}
         if not present:
             continue
         try:
@@ -53,7 +55,7 @@ def _in_python(draft: Draft, old: set[str], unused: set[str], callees: set[str])
         for name in sorted(present):
             meant = name in old or (name in unused and _imports_module(source, name))
             told = list(mentions(source, name)) if meant else []
-            told += handed_on(source, name) if name in callees else ()
+            told += [*handed_on(source, name), *starred(source, name)] if name in callees else ()
             for offset, reason in told:
                 line, column = draft.origin(path, offset)
                 yield Place(path, line, column, Status.REFUSED, reason)
@@ -62,10 +64,6 @@ def _in_python(draft: Draft, old: set[str], unused: set[str], callees: set[str])
 def _imports_module(source: Source, name: str) -> bool:
     """Tell whether a file imports the module of a name as a whole, so that a string in it may mean the name."""
     return any(binding.origin == name.rpartition(".")[0] for binding in source.names.imports)
-
-
-def _star(name: str) -> bytes:
-    return f"from {name.rpartition('.')[0]} import *".encode()
 
 
 def _in_texts(draft: Draft, old: set[str]) -> Iterator[Place]:

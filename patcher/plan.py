@@ -1,14 +1,12 @@
 """Recipe + Checkout -> Plan; never writes.
 
 Every step works on the text that the steps before it left. What a step found is judged against what it expects; a step
-that drifted leaves no edits behind. Before a plan is given out it is proved to be at rest: each changed file parses and
-has lost no comment and no binding, and the whole recipe run over the result finds nothing more to change.
+that drifted leaves no edits behind. Before a plan is given out it is proved to be at rest (patcher.syntax.soundness).
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +14,9 @@ from patcher.checkout import Checkout
 from patcher.drift import drift
 from patcher.errors import TargetError
 from patcher.leftovers import leftovers
-from patcher.model import Change, Condition, Outcome, Place, Plan, Recipe, Site, Skipped, Status, Step
+from patcher.model import Condition, Outcome, Place, Plan, Recipe, Site, Skipped, Status, Step
 from patcher.syntax.draft import PROGRAMS, Draft
-from patcher.syntax.source import Source
+from patcher.syntax.soundness import check_parses, check_sources, mistake
 from patcher.verbs.base import Findings, Verb
 
 __all__ = ["blocked", "held_back", "plan", "take"]
@@ -30,17 +28,14 @@ def plan(recipe: Recipe, checkout: Checkout, shims: Path) -> Plan:
     """Run every step over a draft of the tree and return what would change.
 
     Raises:
-        TargetError: a file that a step names cannot be used, or the result would not be sound.
+        RecipeError: the result would not be sound; it names the step in the recipe and the place in the tree.
+        TargetError: a file that a step names cannot be used.
     """
     draft = Draft(checkout, shims, recipe.leave)
     outcomes: dict[str, Outcome] = {}
     for step in recipe.steps:
-        try:
-            outcomes[step.id] = take(step, draft, outcomes)
-        except TargetError:
-            _check_sources(recipe, draft)  # a step before this one may have broken the file that this one names
-            raise
-    _check_sources(recipe, draft)
+        outcomes[step.id] = take(step, draft, outcomes)
+    check_sources(recipe.steps, draft)
     _check_rest(outcomes, draft)
     passed_over = (*draft.passed_over(), *_unreadable(checkout))
     told = tuple(outcomes.values())
@@ -61,7 +56,20 @@ def _unreadable(checkout: Checkout) -> Iterator[Skipped]:
 
 
 def take(step: Step, draft: Draft, before: dict[str, Outcome]) -> Outcome:
-    """Run one step over the draft and return what became of it; `before` are the outcomes of the steps before it."""
+    """Run one step over the draft and return what became of it; `before` are the outcomes of the steps before it.
+
+    Raises:
+        RecipeError: it finds work without end, or this or an earlier step broke a file that the step names.
+        TargetError: a file that the step names cannot be used.
+    """
+    try:
+        return _taken(step, draft, before)
+    except TargetError:
+        check_parses([*(outcome.step for outcome in before.values()), step], draft)
+        raise
+
+
+def _taken(step: Step, draft: Draft, before: dict[str, Outcome]) -> Outcome:
     if held := held_back(step, draft, before):
         return held
     found = _run(step, draft)
@@ -111,9 +119,11 @@ def _again(step: Step, draft: Draft, found: list[Findings], known: tuple[Place, 
     while waiting:
         found = _run(step, draft)
         if _waiting(found) >= waiting:
-            raise TargetError(
-                f"The step {step.id} ({step.origin}) finds new work in its own result, without end; nothing was "
-                "written. Narrow its pattern, or add the result under `already`."
+            place = next(one for one in _places(draft, found) if one.status is Status.APPLIED)
+            raise mistake(
+                step,
+                f"The step {step.id} finds new work in its own result at {place.path}:{place.line}, without end; "
+                "nothing was written. Narrow its pattern, or add the result under `already`.",
             )
         waiting = _waiting(found)
         for place in _places(draft, found):
@@ -214,42 +224,7 @@ def _imports(draft: Draft, names: tuple[str, ...]) -> bool:
     return False
 
 
-# --- soundness ------------------------------------------------------------------------------------------------------
-
-
-def _check_sources(recipe: Recipe, draft: Draft) -> None:
-    """Refuse a result that does not parse, or that lost a comment or what binds a name."""
-    dropping = {step.id for step in recipe.steps if getattr(step.action, "drops_comments", False)}
-    for change in draft.changes():
-        if change.path.endswith(PROGRAMS):
-            what = _damage(draft, change, dropping.isdisjoint(change.steps))
-            if what:
-                raise TargetError(
-                    f"{change.path}: after {', '.join(change.steps)} {what}; nothing was written. "
-                    "This is a mistake in the recipe: narrow the step, or give it what it `needs`."
-                )
-
-
-def _damage(draft: Draft, change: Change, keep_comments: bool) -> str:
-    """Return what is wrong with a file that was not wrong before, as a clause, or nothing."""
-    before = _parsed(draft.original, change.path)
-    after = _parsed(draft.source, change.path)
-    if after is None:
-        return "the file would not parse" if before is not None or change.before is None else ""
-    if before is None:
-        return ""
-    lost = Counter(before.comment_texts()) - Counter(after.comment_texts())
-    if lost and keep_comments:
-        return f"the comment `{next(iter(lost))}` would be lost"
-    unbound = sorted(after.names.unbound() - before.names.unbound())
-    return f"nothing would bind the name `{unbound[0]}`" if unbound else ""
-
-
-def _parsed(read: Callable[[str], Source | None], path: str) -> Source | None:
-    try:
-        return read(path)
-    except TargetError:
-        return None
+# --- at rest --------------------------------------------------------------------------------------------------------
 
 
 def _check_rest(outcomes: dict[str, Outcome], draft: Draft) -> None:
@@ -258,19 +233,29 @@ def _check_rest(outcomes: dict[str, Outcome], draft: Draft) -> None:
         if outcome.status is Status.DRIFTED or held_back(outcome.step, draft, outcomes):
             continue
         found = _run(outcome.step, draft)
-        reason = drift(outcome.step, draft, found)
-        if reason:
-            raise TargetError(
-                f"A second run of {outcome.step.id} would drift: {reason} Nothing was written. This is a mistake in "
-                "the recipe: what a step counts on must be known again in its result; write `already`, `in` or "
-                "`expect: any`."
+        _check_drift(outcome, draft, found)
+        _check_restless(outcome.step, draft, found)
+
+
+def _check_drift(outcome: Outcome, draft: Draft, found: list[Findings]) -> None:
+    reason = drift(outcome.step, draft, found)
+    if reason:
+        places = [f"{place.path}:{place.line}" for place in outcome.places if place.status is not Status.REFUSED]
+        raise mistake(
+            outcome.step,
+            f"A second run of the step {outcome.step.id}{f', which is about {places[0]},' if places else ''} would "
+            f"drift: {reason} Nothing was written. What a step counts on must be known again in its result: write "
+            "`already`, `in` or `expect: any`.",
+        )
+
+
+def _check_restless(step: Step, draft: Draft, found: list[Findings]) -> None:
+    for one in found:
+        restless = next((site for site in one.sites if site.status is Status.APPLIED), None)
+        if restless is not None:
+            line, _ = draft.origin(one.path, restless.offset)
+            raise mistake(
+                step,
+                f"A second run of the step {step.id} would change {one.path}:{line} again; nothing was written. Two "
+                "steps undo each other, or a result is not known as its own: narrow a pattern, or write `already`.",
             )
-        for one in found:
-            restless = next((site for site in one.sites if site.status is Status.APPLIED), None)
-            if restless is not None:
-                line, _ = draft.origin(one.path, restless.offset)
-                raise TargetError(
-                    f"{one.path}:{line}: a second run of {outcome.step.id} would change this place again; nothing was "
-                    "written. This is a mistake in the recipe: two steps undo each other, or a result is not known as "
-                    "its own."
-                )

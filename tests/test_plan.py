@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from patcher.checkout import Checkout
-from patcher.errors import TargetError
+from patcher.errors import RecipeError
 from patcher.model import Plan, Site, Status, Step
 from patcher.plan import plan
 from patcher.recipe import load
@@ -549,26 +549,73 @@ class TestMatchInMatch:
 
     def test_a_step_that_feeds_itself_is_refused_with_a_sentence(self, tiny: Tiny) -> None:
         endless = [Findings("a.py", (Site(4, APPLIED),), more=(Site(0, APPLIED),))]
-        with pytest.raises(TargetError) as caught:
+        with pytest.raises(RecipeError) as caught:
             rounds(tiny, *[endless] * 9)
         told = str(caught.value)
-        assert told.startswith(f"The step swap ({tiny.file}:1:")
-        assert "finds new work in its own result, without end; nothing was written." in told
+        assert told.startswith(f"{origin(tiny)}: The step swap finds new work in its own result at a.py:1, without end")
+
+
+def origin(tiny: Tiny, name: str = "swap") -> str:
+    """Return file, line and column of a step in the recipe, which is one line of JSON."""
+    start = '{"id": "' + name + '"'
+    return f"{tiny.file}:1:{tiny.file.read_text().index(start) + 1}"
+
+
+def refused_as_mistake(tiny: Tiny, name: str = "swap") -> str:
+    """Return what is said of a step that is wrong; the recipe is invalid, and nothing of it is written."""
+    before = tiny.snapshot()
+    result = tiny.apply()
+    assert (result.code, tiny.snapshot()) == (2, before)
+    start = f"patcher: {origin(tiny, name)}: "
+    assert result.stderr.startswith(start)
+    return result.stderr.removeprefix(start)
+
+
+BREAK = step("break", text="= abs", **{"with": "== = abs"}, within="a.py")
 
 
 class TestSoundness:
     def test_a_file_that_would_not_parse(self, tiny: Tiny) -> None:
-        tiny.one("y = abs(1)\n").recipe(step("break", text="= abs", **{"with": "== = abs"}, within="a.py"))
-        result = tiny.apply()
-        assert result.code == 5
-        assert "a.py: after break the file would not parse; nothing was written." in result.stderr
-        assert tiny.read() == "y = abs(1)\n"
+        tiny.one("x = 1\ny = abs(1)\n").recipe(BREAK)
+        assert refused_as_mistake(tiny, "break") == (
+            "After the step break a.py:2 would not parse; nothing was written. "
+            "Narrow its pattern, or mend what it writes.\n"
+        )
 
     def test_a_file_that_a_step_broke_and_a_later_one_names(self, tiny: Tiny) -> None:
-        tiny.one("y = abs(1)\n").recipe(
-            step("break", text="= abs", **{"with": "== = abs"}, within="a.py"), replace(*ROUND, within="a.py")
+        tiny.one("y = abs(1)\n").recipe(BREAK, replace(*ROUND, within="a.py"))
+        assert refused_as_mistake(tiny, "break").startswith("After the step break a.py:1 would not parse;")
+
+    def test_verify_blames_the_same_step(self, tiny: Tiny) -> None:
+        check = {"id": "train", "why": "because", "run": ["true"]}
+        tiny.one("y = abs(1)\n").recipe(BREAK, checks=[check])
+        result = tiny.patcher("verify", tiny.tree, "-r", tiny.file, "--allow-run")
+        assert result.code == 2
+        assert f"{origin(tiny, 'break')}: After the step break a.py:1 would not parse;" in result.stderr
+
+    def test_the_step_that_does_the_damage_is_named_and_not_the_last_one(self, tiny: Tiny) -> None:
+        tiny.one("import os\n\nz = len([])\nos.getcwd()\n").recipe(
+            replace("len($X)", "max($X)", name="first"),
+            step("second", delete="import os"),
+            replace("max($X)", "min($X)", name="third"),
         )
-        assert "a.py: after break the file would not parse; nothing was written." in tiny.apply().stderr
+        assert refused_as_mistake(tiny, "second").startswith(
+            "After the step second nothing would bind the name `os` in a.py:4;"
+        )
+
+    def test_what_a_later_step_mends_is_no_mistake(self, tiny: Tiny) -> None:
+        tiny.one("y = abs(1)\n").recipe(BREAK, step("mend", text="== = abs", **{"with": "= int"}, within="a.py"))
+        assert (tiny.apply().code, tiny.read()) == (0, "y = int(1)\n")
+
+    def test_a_file_that_a_step_names_and_that_did_not_parse_before_is_no_mistake_of_the_recipe(
+        self, tiny: Tiny
+    ) -> None:
+        tiny.files({"a.py": "y = abs(1)\n", "b.py": "print abs(1)\n"}).recipe(
+            replace(*ROUND), replace(*ROUND, name="named", within="b.py")
+        )
+        result = tiny.apply()
+        assert (result.code, tiny.read()) == (5, "y = abs(1)\n")
+        assert "b.py:1 does not parse as Python 3" in result.stderr
 
     def test_a_file_that_did_not_parse_may_be_mended(self, tiny: Tiny) -> None:
         tiny.one("print abs(1)\n").recipe(
@@ -581,9 +628,9 @@ class TestSoundness:
         tiny.one("y = abs(1)  # same\nz = 1  # same\n").recipe(
             step("cut", text="\\(1\\)  # same", **{"with": "(1)"}, within="a.py", already="never")
         )
-        result = tiny.apply()
-        assert result.code == 5
-        assert "a.py: after cut the comment `# same` would be lost; nothing was written." in result.stderr
+        assert refused_as_mistake(tiny, "cut").startswith(
+            "After the step cut the comment `# same` of a.py:1 would be lost; nothing was written."
+        )
 
     def test_a_comment_that_the_recipe_gives_up(self, tiny: Tiny) -> None:
         tiny.one(f"{COMMENTED}z = 1  # kept\n").recipe(step("cut", comments="drop", **REFUSED))
@@ -592,13 +639,10 @@ class TestSoundness:
 
     def test_a_name_that_nothing_binds(self, tiny: Tiny) -> None:
         tiny.one("y = abs(1)\n").recipe(replace("abs($X)", "nowhere($X)", local=["nowhere"]))
-        result = tiny.apply()
-        assert result.code == 5
-        assert result.stderr == (
-            "patcher: a.py: after swap nothing would bind the name `nowhere`; nothing was written. "
-            "This is a mistake in the recipe: narrow the step, or give it what it `needs`.\n"
+        assert refused_as_mistake(tiny) == (
+            "After the step swap nothing would bind the name `nowhere` in a.py:1; nothing was written. "
+            "Leave what binds it, or write under `needs` what does.\n"
         )
-        assert tiny.read() == "y = abs(1)\n"
 
     def test_a_name_that_nothing_bound_before_either(self, tiny: Tiny) -> None:
         tiny.one("y = abs(nowhere)\n").recipe(replace(*ROUND))
@@ -608,19 +652,16 @@ class TestSoundness:
         tiny.one("abs(1)\nlen(2)\n").recipe(
             replace("round($X)", "int($X)", name="one"), replace("abs($X)", "round($X)", name="two")
         )
-        result = tiny.apply()
-        assert result.code == 5
-        assert "a.py:1: a second run of one would change this place again; nothing was written." in result.stderr
-        assert tiny.read() == "abs(1)\nlen(2)\n"
+        assert refused_as_mistake(tiny, "one").startswith(
+            "A second run of the step one would change a.py:1 again; nothing was written."
+        )
 
     def test_a_step_behind_a_condition_that_a_later_step_makes_true(self, tiny: Tiny) -> None:
         tiny.one("abs(1)\nlen(2)\n").recipe(
             replace("len($X)", "int($X)", name="one", when={"import": "os"}),
             replace("abs($X)", "os.fspath($X)", name="two", needs=["import os"]),
         )
-        result = tiny.apply()
-        assert result.code == 5
-        assert "a second run of one would change this place again" in result.stderr
+        assert "A second run of the step one would change a.py:2 again" in refused_as_mistake(tiny, "one")
 
     def test_a_step_behind_a_condition_that_a_later_step_makes_false(self, tiny: Tiny) -> None:
         tiny.one("import os\n\nabs(os.getpid())\n").recipe(
@@ -633,10 +674,7 @@ class TestSoundness:
         tiny.files({"requirements.txt": "numpy\n"}).recipe(
             requirements("one", replace={"scipy": "pandas"}), requirements("two", replace={"numpy": "scipy"})
         )
-        result = tiny.apply()
-        assert result.code == 5
-        assert "requirements.txt:1: a second run of one would change this place again" in result.stderr
-        assert tiny.read("requirements.txt") == "numpy\n"
+        assert "A second run of the step one would change requirements.txt:1 again" in refused_as_mistake(tiny, "one")
 
     def test_a_second_apply_finds_nothing(self, tiny: Tiny) -> None:
         tiny.one(NESTED).recipe(replace(*METHOD))
@@ -707,11 +745,9 @@ def test_a_chain_whose_second_run_would_drift_is_a_mistake_in_the_recipe(tiny: T
     tiny.one("y = abs(1)\n").recipe(
         replace("abs($X)", "round($X)", name="first", expect="1"), replace("round($X)", "int($X)", name="second")
     )
-    before = tiny.snapshot()
-    result = tiny.apply()
-    assert result.code == 5
-    assert "A second run of first would drift: Expected 1 place, none found." in result.stderr
-    assert tiny.snapshot() == before
+    told = refused_as_mistake(tiny, "first")
+    assert told.startswith("A second run of the step first, which is about a.py:1, would drift: Expected 1 place")
+    assert "Nothing was written." in told
 
 
 def test_the_file_that_lacks_the_fewest_words_is_named(tiny: Tiny) -> None:

@@ -7,9 +7,9 @@ and only when a step's words stand in its bytes.
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from libcst import CSTNode
@@ -17,6 +17,7 @@ from libcst import CSTNode
 from patcher.checkout import Checkout
 from patcher.errors import TargetError
 from patcher.model import Change, Edit, Layer, Scope, Skipped, Step
+from patcher.syntax.gate import Exports, lacking, reached
 from patcher.syntax.matching import Miss
 from patcher.syntax.names import module_name
 from patcher.syntax.notebook import NotebookSource
@@ -26,11 +27,6 @@ __all__ = ["PROGRAMS", "Draft", "glob_match"]
 
 NOTEBOOK = ".ipynb"
 PROGRAMS = (".py", ".pyi", NOTEBOOK)
-
-
-def parsed(path: str, data: bytes, stand_ins: Mapping[str, str] | None = None) -> Source:
-    """Return a program, parsed: a Python file, or the code cells of a notebook."""
-    return (NotebookSource if path.endswith(NOTEBOOK) else Source)(path, data, stand_ins)
 
 
 def glob_match(path: str, pattern: str) -> bool:
@@ -63,6 +59,7 @@ class Draft:
         self._sources: dict[str, Source] = {}
         self._stale: set[str] = set()  # parsed before a shim that they may import was copied
         self._unparsed: dict[str, tuple[bytes, TargetError]] = {}
+        self._exports = Exports()
         self.skipped: dict[str, str] = {}
         self._focus: tuple[str, int] | None = None
 
@@ -162,34 +159,78 @@ class Draft:
         if failed is not None and failed[0] == data:
             raise failed[1]
         try:
-            self._sources[path] = parsed(path, data, self.stand_ins)
+            self._sources[path] = self.parsed(path, data)
         except TargetError as error:
             self._unparsed[path] = (data, error)
             raise
         self._stale.discard(path)
         return self._sources[path]
 
+    def parsed(self, path: str, data: bytes) -> Source:
+        """Return a program of this tree, parsed: a Python file, or the code cells of a notebook."""
+        kind = NotebookSource if path.endswith(NOTEBOOK) else Source
+        return kind(path, data, self.stand_ins, partial(self._behind, path))
+
+    def _behind(self, path: str, origin: str) -> tuple[str, ...]:
+        """Return what a dotted name that a file imports means where it is taken from another file of the tree."""
+        from patcher.syntax.project import handed_on, without_top
+
+        found = handed_on(self, path, origin)
+        return (*found, *(shorter for one in (origin, *found) if (shorter := without_top(self, one))))
+
+    def imports(self, path: str, name: str) -> bool:
+        """Tell whether a file imports something under a name, or `import *`, without having it parsed by LibCST."""
+        there = self._exports.of(path, self.peek(path))
+        return any(one.local in (name, "*") for one in there)
+
     def original(self, path: str) -> Source | None:
         """Return a changed file as it was before, parsed, or None if a step created it."""
-        return parsed(path, self._bytes[path], self.stand_ins) if path in self._bytes else None
+        return self.parsed(path, self._bytes[path]) if path in self._bytes else None
 
-    def sources(self, step: Step, words: Iterable[frozenset[bytes]]) -> Iterator[Source]:
+    def sources(self, step: Step, words: Iterable[frozenset[bytes]], *, follow: bool = False) -> Iterator[Source]:
         """Yield the Python files of a step's scope that hold all words of one of the sets.
 
-        A file that does not parse is passed over and listed, unless the step names it.
+        `follow`: and those that may get what the words name from another file of the tree. A file that does not parse
+        is passed over and listed, unless the step names it.
         """
-        gates = list(words)
+        scope = []
         for path in self.paths:
-            if not path.endswith(PROGRAMS) or not self.in_scope(step, path):
-                continue
+            if path.endswith(PROGRAMS) and self.in_scope(step, path):
+                try:
+                    self.read(path)
+                    scope.append(path)
+                except TargetError as error:
+                    self._pass_over(step, path, error)
+        for path in self.holding(scope, list(words), follow=follow):
             try:
-                data = self.read(path)
-                if any(all(word in data for word in gate) for gate in gates):
-                    yield self.source(path)
+                yield self.source(path)
             except TargetError as error:
-                if any(scope.path == path for scope in step.within):
-                    raise
-                self.skipped.setdefault(path, str(error))
+                self._pass_over(step, path, error)
+
+    def _pass_over(self, step: Step, path: str, error: TargetError) -> None:
+        if any(scope.path == path for scope in step.within):
+            raise error
+        self.skipped.setdefault(path, str(error))
+
+    def holding(self, paths: Sequence[str], words: Sequence[frozenset[bytes]], *, follow: bool = False) -> list[str]:
+        """Return the paths of the files that hold all words of one of the sets; `follow` as in `sources`."""
+        found = {path for path in paths if any(not self.lacking(path, gate) for gate in words)}
+        if follow and len(found) < len(paths):
+            files = [(path, data) for path in self.paths if path.endswith(".py") and (data := self.peek(path))]
+            for reach in [self._exports.reach(gate, files) for gate in words]:
+                found |= {path for path in paths if path not in found and reached(path, self.peek(path), reach)}
+        return [path for path in paths if path in found]
+
+    def lacking(self, path: str, words: frozenset[bytes]) -> frozenset[bytes]:
+        """Return the words that stand neither in a file nor in its path."""
+        return lacking(path, self.peek(path), words)
+
+    def peek(self, path: str) -> bytes:
+        """Return the bytes of a file, nothing if it cannot be read."""
+        try:
+            return self.read(path)
+        except TargetError:
+            return b""
 
     def edit(self, path: str, step: str, edits: Sequence[Edit]) -> None:
         """Make a step's edits in a file."""
@@ -234,7 +275,7 @@ class Draft:
         for layer in reversed(self._layers.get(path, ())):
             offset = _before(layer.edits, offset)
         if path.endswith(NOTEBOOK):
-            return parsed(path, self._bytes.get(path, self.read(path))).line_column(offset)
+            return self.parsed(path, self._bytes.get(path, self.read(path))).line_column(offset)
         text = self._utf8(path, self._bytes[path] if path in self._bytes else self.read(path))
         line_start = text.rfind(b"\n", 0, offset) + 1
         return text.count(b"\n", 0, offset) + 1, len(text[line_start:offset].decode("utf-8", "replace")) + 1
@@ -246,7 +287,7 @@ class Draft:
     def _utf8(self, path: str, data: bytes) -> bytes:
         known = self._sources.get(path)
         if path.endswith(NOTEBOOK):
-            return parsed(path, data).text
+            return self.parsed(path, data).text
         if known is None or known.module.encoding in ("utf-8", "utf-8-sig"):
             return data.removeprefix(b"\xef\xbb\xbf")
         return data.decode(known.module.encoding).encode()

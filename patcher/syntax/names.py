@@ -34,6 +34,10 @@ def dotted(node: cst.CSTNode | None) -> str | None:
     return ".".join((node.value, *reversed(parts)))
 
 
+def _leads(origin: str, target: str) -> bool:
+    return f"{target}.".startswith(f"{origin}.")
+
+
 def module_name(path: str) -> str:
     """Return the dotted name under which a file of the tree is imported from the tree's root."""
     parts = PurePosixPath(path).with_suffix("").parts
@@ -58,7 +62,15 @@ class Names:
     # --- what a name means ------------------------------------------------------------------------------------------
 
     def origins(self, node: cst.CSTNode) -> tuple[str, ...]:
-        """Return, sorted, the dotted names that a name or attribute chain may mean through imports or builtins."""
+        """Return, sorted, the dotted names that a name or attribute chain may mean through imports or builtins.
+
+        What it is taken from, if that is another file of the tree, and what that file takes it from.
+        """
+        found = self.imported_as(node)
+        return tuple(sorted({meant for origin in found for meant in self._meanings(origin)}))
+
+    def imported_as(self, node: cst.CSTNode) -> tuple[str, ...]:
+        """Return, sorted, the dotted names by which the file's own imports, or the builtins, have a name or chain."""
         root = node
         while isinstance(root, cst.Attribute):
             root = root.value
@@ -71,6 +83,15 @@ class Names:
             return (spelled,) if root.value in BUILTINS else ()
         found = {self._through_stand_ins(origin + rest) for origin in self._imported(home, root.value, root)}
         return tuple(sorted(found))
+
+    def _meanings(self, origin: str) -> list[str]:
+        """Return an imported name and what stands behind it in the tree, shims by their names in recipes."""
+        return [self._through_stand_ins(one) for one in (origin, *self._source.behind(origin))]
+
+    def handed_on(self, name: str) -> list[str]:
+        """Return what a name that the module imports means to those who import it from here."""
+        home = self._scopes.of(self._source.module)
+        return self._imported(home, name) if name in home.bindings else []
 
     def origins_of(self, binding: Binding) -> tuple[str, ...]:
         """Return what a binding itself imports, a copied shim by its name in recipes; empty for anything else."""
@@ -91,11 +112,10 @@ class Names:
 
     def leading_to(self, target: str) -> set[str]:
         """Return the names with which an expression that means `target` (dotted) can begin in this file."""
-        parts = target.split(".")
-        found = {parts[0]} if parts[0] in BUILTINS else set()
+        first = target.partition(".")[0]
+        found = {first} if first in BUILTINS else set()
         for binding in self.imports:
-            origin = self._through_stand_ins(binding.origin or "").split(".")
-            if parts[: len(origin)] == origin:
+            if any(_leads(meant, target) for meant in self._meanings(binding.origin or "")):
                 found.add(binding.name)
         return found
 
@@ -104,12 +124,11 @@ class Names:
 
         None where no import that is in scope leads there. That it is made before, in its own scope, is not looked at.
         """
-        parts = target.split(".")
         found: list[str] = []
         for binding in self.imports:
-            origin = self._through_stand_ins(binding.origin or "").split(".")
-            if parts[: len(origin)] == origin and self._usable(binding, at):
-                found.append(".".join((binding.name, *parts[len(origin) :])))
+            leading = [one for one in self._meanings(binding.origin or "") if _leads(one, target)]
+            if leading and self._usable(binding, at):
+                found += [binding.name + target[len(one) :] for one in leading]
         return min(found, key=lambda spelled: (spelled.count("."), spelled), default=None)
 
     def uses(self, binding_name: str, scope_node: cst.CSTNode) -> list[cst.Name]:
@@ -120,8 +139,10 @@ class Names:
 
     def unbound(self) -> set[str]:
         """Return the names that are read and that nothing binds; empty where a star import may bind them."""
-        if self.stars:
-            return set()
+        return set() if self.stars else self.unresolved()
+
+    def unresolved(self) -> set[str]:
+        """Return the names that are read and that nothing in the file binds by name."""
         foreign = (node for node in self._source.of(cst.Name) if node.value not in BUILTINS)
         return {node.value for node in foreign if self._scopes.is_read(node) and self._home(node.value, node) is None}
 
@@ -193,11 +214,11 @@ class Names:
     def _home(self, name: str, at: cst.CSTNode) -> Scope | None:
         return self._scopes.home(name, self._scopes.of(at))
 
-    def _imported(self, home: Scope, name: str, at: cst.CSTNode) -> list[str]:
-        """Return the origins of the imports that a name bound in `home` may mean at a node."""
+    def _imported(self, home: Scope, name: str, at: cst.CSTNode | None = None) -> list[str]:
+        """Return the origins of the imports that a name bound in `home` may mean at a node, or when `home` has run."""
         bindings = home.bindings[name]
         if len(bindings) > 1:
-            before = self._source.span(at)[0] if self._scopes.of(at) is home else None
+            before = self._source.span(at)[0] if at is not None and self._scopes.of(at) is home else None
             made = [one for one in bindings if before is None or self.takes_effect(one) <= before]
             # What another function does (global, nonlocal) happens only if it is called.
             made = [one for one in made if self._scopes.of(one.node) is home]

@@ -16,7 +16,7 @@ import libcst as cst
 
 from patcher.errors import TargetError
 from patcher.model import Edit
-from patcher.syntax.source import Source, splice
+from patcher.syntax.source import Behind, Source, splice
 
 __all__ = ["Notebook", "NotebookSource"]
 
@@ -139,9 +139,11 @@ class Notebook:
 class NotebookSource(Source):
     """The program of a notebook as a Source: offsets count in the program, lines in the notebook's file."""
 
-    def __init__(self, path: str, data: bytes, stand_ins: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, path: str, data: bytes, stand_ins: Mapping[str, str] | None = None, behind: Behind = lambda _: ()
+    ) -> None:
         self._notebook = Notebook(path, data)
-        super().__init__(path, self._notebook.program.encode("utf-8"), stand_ins)
+        super().__init__(path, self._notebook.program.encode("utf-8"), stand_ins, behind)
         self.data = data
 
     def splice(self, edits: Sequence[Edit]) -> bytes:

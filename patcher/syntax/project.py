@@ -20,7 +20,15 @@ from patcher.syntax.source import Source
 if TYPE_CHECKING:
     from patcher.syntax.draft import Draft
 
-__all__ = ["imported_modules", "importer_of", "module_file", "module_files", "python_files", "search_folders"]
+__all__ = [
+    "handed_on",
+    "imported_modules",
+    "importer_of",
+    "module_file",
+    "module_files",
+    "python_files",
+    "search_folders",
+]
 
 
 def search_folders(path: str) -> list[PurePosixPath]:
@@ -59,6 +67,38 @@ def module_files(draft: Draft, importer: str, module: str) -> list[str]:
     tops = draft.tops if not any(near) else ()
     far = [module_file(draft, PurePosixPath(top), module) for top in tops]
     return list(dict.fromkeys(path for path in (*near, *far) if path is not None))
+
+
+def handed_on(draft: Draft, importer: str, origin: str, seen: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """Return what a dotted name means that a file imports from the tree, if the file that has it imports it too."""
+    parts = origin.split(".")
+    found: list[str] = []
+    for count in range(len(parts) - 1, 0, -1):
+        module, name, rest = ".".join(parts[:count]), parts[count], parts[count + 1 :]
+        for path in module_files(draft, importer, module):
+            if path in (*seen, importer) or not draft.imports(path, name):
+                continue
+            for meant in _handed_on(draft, path, name):
+                whole = ".".join((meant, *rest))
+                found += (whole, *handed_on(draft, path, whole, seen | {importer}))
+    return tuple(dict.fromkeys(found))
+
+
+def _handed_on(draft: Draft, path: str, name: str) -> list[str]:
+    """Return what a file imports under a name, or may have from another file of the tree by `import *`."""
+    try:
+        names = draft.source(path).names
+    except TargetError:
+        return []
+    return names.handed_on(name) or [f"{names.module_of(star)}.{name}" for star in names.stars]
+
+
+def without_top(draft: Draft, origin: str) -> str:
+    """Return a name of the tree without a folder at the top that is no package (`src`), or nothing."""
+    top, _, rest = origin.partition(".")
+    module = rest.partition(".")[0]
+    nearer = module_file(draft, PurePosixPath(), module) if top in draft.tops and "." in rest else top
+    return "" if nearer else rest
 
 
 def imported_modules(source: Source) -> list[str]:

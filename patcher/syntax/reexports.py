@@ -184,7 +184,7 @@ class Symbols:
         inside = any(isinstance(above, (cst.Import, cst.ImportFrom)) for above in source.ancestors(node))
         if imported is None or inside:
             return None
-        origins = source.names.origins(node)
+        origins = source.names.imported_as(node)
         symbol = self._symbol(source, imported)
         relative = isinstance(imported.statement, cst.ImportFrom) and bool(imported.statement.relative)
         old = next((name for name in self.old if name in origins and not relative), "")

@@ -10,7 +10,7 @@ import libcst as cst
 from patcher.syntax.names import dotted
 from patcher.syntax.source import Source
 
-__all__ = ["handed_on", "mentions", "word_pattern"]
+__all__ = ["handed_on", "mentions", "starred", "word_pattern"]
 
 
 def word_pattern(words: Iterable[str]) -> re.Pattern[str]:
@@ -32,6 +32,17 @@ def mentions(source: Source, old: str) -> Iterator[tuple[int, str]]:
     for star in source.names.stars:
         if source.names.module_of(star) == module:
             yield source.span(star)[0], f"a star import may bring {name}"
+
+
+def starred(source: Source, name: str) -> Iterator[tuple[int, str]]:
+    """Yield the star imports that bring what a file reads as `name` (dotted), also from another file of the tree."""
+    read = source.names.unresolved() if source.names.stars else ()
+    for star in source.names.stars:
+        module = source.names.module_of(star)
+        brought = {f"{module}.{local}": local for local in read}
+        for origin, local in sorted(brought.items()):
+            if name == origin or name in source.behind(origin):
+                yield source.span(star)[0], f"a star import brings {local}, so what is done with it here is not seen"
 
 
 def handed_on(source: Source, callee: str) -> Iterator[tuple[int, str]]:

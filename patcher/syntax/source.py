@@ -10,7 +10,7 @@ import bisect
 import codecs
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, TypeVar
@@ -25,10 +25,12 @@ from patcher.syntax.spans import spans_of
 if TYPE_CHECKING:
     from patcher.syntax.names import Names
 
-__all__ = ["Source", "splice", "walk"]
+__all__ = ["Behind", "Source", "splice", "walk"]
 
 # Any class of node; `of` promises no more than what its caller names.
 Node = TypeVar("Node", bound=cst.CSTNode)
+
+Behind = Callable[[str], Iterable[str]]
 
 # Of what the parser takes, far less than makes it crash, and far more than Python itself allows.
 MOST_BRACKETS = 1000
@@ -39,16 +41,20 @@ class Source:
 
     `path` is relative to the checkout, `data` are the file's bytes, `text` is the program as UTF-8 without a byte-order
     mark: every offset counts in it. `stand_ins` maps the dotted name under which a copied shim is imported in this tree
-    to the pseudo-package name `shim.NAME`.
+    to the pseudo-package name `shim.NAME`; `behind` gives what a dotted name means that another file of the tree has
+    imported.
 
     Raises:
         TargetError: the file does not parse, is nested too deeply, or LibCST does not give its bytes back.
     """
 
-    def __init__(self, path: str, data: bytes, stand_ins: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, path: str, data: bytes, stand_ins: Mapping[str, str] | None = None, behind: Behind = lambda _: ()
+    ) -> None:
         self.path = path
         self.data = data
         self.stand_ins = stand_ins or {}
+        self.behind = behind
         self.module = _parse(path, data)
         try:
             self.text, self._spans = spans_of(self.module)

@@ -80,6 +80,7 @@ PLANS: dict[str, Play] = {
     ),
     "the wrong tree": check("len(1)\n", ROUND),
     "a result that does not parse": check("x = [\n    1,\n]\n", "text: ']'\nwith: ')'\nin: a.py"),
+    "a result that lost a comment": check("abs(1)  # why\n", "text: '  # why'\nwith: ''\nalready: never\nin: a.py"),
     "a result that leaves a name unbound": check("import os\nos.getcwd()\n", "delete: import os"),
     "a result that is not known as done": check("abs(1)\n", "delete: abs($_)\nexpect: 1"),
     "steps that undo each other": check(

@@ -1,0 +1,150 @@
+"""What a plan must never do to a file, told as a mistake of the step that would do it: with its place in the recipe.
+
+A changed file still parses, and has lost no comment and no binding.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+import libcst as cst
+
+from patcher.errors import Problem, RecipeError, TargetError
+from patcher.model import Change, Step
+from patcher.syntax.draft import PROGRAMS, Draft, splice_bytes
+from patcher.syntax.notebook import NotebookSource
+from patcher.syntax.source import Source
+
+__all__ = ["check_parses", "check_sources", "mistake"]
+
+
+class _Damage(NamedTuple):
+    """What became of a file, as a clause about a place; where: in the file before, or in the result; the remedy."""
+
+    clause: str
+    before: int | None = None
+    after: int | None = None
+    remedy: str = ""
+
+
+class _Culprit(NamedTuple):
+    """The step that damages a file, and the first line that it edits, in the text that it saw."""
+
+    step: str
+    line: int
+
+
+Find = Callable[[Change, Source | None, Source | None], _Damage | None]
+
+
+def mistake(step: Step, message: str) -> RecipeError:
+    """Return the error for a mistake of a step that only a tree brings to light."""
+    file, line, column = step.origin.rsplit(":", 2)
+    return RecipeError(Problem(file, int(line), int(column), message))
+
+
+def check_sources(steps: Iterable[Step], draft: Draft) -> None:
+    """Refuse a result that does not parse, or that lost a comment or what binds a name.
+
+    Raises:
+        RecipeError: it does.
+    """
+    steps = list(steps)
+    dropping = {step.id for step in steps if getattr(step.action, "drops_comments", False)}
+
+    def damage(change: Change, before: Source | None, after: Source | None) -> _Damage | None:
+        keep = dropping.isdisjoint(change.steps)
+        return _unparsed(change, before, after) or (_lost(before, after) if keep else None) or _unbound(before, after)
+
+    _check(steps, draft, damage)
+
+
+def check_parses(steps: Iterable[Step], draft: Draft) -> None:
+    """Refuse a result that does not parse.
+
+    Raises:
+        RecipeError: it does not.
+    """
+    _check(steps, draft, _unparsed)
+
+
+def _check(steps: Iterable[Step], draft: Draft, find: Find) -> None:
+    by_id = {step.id: step for step in steps}
+    for change in draft.changes():
+        if change.path.endswith(PROGRAMS):
+            before, after = (_quietly(partial(read, change.path)) for read in (draft.original, draft.source))
+            damage = find(change, before, after)
+            if damage is not None:
+                culprit = _culprit(change, before, find)
+                place = f"{change.path}:{_line(change.path, damage, draft, before) or culprit.line}"
+                told = f"After the step {culprit.step} {damage.clause.replace('PLACE', place)}; nothing was written. "
+                raise mistake(by_id[culprit.step], told + damage.remedy)
+
+
+def _line(path: str, damage: _Damage, draft: Draft, before: Source | None) -> int | None:
+    """Return the line of a damage as the file stands in the tree, or None where it has no place of its own."""
+    if damage.after is not None:
+        return draft.origin(path, damage.after)[0]
+    return before.line_column(damage.before)[0] if before and damage.before is not None else None
+
+
+def _culprit(change: Change, before: Source | None, find: Find) -> _Culprit:
+    """Return the step since which a file is damaged; what the steps in between mended does not count."""
+    blamed: _Culprit | None = None
+    for culprit, data in _states(change):
+        damaged = find(change, before, _read(change.path, data))
+        blamed = (blamed or culprit) if damaged else None
+    return blamed or _Culprit(change.steps[-1], 1)
+
+
+def _states(change: Change) -> Iterator[tuple[_Culprit, bytes]]:
+    """Yield the text of a file behind each step; of a file that a step created whole there is nothing to tell."""
+    data = change.before or b""
+    for layer in change.layers if change.before is not None else ():
+        source = _read(change.path, data)
+        text = source.text if source else data
+        line = text.count(b"\n", 0, min((edit.start for edit in layer.edits), default=0)) + 1
+        data = source.splice(layer.edits) if source else splice_bytes(change.path, data, layer.edits)
+        yield _Culprit(layer.step, line), data
+
+
+def _read(path: str, data: bytes) -> Source | None:
+    return _quietly(lambda: (NotebookSource if path.endswith(".ipynb") else Source)(path, data))
+
+
+def _quietly(read: Callable[[], Source | None]) -> Source | None:
+    try:
+        return read()
+    except TargetError:
+        return None
+
+
+# --- what is damage -------------------------------------------------------------------------------------------------
+
+
+def _unparsed(change: Change, before: Source | None, after: Source | None) -> _Damage | None:
+    if after is not None or (before is None and change.before is not None):
+        return None
+    return _Damage("PLACE would not parse", remedy="Narrow its pattern, or mend what it writes.")
+
+
+def _lost(before: Source | None, after: Source | None) -> _Damage | None:
+    lost = Counter(before.comment_texts()) - Counter(after.comment_texts()) if before and after else Counter[str]()
+    text = next(iter(lost), None)
+    if before is None or text is None:
+        return None
+    start = next(start for start, end in before.comments if before.slice(start, end) == text)
+    clause = f"the comment `{text}` of PLACE would be lost"
+    return _Damage(clause, before=start, remedy="Narrow its pattern so that the comment stays.")
+
+
+def _unbound(before: Source | None, after: Source | None) -> _Damage | None:
+    name = min(after.names.unbound() - before.names.unbound(), default=None) if before and after else None
+    if after is None or name is None:
+        return None
+    start = next(after.span(node)[0] for node in after.of(cst.Name) if node.value == name)
+    clause = f"nothing would bind the name `{name}` in PLACE"
+    return _Damage(clause, after=start, remedy="Leave what binds it, or write under `needs` what does.")
