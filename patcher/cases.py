@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from patcher.checkout import Checkout
-from patcher.errors import RecipeError
+from patcher.errors import RecipeError, TargetError
 from patcher.model import Expect, Plan, Recipe, Status
 from patcher.plan import plan
 from patcher.recipe.nodes import Node, Reader, Table
@@ -145,6 +145,8 @@ def _run(case: Case, recipe: Recipe, shims: Path, variant: str, change: Callable
     wanted = case.before if case.after is None else case.after
     after = {path: change(data) if _varies(path) else data for path, data in wanted.items()}
     found = _planned(before, recipe, shims)
+    if isinstance(found, str):
+        return Failure(case, variant, found)
     result = {**before, **{change.path: change.after for change in found.changes if change.path in {**before, **after}}}
     for path in sorted({*result, *after}):
         if result.get(path) != after.get(path):
@@ -172,19 +174,26 @@ def _at_rest(case: Case, recipe: Recipe, shims: Path) -> Iterator[Failure]:
     if case.after is None or case.drifted:
         return
     again = _planned(case.after, recipe, shims)
+    if isinstance(again, str):
+        yield Failure(case, "run twice", again)
+        return
     for change in again.changes:
         if change.path in case.after:
             message = "a second run changes it again:\n" + _difference(change.path, change.before, change.after)
             yield Failure(case, "run twice", message)
 
 
-def _planned(files: Files, recipe: Recipe, shims: Path) -> Plan:
+def _planned(files: Files, recipe: Recipe, shims: Path) -> Plan | str:
+    """Return the plan for a case's files, or the sentence with which it is refused."""
     with tempfile.TemporaryDirectory(prefix="patcher-") as folder:
         for path, data in files.items():
             target = Path(folder, path)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
-        return plan(recipe, Checkout.open(folder), shims)
+        try:
+            return plan(recipe, Checkout.open(folder), shims)
+        except (RecipeError, TargetError) as error:
+            return str(error)
 
 
 def _difference(path: str, wanted: bytes | None, got: bytes | None) -> str:

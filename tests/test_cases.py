@@ -88,6 +88,42 @@ def test_a_refusal_that_the_case_does_not_name_fails(patcher: Patcher, tmp_path:
     assert code == 3 and "a place is refused" in said
 
 
+UNSOUND = """\
+- case: nothing binds it
+  steps: [swap]
+  before: "import a\\na.f(1)\\n"
+  after: "import a\\nnowhere(1)\\n"
+- case: held
+  steps: [other]
+  before: "import a\\na.e(1)\\n"
+  after: "import a\\na.d(1)\\n"
+"""
+
+
+def test_a_case_whose_result_is_unsound_fails_by_its_name_and_the_others_are_run(
+    patcher: Patcher, tmp_path: Path
+) -> None:
+    recipe = RECIPE.replace("with: a.${name}($X)", "with: nowhere($X)\n    local: [nowhere]")
+    code, said = run(patcher, tmp_path, UNSOUND, recipe)
+    assert code == 3
+    assert f"all.yaml:1:3: nothing binds it (as written): {tmp_path}/tiny/recipe.yaml:6:5: After the step swap" in said
+    assert said.endswith("tiny: 1 of 2 cases fail\n")
+
+
+def test_a_case_whose_file_does_not_parse_fails_by_its_name(patcher: Patcher, tmp_path: Path) -> None:
+    recipe = RECIPE.replace("    replace: a.f", "    in: example.py\n    replace: a.f")
+    code, said = run(patcher, tmp_path, "- case: old\n  same: print a.f(1)\n", recipe)
+    assert code == 3
+    assert "old (as written): example.py:1 does not parse as Python 3" in said
+
+
+def test_a_case_whose_parameters_spoil_the_recipe_fails_by_its_name(patcher: Patcher, tmp_path: Path) -> None:
+    recipe = RECIPE.replace("type: name, default: g", "type: text, default: g")
+    code, said = run(patcher, tmp_path, "- case: odd\n  with: {name: 'g('}\n  same: x\n", recipe)
+    assert code == 3
+    assert "all.yaml:1:3: odd (as written): " in said and "is not Python" in said
+
+
 @pytest.mark.parametrize(
     ("cases", "sentence"),
     [
@@ -135,6 +171,23 @@ def test_counts_are_kept_compared_and_updated(patcher: Patcher, tmp_path: Path) 
     assert git(tree, "status", "--porcelain") == ""
 
 
+def test_a_commit_in_which_the_result_is_unsound_is_named_and_the_others_are_compared(
+    patcher: Patcher, tmp_path: Path
+) -> None:
+    tree = commit_all(write_tree(tmp_path / "up", {"a.py": "import a\na.f(1)\n"}))
+    first = git(tree, "rev-parse", "HEAD").strip()
+    second = git(commit_all(write_tree(tree, {"a.py": "import a\n"})), "rev-parse", "HEAD").strip()
+    recipe = RECIPE.replace("with: a.${name}($X)", "with: nowhere($X)\n    local: [nowhere]")
+    upstream = f'upstream: {{repository: "https://a.b/c", tested: [{first}, {second}]}}\nparameters:'
+    recipe = recipe.replace("parameters:", upstream).replace(
+        "    effect: exact\n", "    expect: any\n    effect: exact\n"
+    )
+    code, said = run(patcher, tmp_path, "[]", recipe, "--tree", tree)
+    assert code == 3
+    assert f"tiny at {first[:7]}: {tmp_path}/tiny/recipe.yaml:7:5: After the step swap" in said
+    assert f"tiny at {second[:7]}: not what is kept" in said
+
+
 def test_a_commit_that_the_tree_lacks_is_named(patcher: Patcher, tmp_path: Path) -> None:
     tree = commit_all(write_tree(tmp_path / "up", {"a.py": ""}))
     recipe = RECIPE.replace(
@@ -142,6 +195,17 @@ def test_a_commit_that_the_tree_lacks_is_named(patcher: Patcher, tmp_path: Path)
     )
     code, said = run(patcher, tmp_path, HOLDS, recipe, "--tree", tree)
     assert code == 5 and "111111111111" in said and "fetch that commit first" in said
+
+
+def test_a_tree_without_git_is_told_to_be_one(patcher: Patcher, tmp_path: Path) -> None:
+    tree = write_tree(tmp_path / "up", {"a.py": ""})
+    recipe = RECIPE.replace(
+        "parameters:", f'upstream: {{repository: "https://a.b/c", tested: [{"1" * 40}]}}\nparameters:'
+    )
+    code, said = run(patcher, tmp_path, HOLDS, recipe, "--tree", tree)
+    assert code == 5
+    assert f"{tree} has no git history, so what 111111111111 held cannot be told; clone the upstream" in said
+    assert "git clone https://a.b/c" in said and "fetch" not in said
 
 
 @pytest.mark.parametrize("options", [("-u",), ("hrm", "device", "--tree", ".")])

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import click
 
 from patcher.cli.common import allow_python_option, paint, refuse_code
-from patcher.errors import UsageError
-from patcher.model import Recipe
+from patcher.errors import RecipeError, TargetError, UsageError
+from patcher.model import Recipe, Upstream
+
+if TYPE_CHECKING:
+    from patcher.cases import Case, Failure
+    from patcher.checkout import Checkout
 
 __all__ = ["command"]
 
@@ -43,17 +51,12 @@ def command(recipes: tuple[str, ...], tree: str | None, update: bool, allow_pyth
 
 
 def _cases(recipe: Recipe, name: str) -> bool:
-    from patcher.cases import read_cases, run_case
-    from patcher.recipe import bundled_root, load
+    from patcher.cases import read_cases
 
     cases = read_cases(recipe)
     failed: set[str] = set()
     for case in cases:
-        try:
-            chosen = load(name, case.values) if case.values else recipe
-        except UsageError as error:
-            raise UsageError(f"{case.origin}: {case.name}: {error}") from None
-        for failure in run_case(case, chosen, bundled_root() / "shims"):
+        for failure in _failures(case, recipe, name):
             click.echo(str(failure))
             failed.add(case.origin)
     held = "1 case holds" if len(cases) == 1 else f"{len(cases)} cases hold"
@@ -65,23 +68,62 @@ def _cases(recipe: Recipe, name: str) -> bool:
     return not failed
 
 
+def _failures(case: Case, recipe: Recipe, name: str) -> Iterator[Failure]:
+    """Yield what does not hold of a case, also if the recipe does not load with its parameters."""
+    from patcher.cases import Failure, run_case
+    from patcher.recipe import bundled_root, load
+
+    try:
+        chosen = load(name, case.values) if case.values else recipe
+    except UsageError as error:
+        raise UsageError(f"{case.origin}: {case.name}: {error}") from None
+    except RecipeError as error:
+        yield Failure(case, "as written", str(error))
+        return
+    yield from run_case(case, chosen, bundled_root() / "shims")
+
+
 def _snapshots(recipe: Recipe, tree: str, update: bool) -> bool:
     from patcher.checkout import Checkout
+
+    if not (recipe.upstream and recipe.upstream.tested):
+        click.echo(f"{recipe.name} names no commit that it was tried on, so there is nothing to compare.")
+        return True
+    checkout = Checkout.open(tree)
+    _check_history(recipe.upstream, checkout, tree)
+    held = True
+    for commit in recipe.upstream.tested:
+        held &= _snapshot(recipe, recipe.upstream, commit, checkout, update)
+    return held
+
+
+def _snapshot(recipe: Recipe, upstream: Upstream, commit: str, checkout: Checkout, update: bool) -> bool:
+    """Compare the counts of one commit with those that are kept, or keep them."""
     from patcher.recipe import bundled_root
     from patcher.snapshots import snapshots
 
-    held = True
-    if not (recipe.upstream and recipe.upstream.tested):
-        click.echo(f"{recipe.name} names no commit that it was tried on, so there is nothing to compare.")
-    for snapshot in snapshots(recipe, Checkout.open(tree), bundled_root() / "shims"):
-        differences = list(snapshot.differences())
-        if differences and update:
-            snapshot.write()
-            click.echo(f"{recipe.name} at {snapshot.commit[:7]}: kept in {snapshot.file}")
-        elif differences:
-            held = False
-            click.echo(f"{recipe.name} at {snapshot.commit[:7]}: " + paint("not what is kept", "drifted"))
-            click.echo("".join(f"  {line}\n" for line in differences), nl=False)
-        else:
-            click.echo(f"{recipe.name} at {snapshot.commit[:7]}: as it is kept")
-    return held
+    alone, named = replace(recipe, upstream=replace(upstream, tested=(commit,))), f"{recipe.name} at {commit[:7]}"
+    try:
+        snapshot = next(snapshots(alone, checkout, bundled_root() / "shims"))
+    except RecipeError as error:
+        click.echo(f"{named}: {error}")
+        return False
+    differences = list(snapshot.differences())
+    if differences and update:
+        snapshot.write()
+        click.echo(f"{named}: kept in {snapshot.file}")
+    elif differences:
+        click.echo(f"{named}: " + paint("not what is kept", "drifted"))
+        click.echo("".join(f"  {line}\n" for line in differences), nl=False)
+    else:
+        click.echo(f"{named}: as it is kept")
+    return update or not differences
+
+
+def _check_history(upstream: Upstream, checkout: Checkout, tree: str) -> None:
+    """Refuse a folder of which nothing tells what a commit held."""
+    if checkout.head is None:
+        raise TargetError(
+            f"{tree} has no git history, so what {upstream.tested[0][:12]} held cannot be told; clone the upstream, "
+            f"and name that folder: git clone {upstream.repository}"
+        )

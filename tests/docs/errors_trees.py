@@ -419,6 +419,10 @@ TESTS: dict[str, Play] = {
     "a case that is refused": case('- {case: x, same: "y = 1\\nx = abs(1)\\n"}', ROUND + "\nneeds: [x]"),
     "a case that refuses nothing": case('- {case: x, same: "len(1)\\n", refused: taken}'),
     "a case that does not drift": case('- {case: x, same: "len(1)\\n", drifted: found}'),
+    "a case whose result is unsound": case('- {case: x, same: "import os\\nos.name\\n"}', "delete: import os"),
+    "a tree without git": lambda scene: (
+        scene.tree("").steps(ROUND, head=UPSTREAM).run("test", "./mine.yaml", "--tree", "tree")
+    ),
     "a commit that the clone has not": lambda scene: (
         scene.tree("", git=True).steps(ROUND, head=UPSTREAM).run("test", "./mine.yaml", "--tree", "tree")
     ),
