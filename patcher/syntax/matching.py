@@ -19,10 +19,12 @@ from patcher.syntax.pattern import Code, statements
 from patcher.syntax.scopes import identifier_of
 from patcher.syntax.source import Source
 
-__all__ = ["Captured", "Match", "Miss", "candidates", "find", "match_at"]
+__all__ = ["ALL_BUT_ONE", "Captured", "Match", "Miss", "candidates", "find", "match_at"]
 
-# A constraint that fails says more than any part of the pattern.
-CONSTRAINED = 100
+# Failures rank by their kind first, and only then by how much of the pattern held: no pattern has a million parts.
+# A constraint that fails says more than any part of the pattern, and one that fails alone, behind all others, the most.
+CONSTRAINED = 1_000_000
+ALL_BUT_ONE = 2 * CONSTRAINED
 
 
 @dataclass(frozen=True, slots=True)

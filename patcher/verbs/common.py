@@ -12,7 +12,7 @@ from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.draft import Draft
 from patcher.syntax.holes import hole_of
 from patcher.syntax.imports import Needs, Spelling
-from patcher.syntax.matching import Match, Miss, find
+from patcher.syntax.matching import ALL_BUT_ONE, Match, Miss, find
 from patcher.syntax.pattern import Code, compile_code
 from patcher.syntax.refusals import keep_strings
 from patcher.syntax.source import Source
@@ -81,6 +81,13 @@ def checked_place(arguments: Mapping[str, Any]) -> str | None:
 
 def known_holes(code: Code, known: Iterable[str], *at: str | int) -> None:
     """Raise PatternError if a replacement uses a hole that its pattern does not bind."""
+    unnamed = next((node for node in code.nodes() if (hole := hole_of(node)) and hole.name is None), None)
+    if unnamed is not None:
+        raise PatternError(
+            f"{code.code(unnamed)} forgets what it takes, so nothing can stand in its place; name the hole, in the "
+            "pattern too.",
+            at,
+        )
     unknown = sorted(code.holes - set(known))
     if unknown:
         raise PatternError(f"${unknown[0]} is bound by no pattern of the step, so nothing can stand in its place.", at)
@@ -134,7 +141,7 @@ def called(codes: Iterable[Code]) -> frozenset[str]:
 
 
 # A place that is right in all but its scope is nearer than any that fails in itself.
-OUT_OF_SCOPE = 1000
+OUT_OF_SCOPE = 2 * ALL_BUT_ONE
 
 
 @dataclass(slots=True)
@@ -186,7 +193,7 @@ def worked(
 ) -> Iterator[Findings]:
     """Yield what a function finds in each file of the step's scope that holds the words of a pattern."""
     copies: dict[str, bytes] = {}
-    for source in draft.sources(step, words):
+    for source in draft.sources(step, words, follow=True):
         work = Work(draft, step, source, dict(copies), draft.miss(source))
         settled, more = _without_overlaps(sites(work))
         copies |= work.files

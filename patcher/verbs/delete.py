@@ -11,7 +11,7 @@ from patcher.errors import PatternError
 from patcher.model import Site, Status, Step
 from patcher.syntax.blocks import deletion, imported_aliases, is_read, local_name, why_kept, without_names
 from patcher.syntax.draft import PROGRAMS, Draft
-from patcher.syntax.matching import Match, Miss, find
+from patcher.syntax.matching import ALL_BUT_ONE, Match, Miss, find
 from patcher.syntax.pattern import Code
 from patcher.syntax.project import importer_of
 from patcher.syntax.source import Source
@@ -117,7 +117,7 @@ class Delete:
         aliases = captured if isinstance(captured, tuple) else (captured,)
         gone = [] if kept else [one for one in aliases if not self._used(draft, source, one)]
         if not gone:
-            miss.note(100, match.node, kept or "every name that is imported there is used")
+            miss.note(ALL_BUT_ONE, match.node, kept or "every name that is imported there is used")
         return gone
 
     @staticmethod

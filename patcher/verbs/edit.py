@@ -11,7 +11,7 @@ from patcher.errors import PatternError
 from patcher.model import Site, Status, Step
 from patcher.syntax.draft import Draft
 from patcher.syntax.imports import Needs, as_spelled, compile_needs
-from patcher.syntax.matching import Match, Miss, candidates, match_at
+from patcher.syntax.matching import ALL_BUT_ONE, Match, Miss, candidates, match_at
 from patcher.syntax.pattern import Code, hole_of
 from patcher.syntax.source import Source, walk
 from patcher.syntax.template import replaced
@@ -135,7 +135,7 @@ class Edit:
             spell = work.spelling(match, self.needs, self.patterns)
             yield work.site(offset, spell, lambda: replaced(self.to[hole], source, match, node, spell))
         else:
-            work.miss.note(100, *failed)
+            work.miss.note(ALL_BUT_ONE, *failed)
 
     def _is_result(self, source: Source, match: Match, hole: str, node: Any) -> bool:
         where = self.where.without(set(self.to) - {hole})

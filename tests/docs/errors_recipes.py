@@ -219,6 +219,7 @@ PATTERNS: dict[str, Play] = {
     "a `$$$` that cannot stand there": step("replace: $$$X + 1\nwith: g()"),
     "an assignment to what would be imported": step("replace: x = f($X)\nwith: x = g($X)"),
     "a hole that nothing binds": step("replace: f($X)\nwith: g($Y)"),
+    "a hole that forgets, in what is written": step("replace: f($_)\nwith: g($_)"),
     "a constraint of another name": step("edit: f($X)\nto: {X: '0'}\nwhere: {X: {is: '1'}}"),
     "a `where` that is no map": step("edit: f($X)\nto: {X: '0'}\nwhere: X"),
     "an `inside` that is no header": step("edit: f($X)\nto: {X: '0'}\ninside: run()"),

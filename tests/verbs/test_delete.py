@@ -9,6 +9,7 @@ import pytest
 from patcher.errors import PatternError
 from patcher.verbs.delete import Delete
 from tests.helpers import write_tree
+from tests.tiny import Tiny, step
 from tests.verbs.checks import SHAPES, check_noop, check_transformed, shaped, tree_plan
 
 SHAPE = {"delete": "$_, $_, $_ = $X.shape", "in": "a.py"}
@@ -192,3 +193,13 @@ def test_an_import_that_may_matter_stays(text: str) -> None:
 def test_an_import_that_another_file_takes_from_here_stays() -> None:
     files = {"a.py": "from apex import amp\n", "b.py": "from a import amp\namp()\n"}
     check_noop(MODULES, files, "a.py:1: already: it stands nowhere in scope")
+
+
+def test_a_name_that_is_read_is_nearer_than_a_long_pattern_that_does_not_match(tiny: Tiny) -> None:
+    many = ", ".join(f"n{number}" for number in range(60))
+    keys = {"delete": [f"from lib import {many}, $N", "from apex import $N"], "where": {"N": {"unused": "yes"}}}
+    text = f"from lib import {many}x, y\nfrom apex import amp\namp()\n"
+    tiny.one(text).recipe(step("swap", expect="1", **keys))
+    assert "The nearest is a.py:2, where every name that is imported there is used." in str(
+        tiny.plan().step("swap")["reason"]
+    )

@@ -9,6 +9,7 @@ import pytest
 
 from patcher.errors import PatternError
 from patcher.verbs.edit import Edit
+from tests.tiny import Tiny, step
 from tests.verbs.checks import SHAPES, check_noop, check_transformed, notebook, shaped
 
 BY_CUDA = '$D if torch.cuda.is_available() else "cpu"'
@@ -606,6 +607,8 @@ def test_in_a_notebook() -> None:
         ({"edit": "f($X)", "to": {"Y": "1"}}, "`f($X)` has no hole $Y that could be edited.", ("to", "Y")),
         ({"edit": ["f($X)", "g()"], "to": {"X": "1"}}, "`g()` has no hole $X that could be edited.", ("to", "X")),
         ({"edit": "f($X)", "to": {"X": "$Y"}}, "$Y is bound by no pattern of the step", ("to", "X")),
+        ({"edit": "f($X, $_)", "to": {"X": "$X + $_"}}, "$_ forgets what it takes", ("to", "X")),
+        ({"edit": "f($X, $$$)", "to": {"X": "g($$$)"}}, "$$$ forgets what it takes", ("to", "X")),
         ({"edit": "f($X)", "to": {"X": "$X"}}, "$X would become itself", ("to", "X")),
         ({"edit": "f($$$X)", "to": {"X": "1"}}, "$$$X stands for any number of nodes; edit changes one.", ("to", "X")),
         ({"edit": ["f($X)", "f("], "to": {"X": "1"}}, "`f(` is not Python", ("edit", 1)),
@@ -620,3 +623,29 @@ def test_a_wrong_recipe(keys: dict[str, Any], message: str, at: tuple[object, ..
         Edit.compile(keys)
     assert str(caught.value).startswith(message)
     assert caught.value.at == at
+
+
+MANY = ", ".join(map(str, range(60)))
+
+
+def nearest(tiny: Tiny, keys: dict[str, Any], text: str) -> str:
+    """Return what a drifted step tells of the place that came nearest."""
+    tiny.one(text).recipe(step("swap", expect="1", **keys))
+    return str(tiny.plan().step("swap")["reason"]).partition("The nearest is ")[2]
+
+
+def test_a_hole_that_is_not_as_wanted_is_nearer_than_a_long_pattern_that_does_not_match(tiny: Tiny) -> None:
+    keys = {"edit": [f"lib.f({MANY}, $X)", "lib.g($X)"], "where": {"X": "1"}, "to": {"X": "2"}}
+    told = nearest(tiny, keys, f"import lib\nlib.f({MANY}.5, 1)\nlib.g(0)\n")
+    assert told == "a.py:3, where `0` is none of `1`."
+
+
+def test_a_hole_that_is_edited_is_nearer_than_one_around_it_that_is_not_as_wanted(tiny: Tiny) -> None:
+    keys = {"edit": ["lib.f($Y, $X)", "lib.g($Y, $X)"], "where": {"X": "1", "Y": "3"}, "to": {"X": "2"}}
+    assert nearest(tiny, keys, "import lib\nlib.f(4, 1)\nlib.g(3, 0)\n") == "a.py:3, where `0` is none of `1`."
+
+
+def test_a_place_out_of_scope_is_the_nearest_of_all(tiny: Tiny) -> None:
+    keys = {"edit": [f"lib.f({MANY}, $X)", "lib.g($X)"], "where": {"X": "1"}, "to": {"X": "2"}, "in": "a.py::main"}
+    text = f"import lib\nlib.g(1)\ndef main():\n    lib.f({MANY}, 0)\n"
+    assert nearest(tiny, keys, text).startswith("a.py:2, where it stands in the module itself")

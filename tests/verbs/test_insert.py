@@ -127,6 +127,8 @@ def test_a_name_that_is_something_else_is_refused() -> None:
     [
         ({"insert": "x = 1"}, "one of before, after, first_in and last_in"),
         ({"insert": "x = $X", "before": "f()"}, r"\$X is bound by no pattern"),
+        ({"insert": "x = $_", "before": "f($_)"}, r"\$_ forgets what it takes, so nothing can stand in its place"),
+        ({"insert": "f($$$)", "before": "f($$$)"}, r"\$\$\$ forgets what it takes"),
         ({"insert": "x = 1", "first_in": "f()"}, "is no header"),
         ({"insert": "x = 1", "before": "f()", "each": "maybe"}, "neither yes nor no"),
     ],

@@ -308,6 +308,7 @@ def test_in_every_shape(shape: str) -> None:
         ({"wrap": "f()"}, "wrap needs `under`", ("wrap",)),
         ({"wrap": "f()", "under": "x"}, "`x` is no header", ("under",)),
         ({"wrap": "f()", "under": "if $X"}, "$X is bound by no pattern of the step", ("under",)),
+        ({"wrap": "f($_)", "under": "if $_"}, "$_ forgets what it takes", ("under",)),
         ({"wrap": "f(", "under": "if x"}, "`f(` is not Python", ("wrap",)),
         ({"wrap": "f()", "under": "if x:"}, "`if x:` is not Python", ("under",)),
     ],
