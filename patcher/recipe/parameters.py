@@ -9,6 +9,7 @@ import keyword
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
 from patcher.model import Parameter
@@ -91,7 +92,7 @@ def _check_parameter(found: Parameter, key: Text, fields: Mapping[str, Node], re
     """Tell what of a parameter does not fit together."""
     default = fields["default"]
     if found.type not in _TYPES:
-        reader.tell(fields.get("type", key).mark, f"`{found.name}` has no type{did_you_mean(found.type, _TYPES)}")
+        reader.tell(fields.get("type", key).mark, _untyped(found))
     elif (found.type == "choice") != bool(found.choices):
         reader.tell(key.mark, f"`{found.name}` has the type `{found.type}`; `choice` and `choices` go together.")
     elif "${" in found.default:
@@ -100,6 +101,16 @@ def _check_parameter(found: Parameter, key: Text, fields: Mapping[str, Node], re
         reader.tell(default.mark, wrong)
     elif found.type == "expr":
         reader.uncut(default)
+
+
+def _untyped(found: Parameter) -> str:
+    """Say that a parameter has no type that there is, and which there are."""
+    types = ", ".join(_TYPES)
+    if not found.type:
+        return f"`{found.name}` has no type; write one of {types}."
+    near = get_close_matches(found.type, _TYPES, 1)
+    meant = f"; did you mean `{near[0]}`?" if near else "."
+    return f"`{found.name}` has the type `{found.type}`, which is unknown{meant} The types are {types}."
 
 
 def choose(parameters: Parameters, given: Values) -> tuple[Values, dict[str, str]]:

@@ -21,6 +21,8 @@ TYPES = {
     "path": (["a/b", "../c d"], ["", " ", "a\nb"], "a path"),
 }
 
+KNOWN = "choice, flag, int, float, text, name, expr, path"
+
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_values_have_the_type_of_their_parameter(shelf: Shelf, kind: str) -> None:
@@ -48,8 +50,15 @@ def test_all_that_is_wrong_with_the_values_is_told_at_once(shelf: Shelf) -> None
 
 PARAMETERS = {
     "no default": ("p: {type: int}", ["4:6: `default` is missing here."]),
-    "no type": ("p: {default: 1}", ["4:3: `p` has no type; known: choice, expr, flag, float, int, name, path, text."]),
-    "a type that is none": ("p: {type: itn, default: 1}", ["4:13: `p` has no type; did you mean `int`?"]),
+    "no type": ("p: {default: 1}", [f"4:3: `p` has no type; write one of {KNOWN}."]),
+    "a type like one that there is": (
+        "p: {type: itn, default: 1}",
+        [f"4:13: `p` has the type `itn`, which is unknown; did you mean `int`? The types are {KNOWN}."],
+    ),
+    "a type like none": (
+        "p: {type: zzz, default: 1}",
+        [f"4:13: `p` has the type `zzz`, which is unknown. The types are {KNOWN}."],
+    ),
     "a choice without choices": (
         "p: {type: choice, default: 1}",
         ["4:3: `p` has the type `choice`; `choice` and `choices` go together."],
