@@ -33,12 +33,16 @@ _NOWHERE = Mark("", 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A scalar. `uncut` is what to write where a comment may have cut off the text's tail."""
+    """A scalar. `uncut` is what to write where a comment may have cut off the text's tail.
+
+    `folded`: it is written on several lines, which YAML joins by spaces.
+    """
 
     mark: Mark
     value: str
     bare: bool = False
     uncut: str = ""
+    folded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

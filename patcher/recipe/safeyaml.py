@@ -135,7 +135,11 @@ class _Builder:
         bare, end = not event.style, event.end_mark.index
         tail = _TAIL.match(self._text, end) if bare and event.value else None
         uncut = self._line(event.start_mark.index, tail.end()) if tail else ""
-        return Text(mark, event.value, bare, uncut)
+        written = self._text[event.start_mark.index : end]
+        if event.style == ">":
+            written = written.partition("\n")[2]
+        folded = event.style != "|" and "\n" in written.strip()
+        return Text(mark, event.value, bare, uncut, folded)
 
     def _items(self, start: Any, mark: Mark) -> Items | Broken:
         """Return the list that starts with this event."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from patcher.errors import PatternError
 from patcher.model import Range, Step, Upstream
 from patcher.recipe.keys import read_effect, read_expect, read_id, read_when, read_yes
-from patcher.recipe.nodes import Items, Mark, Node, Reader, Table, Text, did_you_mean, plain
+from patcher.recipe.nodes import Items, Node, Reader, Table, Text, did_you_mean, plain
 from patcher.recipe.parameters import Parameters, Setting
 from patcher.recipe.scopes import read_scopes
 from patcher.recipe.shapes import fits
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["RecipeFile", "StepReader", "Steps"]
 
 _STEP_KEYS = ("id", "why", "effect", "expect", "in", "not_in", "when", "requires", "optional")
+_FOLDED = " YAML joins these lines by spaces; several lines of code go in a `|` block."
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +119,14 @@ class StepReader:
         try:
             return self._verbs[verb].compile(arguments)
         except PatternError as error:
-            self._reader.tell(_place(table, error.at), str(error))
+            node = _at(table, error.at)
+            folded = isinstance(node, Text) and node.folded
+            self._reader.tell(node.mark, f"{error}{_FOLDED if folded else ''}")
             return None
 
 
-def _place(table: Table, at: tuple[str | int, ...]) -> Mark:
-    """Return where a path into a step leads, or the nearest place above that there is."""
+def _at(table: Table, at: tuple[str | int, ...]) -> Node:
+    """Return what a path into a step leads to, or the nearest value above that there is."""
     node: Node = table
     for part in at:
         below: Node | None = None
@@ -134,4 +137,4 @@ def _place(table: Table, at: tuple[str | int, ...]) -> Mark:
         if below is None:
             break
         node = below
-    return node.mark
+    return node

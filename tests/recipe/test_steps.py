@@ -92,6 +92,29 @@ def test_code_that_does_not_compile_is_told_where_it_stands(shelf: Shelf, text: 
     assert wrong(shelf, text) == [f"{place}: `oops` is no pattern."]
 
 
+FOLDED = " YAML joins these lines by spaces; several lines of code go in a `|` block."
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("edit:\n  f\n  oops", FOLDED),
+        ("edit: f\n  oops", FOLDED),
+        ("edit: 'f\n  oops'", FOLDED),
+        ("edit: >\n  f\n  oops", FOLDED),
+        ("edit: [f, g\n  oops]", FOLDED),
+        ("replace: f\nwith:\n  ${size}\n  oops", FOLDED),
+        ("edit: >\n  oops\nlocal: a", ""),
+        ("edit:\n  oops\nlocal: a", ""),
+        ("edit: |\n  f\n  oops", ""),
+        ("edit: [f,\n  oops]", ""),
+    ],
+)
+def test_code_whose_lines_yaml_joins_says_how_to_keep_them(shelf: Shelf, text: str, hint: str) -> None:
+    (told,) = wrong(shelf, text)
+    assert told.partition(": ")[2] == f"`oops` is no pattern.{hint}"
+
+
 def test_a_verb_is_not_compiled_from_what_is_wrong_already(shelf: Shelf) -> None:
     assert wrong(shelf, "edit: oops\nto: g") == [
         "8:9: `to` wants a map from text to text, and YAML reads this as text.",
