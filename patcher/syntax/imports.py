@@ -63,12 +63,14 @@ class Needs:
     """The `needs` of a step: bare names that must be in scope, and statements that are put in where missing.
 
     `provided` is dotted name -> (name that the statement binds, statement). `asked` are those of them that a name of
-    the replacement leads to: they are put in where it is written so, the others always.
+    the replacement leads to: they are put in where it is written so, the others always. `place` is the folder for the
+    shims that the replacement names, where the recipe says it.
     """
 
     bare: frozenset[str]
     provided: Mapping[str, tuple[str, str]]
     asked: frozenset[str]
+    place: str | None = None
 
     @property
     def packages(self) -> frozenset[str]:
@@ -77,8 +79,8 @@ class Needs:
         return frozenset(origin.partition(".")[0] for origin in imports)
 
 
-def compile_needs(texts: Iterable[str], results: Iterable[Code] = ()) -> Needs:
-    """Compile a step's `needs`, for a step that writes these results.
+def compile_needs(texts: Iterable[str], results: Iterable[Code] = (), place: str | None = None) -> Needs:
+    """Compile a step's `needs`, for a step that writes these results; `place` is the folder for shims.
 
     Raises:
         PatternError: an entry is neither a name nor an import or assignment.
@@ -97,7 +99,7 @@ def compile_needs(texts: Iterable[str], results: Iterable[Code] = ()) -> Needs:
         provided.update({origin: (name, text) for origin, name in bound.items()})
     targets = [target for code in results for target in code.dotted.values()]
     asked = (origin for origin in provided if any(f"{target}.".startswith(f"{origin}.") for target in targets))
-    return Needs(frozenset(bare), provided, frozenset(asked))
+    return Needs(frozenset(bare), provided, frozenset(asked), place)
 
 
 def _bound_by(text: str) -> dict[str, str]:
@@ -192,7 +194,7 @@ class Spelling:
     def _from_shim(self, target: str) -> str:
         assert self.draft is not None
         module, name, rest = split(self.draft.shims, target)
-        placed = place(self.draft, self.source, module, copies=self.copies)
+        placed = place(self.draft, self.source, module, self.needs.place, self.copies)
         self._provide(name, target.removesuffix(rest), f"from {placed.module} import {name}")
         self.files.update(placed.files)
         return name + rest

@@ -11,7 +11,7 @@ from patcher.errors import PatternError, SiteError
 from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.draft import Draft
 from patcher.syntax.holes import hole_of
-from patcher.syntax.imports import Needs, Spelling
+from patcher.syntax.imports import Needs, Spelling, compile_needs
 from patcher.syntax.matching import ALL_BUT_ONE, Match, Miss, find
 from patcher.syntax.pattern import Code, compile_code
 from patcher.syntax.refusals import keep_strings
@@ -30,6 +30,7 @@ __all__ = [
     "in_scope",
     "known_holes",
     "literal_sets",
+    "needs_of",
     "packages_of",
     "pattern_at",
     "spelling",
@@ -77,6 +78,11 @@ def checked_place(arguments: Mapping[str, Any]) -> str | None:
             f"`{place}` is no folder of the tree; write it from the tree's root, as models/shims.", ("place",)
         )
     return place
+
+
+def needs_of(arguments: Mapping[str, Any], results: Iterable[Code]) -> Needs:
+    """Return what the results of a step need, and where the shims go that they name."""
+    return compile_needs(texts(arguments.get("needs")), results, checked_place(arguments))
 
 
 def known_holes(code: Code, known: Iterable[str], *at: str | int) -> None:

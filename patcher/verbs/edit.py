@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from patcher.errors import PatternError
 from patcher.model import Site, Status, Step
 from patcher.syntax.draft import Draft
-from patcher.syntax.imports import Needs, as_spelled, compile_needs
+from patcher.syntax.imports import Needs, as_spelled
 from patcher.syntax.matching import ALL_BUT_ONE, Match, Miss, candidates, match_at
 from patcher.syntax.pattern import Code, hole_of
 from patcher.syntax.source import Source, walk
@@ -24,6 +24,7 @@ from patcher.verbs.common import (
     compile_at,
     known_holes,
     literal_sets,
+    needs_of,
     packages_of,
     pattern_at,
     texts,
@@ -50,6 +51,7 @@ class Edit:
         "inside": Shape.TEXT,
         "local": Shape.TEXTS,
         "needs": Shape.TEXTS,
+        "place": Shape.TEXT,
         "already": Shape.TEXTS,
     }
 
@@ -72,7 +74,7 @@ class Edit:
         for hole, code in to.items():
             _check_hole(hole, code, patterns, where.bound)
         already = tuple(compile_at(text, local, "already") for text in texts(arguments.get("already")))
-        return cls(patterns, to, where, compile_needs(texts(arguments.get("needs")), to.values()), already)
+        return cls(patterns, to, where, needs_of(arguments, to.values()), already)
 
     @property
     def forms(self) -> tuple[str, ...]:

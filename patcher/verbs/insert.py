@@ -11,7 +11,7 @@ from patcher.errors import PatternError
 from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.blocks import block_of, insertion, stands_in
 from patcher.syntax.draft import Draft
-from patcher.syntax.imports import Needs, as_spelled, compile_needs
+from patcher.syntax.imports import Needs, as_spelled
 from patcher.syntax.matching import Match, find
 from patcher.syntax.pattern import Code
 from patcher.syntax.template import render
@@ -23,6 +23,7 @@ from patcher.verbs.common import (
     compile_at,
     known_holes,
     literal_sets,
+    needs_of,
     packages_of,
     pattern_at,
     texts,
@@ -53,6 +54,7 @@ class Insert:
         "inside": Shape.TEXT,
         "local": Shape.TEXTS,
         "needs": Shape.TEXTS,
+        "place": Shape.TEXT,
     }
 
     @classmethod
@@ -73,7 +75,7 @@ class Insert:
         where = compile_where(arguments.get("where", {}), local, arguments.get("inside"))
         check_where(where, anchor)
         known_holes(code, anchor.holes | where.bound, "insert")
-        return cls(code, place, anchor, each == "yes", where, compile_needs(texts(arguments.get("needs")), (code,)))
+        return cls(code, place, anchor, each == "yes", where, needs_of(arguments, (code,)))
 
     @property
     def forms(self) -> tuple[str, ...]:

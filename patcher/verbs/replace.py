@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from patcher.errors import PatternError
 from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.draft import Draft
-from patcher.syntax.imports import Needs, as_spelled, compile_needs
+from patcher.syntax.imports import Needs, as_spelled
 from patcher.syntax.matching import Match, Miss, candidates, match_at
 from patcher.syntax.pattern import Code
 from patcher.syntax.refusals import may_take
@@ -25,6 +25,7 @@ from patcher.verbs.common import (
     compile_at,
     known_holes,
     literal_sets,
+    needs_of,
     packages_of,
     pattern_at,
     texts,
@@ -63,6 +64,7 @@ class Replace:
         "inside": Shape.TEXT,
         "local": Shape.TEXTS,
         "needs": Shape.TEXTS,
+        "place": Shape.TEXT,
         "already": Shape.TEXTS,
     }
 
@@ -79,7 +81,7 @@ class Replace:
         already = tuple(
             compile_at(text, local, "already", statement=statement) for text in texts(arguments.get("already"))
         )
-        needs = compile_needs(texts(arguments.get("needs")), [pair.result for pair in pairs])
+        needs = needs_of(arguments, [pair.result for pair in pairs])
         return cls(pairs, where, needs, already)
 
     @property

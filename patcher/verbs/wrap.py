@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from patcher.errors import PatternError
 from patcher.model import Site, Status, Step
 from patcher.syntax.draft import Draft
-from patcher.syntax.imports import Needs, as_spelled, compile_needs
+from patcher.syntax.imports import Needs, as_spelled
 from patcher.syntax.matching import Match, find
 from patcher.syntax.pattern import Code
 from patcher.syntax.where import Where, compile_where
@@ -22,6 +22,7 @@ from patcher.verbs.common import (
     compile_at,
     known_holes,
     literal_sets,
+    needs_of,
     packages_of,
     pattern_at,
     texts,
@@ -47,6 +48,7 @@ class Wrap:
         "inside": Shape.TEXT,
         "local": Shape.TEXTS,
         "needs": Shape.TEXTS,
+        "place": Shape.TEXT,
     }
 
     @classmethod
@@ -62,7 +64,7 @@ class Wrap:
         where = compile_where(arguments.get("where", {}), local, arguments.get("inside"))
         check_where(where, pattern)
         known_holes(under, pattern.holes | where.bound, "under")
-        return cls(pattern, under, where, compile_needs(texts(arguments.get("needs")), (under,)))
+        return cls(pattern, under, where, needs_of(arguments, (under,)))
 
     @property
     def forms(self) -> tuple[str, ...]:
