@@ -45,7 +45,8 @@ def _in_python(draft: Draft, old: set[str], unused: set[str], callees: set[str])
     for path in draft.paths:
         own = module_name(path) in draft.stand_ins  # a shim speaks of what it stands in for
         data = draft.peek(path) if path.endswith(PROGRAMS) and not own else b""
-        present = {name for name, word in words.items() if word in data or path in brought.get(name, ())}
+        held = {name for name, word in words.items() if word in data or _star(name) in data}
+        present = held | {name for name in callees if data and path in brought[name]}
         if not present:
             continue
         try:
@@ -64,6 +65,10 @@ def _in_python(draft: Draft, old: set[str], unused: set[str], callees: set[str])
 def _imports_module(source: Source, name: str) -> bool:
     """Tell whether a file imports the module of a name as a whole, so that a string in it may mean the name."""
     return any(binding.origin == name.rpartition(".")[0] for binding in source.names.imports)
+
+
+def _star(name: str) -> bytes:
+    return f"from {name.rpartition('.')[0]} import *".encode()
 
 
 def _in_texts(draft: Draft, old: set[str]) -> Iterator[Place]:

@@ -77,3 +77,21 @@ def test_a_step_that_found_nothing_has_no_leftovers(tmp_path: Path) -> None:
 def test_a_callee_that_is_called_annotated_or_inherited_is_not_told(tmp_path: Path) -> None:
     text = "import opt\n\nclass A(opt.Adam): ...\n\ndef f(a: opt.Adam = None):\n    return opt.Adam(p, lr=0)\n"
     assert left(tmp_path, RATE, {"a.py": text}) == []
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"b.py": "from opt import *\no = Adam([], lr=0)\n"},
+        {"compat.py": "from opt import Adam as Best\n", "b.py": "from compat import *\no = Best([], lr=0)\n"},
+    ],
+    ids=["of the package", "of a file of the tree"],
+)
+def test_a_star_that_brings_a_callee_is_told(tmp_path: Path, files: dict[str, str]) -> None:
+    (said,) = left(tmp_path, RATE, files)
+    assert said.startswith("b.py:1: a star import brings ")
+
+
+def test_a_star_of_which_nothing_is_read_is_not_told(tmp_path: Path) -> None:
+    files = {"compat.py": "from opt import Adam as Best\n", "b.py": "from compat import *\n"}
+    assert left(tmp_path, RATE, files) == []

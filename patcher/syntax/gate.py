@@ -57,7 +57,7 @@ class Exports:
         self._known: dict[str, tuple[bytes, tuple[Imported, ...]]] = {}
 
     def of(self, path: str, data: bytes) -> tuple[Imported, ...]:
-        """Return what a file imports, anywhere in it; nothing if it does not parse."""
+        """Return what a module imports for itself, not in its functions; nothing if it does not parse."""
         known = self._known.get(path)
         if known is None or known[0] != data:
             known = self._known[path] = (data, tuple(_imported(path, data)))
@@ -91,14 +91,39 @@ class Exports:
                 yield words.difference(meant) | {one.local.encode()}
 
 
+# An import with the names behind it, up to a bracket or the end of the line.
+IMPORT = re.compile(rb"import\b\s*(\([^)]*|[^\n]*)")
+# What hides the rest of the names, or brings all.
+OPEN = re.compile(rb"[#*\\]")
+
+
 def _may_import(path: str, data: bytes, words: Words, stems: set[bytes]) -> bool:
-    """Tell, before a file is parsed, whether it may import something that a word names from what another one names."""
-    held = words - lacking(path, data, words)
-    if any(stem in data for stem in stems - held):
-        return bool(held) or b"import *" in data
-    if len(held) > 1 or held == words:
-        return bool(held)
-    return any(re.search(rb"import\s+[\w.]*" + re.escape(word) + rb"\s+as\b", data) for word in held)
+    """Tell, before a file is parsed, whether it may import what a word names from what a word or an exporter names."""
+    named = words | stems
+    if all(word not in data for word in named):
+        return False
+    for found in IMPORT.finditer(data):
+        module = data[max(0, found.start() - 200) : found.start()].rstrip(b" \t\r\n\\")
+        names = found[1]
+        if b" as " not in names and module[-1:] != b"." and _last_word(module) not in named:
+            continue
+        if OPEN.search(names) or any(word in names for word in words):
+            return True
+    return False
+
+
+def _last_word(text: bytes) -> bytes:
+    return re.split(rb"[^\w]", text[-100:])[-1]
+
+
+def _at_the_top(node: ast.AST) -> Iterator[ast.stmt]:
+    """Yield the statements that run in the module's own scope."""
+    for block in ("body", "orelse", "handlers", "finalbody", "cases"):
+        for one in getattr(node, block, ()):
+            if isinstance(one, ast.stmt):
+                yield one
+            if not isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                yield from _at_the_top(one)
 
 
 def _imported(path: str, data: bytes) -> Iterator[Imported]:
@@ -109,7 +134,7 @@ def _imported(path: str, data: bytes) -> Iterator[Imported]:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     package = PurePosixPath(path).parent.parts
-    for node in ast.walk(tree):
+    for node in _at_the_top(tree):
         if isinstance(node, ast.ImportFrom):
             above = package[: len(package) + 1 - node.level] if node.level else ()
             module = (*above, *(node.module.split(".") if node.module else ()))

@@ -11,15 +11,16 @@ from patcher.errors import PatternError, SiteError
 from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.draft import Draft
 from patcher.syntax.holes import hole_of
-from patcher.syntax.imports import Needs, Spelling, compile_needs
+from patcher.syntax.imports import Needs, Spelling, as_spelled, compile_needs
 from patcher.syntax.matching import ALL_BUT_ONE, Match, Miss, find
 from patcher.syntax.pattern import Code, compile_code
 from patcher.syntax.refusals import keep_strings
 from patcher.syntax.source import Source
-from patcher.syntax.where import Where
-from patcher.verbs.base import Findings, Near
+from patcher.syntax.where import Where, compile_where
+from patcher.verbs.base import Findings, Near, Shape
 
 __all__ = [
+    "SHARED_KEYS",
     "Work",
     "called",
     "check_where",
@@ -31,12 +32,21 @@ __all__ = [
     "known_holes",
     "literal_sets",
     "needs_of",
-    "packages_of",
     "pattern_at",
-    "spelling",
     "texts",
+    "where_of",
     "worked",
 ]
+
+
+# What a step may say beside its code, wherever that code is put in.
+SHARED_KEYS: Mapping[str, Shape] = {
+    "where": Shape.WHERE,
+    "inside": Shape.TEXT,
+    "local": Shape.TEXTS,
+    "needs": Shape.TEXTS,
+    "place": Shape.TEXT,
+}
 
 
 def texts(value: Any) -> list[str]:
@@ -50,6 +60,13 @@ def pattern_at(text: str, local: Iterable[str], *at: str | int, statement: bool 
     if len(code.roots) == 1 and hole_of(code.root) is not None:
         raise PatternError(f"`{text}` alone matches everything; write the code around the hole.", at)
     return code
+
+
+def where_of(arguments: Mapping[str, Any], *patterns: Code) -> Where:
+    """Compile `where` and `inside` of a step with these patterns."""
+    where = compile_where(arguments.get("where", {}), texts(arguments.get("local")), arguments.get("inside"))
+    check_where(where, *patterns)
+    return where
 
 
 def check_where(where: Where, *patterns: Code) -> None:
@@ -103,18 +120,6 @@ def in_scope(draft: Draft, step: Step, source: Source, match: Match) -> bool:
     """Tell whether a match lies in the functions and classes that the step's `in` and `not_in` name."""
     scoped = any(scope.qualname is not None for scope in (*step.within, *step.not_in))
     return not scoped or draft.in_qualname(step, source.path, source.names.qualname(match.node))
-
-
-def spelling(
-    source: Source,
-    match: Match,
-    needs: Needs,
-    codes: Iterable[Code],
-    draft: Draft | None = None,
-    copies: Mapping[str, bytes] | None = None,
-) -> Spelling:
-    """Return how names are written at a match, for a step that speaks of the packages of these codes."""
-    return Spelling(source, match.node, needs, packages_of(codes), draft, copies)
 
 
 def packages_of(codes: Iterable[Code]) -> frozenset[str]:
@@ -177,8 +182,12 @@ class Work:
         return {match.node: code for match, code in found if self.in_scope(match)}
 
     def spelling(self, match: Match, needs: Needs, codes: Iterable[Code]) -> Spelling:
-        """Return how names are written at a match."""
-        return spelling(self.source, match, needs, codes, self.draft, self.copies)
+        """Return how names are written at a match, for a step that speaks of the packages of these codes."""
+        return Spelling(self.source, match.node, needs, packages_of(codes), self.draft, self.copies)
+
+    def result(self, code: Code, node: Any, needs: Needs, codes: Iterable[Code]) -> Code:
+        """Return a result as it would read at a node, to be looked for there."""
+        return as_spelled(code, self.source, node, packages_of(codes) | needs.packages)
 
     def site(self, offset: int, spell: Spelling, make: Callable[[], list[Edit]]) -> Site:
         """Return the site with its edits; what its names need is put in once for the file."""

@@ -99,9 +99,7 @@ class TestReExports:
         )
 
     def test_of_a_fallback(self) -> None:
-        exporter = (
-            "try:\n    from adam_atan2 import AdamATan2 as Opt\nexcept ImportError:\n    from torch.optim import Adam as Opt\n"
-        )
+        exporter = "try:\n    from adam_atan2 import AdamATan2 as Opt\nexcept ImportError:\n    from torch.optim import Adam as Opt\n"
         check_transformed(
             LR,
             {"compat.py": exporter, "train.py": call("from compat import Opt", "Opt")},
