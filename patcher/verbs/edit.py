@@ -10,24 +10,24 @@ from typing import Any, ClassVar, Self
 from patcher.errors import PatternError
 from patcher.model import Site, Status, Step
 from patcher.syntax.draft import Draft
-from patcher.syntax.imports import Needs, as_spelled
+from patcher.syntax.imports import Needs
 from patcher.syntax.matching import ALL_BUT_ONE, Match, Miss, candidates, match_at
 from patcher.syntax.pattern import Code, hole_of
-from patcher.syntax.source import Source, walk
+from patcher.syntax.source import walk
 from patcher.syntax.template import replaced
-from patcher.syntax.where import Where, compile_where
+from patcher.syntax.where import Where
 from patcher.verbs.base import Findings, Shape
 from patcher.verbs.common import (
+    SHARED_KEYS,
     Work,
     called,
-    check_where,
     compile_at,
     known_holes,
     literal_sets,
     needs_of,
-    packages_of,
     pattern_at,
     texts,
+    where_of,
     worked,
 )
 
@@ -47,11 +47,7 @@ class Edit:
     KEYS: ClassVar[Mapping[str, Shape]] = {
         "edit": Shape.TEXTS,
         "to": Shape.PAIRS,
-        "where": Shape.WHERE,
-        "inside": Shape.TEXT,
-        "local": Shape.TEXTS,
-        "needs": Shape.TEXTS,
-        "place": Shape.TEXT,
+        **SHARED_KEYS,
         "already": Shape.TEXTS,
     }
 
@@ -69,8 +65,7 @@ class Edit:
                 "edit changes nothing without `to`; give each hole its new code, as in to: {D: $D.cpu()}."
             )
         to = {hole: compile_at(code, local, "to", hole) for hole, code in arguments["to"].items()}
-        where = compile_where(arguments.get("where", {}), local, arguments.get("inside"))
-        check_where(where, *patterns)
+        where = where_of(arguments, *patterns)
         for hole, code in to.items():
             _check_hole(hole, code, patterns, where.bound)
         already = tuple(compile_at(text, local, "already") for text in texts(arguments.get("already")))
@@ -131,7 +126,7 @@ class Edit:
         offset = source.outer(node)[0]
         match = self.where.completed(source, match)
         failed = self.where.failure(source, Match(match.nodes, {hole: node}, {}))
-        if self._is_result(source, match, hole, node):
+        if self._is_result(work, match, hole, node):
             yield Site(offset, Status.ALREADY)
         elif failed is None:
             spell = work.spelling(match, self.needs, self.patterns)
@@ -139,15 +134,14 @@ class Edit:
         else:
             work.miss.note(ALL_BUT_ONE, *failed)
 
-    def _is_result(self, source: Source, match: Match, hole: str, node: Any) -> bool:
+    def _is_result(self, work: Work, match: Match, hole: str, node: Any) -> bool:
         where = self.where.without(set(self.to) - {hole})
-        packages = packages_of(self.patterns) | self.needs.packages
         found = match_at(
-            as_spelled(self.to[hole], source, node, packages),
-            source,
+            work.result(self.to[hole], node, self.needs, self.patterns),
+            work.source,
             node,
             captures={name: captured for name, captured in match.captures.items() if name != hole},
-            constraint=partial(where.failure, source),
+            constraint=partial(where.failure, work.source),
         )
         return found is not None
 

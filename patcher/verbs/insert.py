@@ -11,22 +11,22 @@ from patcher.errors import PatternError
 from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.blocks import block_of, insertion, stands_in
 from patcher.syntax.draft import Draft
-from patcher.syntax.imports import Needs, as_spelled
+from patcher.syntax.imports import Needs
 from patcher.syntax.matching import Match, find
 from patcher.syntax.pattern import Code
 from patcher.syntax.template import render
-from patcher.syntax.where import Where, compile_where
+from patcher.syntax.where import Where
 from patcher.verbs.base import Findings, Shape
 from patcher.verbs.common import (
+    SHARED_KEYS,
     Work,
-    check_where,
     compile_at,
     known_holes,
     literal_sets,
     needs_of,
-    packages_of,
     pattern_at,
     texts,
+    where_of,
     worked,
 )
 
@@ -50,11 +50,7 @@ class Insert:
         "insert": Shape.TEXT,
         **dict.fromkeys(PLACES, Shape.TEXT),
         "each": Shape.TEXT,
-        "where": Shape.WHERE,
-        "inside": Shape.TEXT,
-        "local": Shape.TEXTS,
-        "needs": Shape.TEXTS,
-        "place": Shape.TEXT,
+        **SHARED_KEYS,
     }
 
     @classmethod
@@ -72,8 +68,7 @@ class Insert:
         if each not in ("yes", "no"):
             raise PatternError(f"`{each}` is neither yes nor no.", ("each",))
         code = compile_at(arguments["insert"], local, "insert", statement=True, new=True)
-        where = compile_where(arguments.get("where", {}), local, arguments.get("inside"))
-        check_where(where, anchor)
+        where = where_of(arguments, anchor)
         known_holes(code, anchor.holes | where.bound, "insert")
         return cls(code, place, anchor, each == "yes", where, needs_of(arguments, (code,)))
 
@@ -102,8 +97,7 @@ class Insert:
     def _site(self, work: Work, match: Match, block: Any) -> Site:
         source = work.source
         match = self.where.completed(source, match)
-        packages = packages_of((self.anchor,)) | self.needs.packages
-        standing = stands_in(source, block, as_spelled(self.code, source, match.node, packages), match)
+        standing = stands_in(source, block, work.result(self.code, match.node, self.needs, (self.anchor,)), match)
         if standing is not None:
             return Site(source.span(standing)[0], Status.ALREADY)
         spell = work.spelling(match, self.needs, (self.anchor,))

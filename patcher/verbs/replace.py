@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from patcher.errors import PatternError
 from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.draft import Draft
-from patcher.syntax.imports import Needs, as_spelled
+from patcher.syntax.imports import Needs
 from patcher.syntax.matching import Match, Miss, candidates, match_at
 from patcher.syntax.pattern import Code
 from patcher.syntax.refusals import may_take
@@ -19,6 +19,7 @@ from patcher.syntax.template import smallest
 from patcher.syntax.where import Where, compile_where
 from patcher.verbs.base import Findings, Shape
 from patcher.verbs.common import (
+    SHARED_KEYS,
     Work,
     called,
     check_where,
@@ -26,7 +27,6 @@ from patcher.verbs.common import (
     known_holes,
     literal_sets,
     needs_of,
-    packages_of,
     pattern_at,
     texts,
     worked,
@@ -60,11 +60,7 @@ class Replace:
     KEYS: ClassVar[Mapping[str, Shape]] = {
         "replace": Shape.CODE_OR_PAIRS,
         "with": Shape.TEXT,
-        "where": Shape.WHERE,
-        "inside": Shape.TEXT,
-        "local": Shape.TEXTS,
-        "needs": Shape.TEXTS,
-        "place": Shape.TEXT,
+        **SHARED_KEYS,
         "already": Shape.TEXTS,
     }
 
@@ -107,7 +103,7 @@ class Replace:
         there = work.matches(self.already)
         for node, form in there.items():
             yield Site(work.source.outer(node)[0], Status.ALREADY, f"`{form.text}` stands there")
-        seen: set[object] = {*there, *self._held(work.source)}
+        seen: set[object] = {*there, *self._held(work)}
         for pair in self.pairs:
             for nodes in _places(pair, work.source):
                 site = self._site(pair, work, nodes) if nodes[0] not in seen else None
@@ -115,17 +111,16 @@ class Replace:
                     seen.add(nodes[0])
                     yield site
 
-    def _held(self, source: Source) -> Iterator[object]:
+    def _held(self, work: Work) -> Iterator[object]:
         """Yield the nodes that a pattern would match inside of its own result."""
         for pair in self.pairs:
-            for nodes in candidates(pair.result, source) if pair.held and not pair.pattern_first else ():
-                match = self._match(self._result(pair, source, nodes), pair.pattern, source, nodes, None)
+            for nodes in candidates(pair.result, work.source) if pair.held and not pair.pattern_first else ():
+                match = self._match(self._result(pair, work, nodes), pair.pattern, work.source, nodes, None)
                 if match is not None:
                     yield from {match.pairs.get(node) for node in pair.held} - {match.node}
 
-    def _result(self, pair: Pair, source: Source, nodes: Any) -> Code:
-        packages = packages_of(one.pattern for one in self.pairs) | self.needs.packages
-        return as_spelled(pair.result, source, nodes[0], packages)
+    def _result(self, pair: Pair, work: Work, nodes: Any) -> Code:
+        return work.result(pair.result, nodes[0], self.needs, (one.pattern for one in self.pairs))
 
     def _match(self, code: Code, other: Code, source: Source, nodes: Any, miss: Miss | None) -> Match | None:
         return match_at(
@@ -139,7 +134,7 @@ class Replace:
 
     def _site(self, pair: Pair, work: Work, nodes: Any) -> Site | None:
         for is_result in (not pair.pattern_first, pair.pattern_first):
-            result = self._result(pair, work.source, nodes)
+            result = self._result(pair, work, nodes)
             code, other = (result, pair.pattern) if is_result else (pair.pattern, result)
             if len(nodes) < len(code.roots):
                 continue

@@ -10,22 +10,22 @@ from typing import Any, ClassVar, Self
 from patcher.errors import PatternError
 from patcher.model import Site, Status, Step
 from patcher.syntax.draft import Draft
-from patcher.syntax.imports import Needs, as_spelled
+from patcher.syntax.imports import Needs
 from patcher.syntax.matching import Match, find
 from patcher.syntax.pattern import Code
-from patcher.syntax.where import Where, compile_where
+from patcher.syntax.where import Where
 from patcher.syntax.wrapping import stands_under, wrap_edits
 from patcher.verbs.base import Findings, Shape
 from patcher.verbs.common import (
+    SHARED_KEYS,
     Work,
-    check_where,
     compile_at,
     known_holes,
     literal_sets,
     needs_of,
-    packages_of,
     pattern_at,
     texts,
+    where_of,
     worked,
 )
 
@@ -44,11 +44,7 @@ class Wrap:
     KEYS: ClassVar[Mapping[str, Shape]] = {
         "wrap": Shape.TEXT,
         "under": Shape.TEXT,
-        "where": Shape.WHERE,
-        "inside": Shape.TEXT,
-        "local": Shape.TEXTS,
-        "needs": Shape.TEXTS,
-        "place": Shape.TEXT,
+        **SHARED_KEYS,
     }
 
     @classmethod
@@ -61,8 +57,7 @@ class Wrap:
         under = compile_at(arguments["under"], local, "under", statement=True)
         if under.kind != "header":
             raise PatternError(f"`{under.text}` is no header; write it without its colon, as in `if TEST`.", ("under",))
-        where = compile_where(arguments.get("where", {}), local, arguments.get("inside"))
-        check_where(where, pattern)
+        where = where_of(arguments, pattern)
         known_holes(under, pattern.holes | where.bound, "under")
         return cls(pattern, under, where, needs_of(arguments, (under,)))
 
@@ -89,8 +84,7 @@ class Wrap:
     def _site(self, work: Work, match: Match) -> Site:
         offset = work.source.span(match.node)[0]
         match = self.where.completed(work.source, match)
-        packages = packages_of((self.pattern,)) | self.needs.packages
-        if stands_under(work.source, match, as_spelled(self.under, work.source, match.node, packages)):
+        if stands_under(work.source, match, work.result(self.under, match.node, self.needs, (self.pattern,))):
             return Site(offset, Status.ALREADY)
         spell = work.spelling(match, self.needs, (self.pattern,))
         return work.site(offset, spell, lambda: wrap_edits(work.source, match, self.under, spell))
