@@ -1,6 +1,5 @@
 """The torture tree (bench/torture): one job over many small trees, each of them a hazard, for patcher alone.
 
-A check that patcher fails is marked with the reason and must go on failing, so that the mark is taken away with the fault.
 `python -m bench.torture.run` holds the same checks against other tools.
 """
 
@@ -16,12 +15,6 @@ from bench.torture.judge import Entry, Report, judge
 from bench.torture.run import attempt, verdict
 from bench.torture.tools import Patcher
 
-# Name of the check -> what is wrong.
-FAULTS: dict[str, str] = {
-    "later-guard-names-for-others": "guard_import: a name that the shim lacks and the file does not use is bound to nothing, "
-    "untold; whoever imports it from there fails",
-}
-
 HAZARDS = """
 aliased import · import a.b as c · shadowing parameter · shadowing local · local class of the same name · wrong scope ·
 bare reference · partial(X, lr=0) · registry look-up · re-export from a project module · star import ·
@@ -35,12 +28,7 @@ comprehension scopes · class scope · global · nonlocal · del
 """
 
 
-def _cases() -> list[object]:
-    marks = {name: [pytest.mark.xfail(strict=True, reason=reason)] for name, reason in FAULTS.items()}
-    return [pytest.param(check, id=check.name, marks=marks.get(check.name, [])) for check in CHECKS]
-
-
-@pytest.mark.parametrize("check", _cases())
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
 def test_patcher(check: Check) -> None:
     made = attempt(Patcher(), [check])[check.name]
     assert verdict(check, made) == "", _shown(made.after)

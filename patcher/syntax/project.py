@@ -96,9 +96,10 @@ def _handed_on(draft: Draft, path: str, name: str) -> list[str]:
 def without_top(draft: Draft, origin: str) -> str:
     """Return a name of the tree without a folder at the top that is no package (`src`), or nothing."""
     top, _, rest = origin.partition(".")
-    module = rest.partition(".")[0]
-    nearer = module_file(draft, PurePosixPath(), module) if top in draft.tops and "." in rest else top
-    return "" if nearer else rest
+    parts = rest.split(".")
+    modules = [".".join(parts[:count]) for count in range(1, len(parts))] if top in draft.tops else []
+    own, nearer = ([module_file(draft, PurePosixPath(folder), one) for one in modules] for folder in (top, ""))
+    return rest if any(own) and not any(nearer) else ""
 
 
 def imported_modules(source: Source) -> list[str]:

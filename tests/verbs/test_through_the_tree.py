@@ -36,13 +36,17 @@ class TestModulesOfTheTree:
         tree = {"models/__init__.py": "from .layers import Attention\n", "models/layers.py": "class Attention: ...\n"}
         check_transformed(OWN, {**tree, path: before}, {path: before.replace("(1)", "(1, 2)")})
 
-    def test_a_folder_that_is_no_package_is_not_a_part_of_the_name(self) -> None:
+    @pytest.mark.parametrize("marker", ["src/models/__init__.py", "src/models/README.md"])
+    def test_a_folder_that_is_no_package_is_not_a_part_of_the_name(self, marker: str) -> None:
         before = {
-            "src/models/__init__.py": "",
+            marker: "",
             "src/models/layers.py": "class Attention: ...\n",
             "src/models/net.py": "from .layers import Attention\nnet = Attention(1)\n",
         }
         check_transformed(OWN, before, {"src/models/net.py": "from .layers import Attention\nnet = Attention(1, 2)\n"})
+
+    def test_a_module_that_the_folder_does_not_have_is_not_the_one_that_is_meant(self) -> None:
+        check_noop(OWN, {"src/net.py": "from .models.layers import Attention\nnet = Attention(1)\n"})
 
     def test_a_module_of_the_same_name_in_another_package_is_left(self) -> None:
         tree = {

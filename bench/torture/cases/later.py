@@ -312,6 +312,20 @@ asyncio.run(run())
                 "except ImportError:\n    flash_attn_func = flash_attn_qkvpacked_func = None\n",
             )
         ],
+        # Nothing in the tree reads the second name, and no stand-in has it: bound to nothing, or left unbound and told.
+        partly=[
+            (
+                [
+                    (
+                        "from flash_attn.flash_attn_interface import flash_attn_func, flash_attn_qkvpacked_func\n",
+                        "try:\n    from flash_attn.flash_attn_interface import flash_attn_func, flash_attn_qkvpacked_func\n"
+                        f"except ImportError:\n    {bound}\n",
+                    )
+                ],
+                "train.py",
+            )
+            for bound in ("flash_attn_func = None", "pass")
+        ],
         drive="import train; record(bound(train, 'flash_attn_func', 'flash_attn_qkvpacked_func'))",
         worlds=(NO_FLASH,),
         fresh=True,
