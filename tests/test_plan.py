@@ -756,5 +756,5 @@ def test_the_file_that_lacks_the_fewest_words_is_named(tiny: Tiny) -> None:
         "other.py": "seed = 1\n",
         "train.py": "import data\ndata.points(8, None)\n",
     }
-    tiny.files(files).recipe(replace("data.points($$$, seed=$S)", "data.points($$$, rng=$S)", expect="1"))
+    tiny.files(files).recipe(replace("data.points($$$A, seed=$S)", "data.points($$$A, rng=$S)", expect="1"))
     assert reason(tiny).endswith("none found. The nearest file is train.py, which does not mention `seed`.")

@@ -402,6 +402,7 @@ def test_a_string_of_several_lines_never_changes() -> None:
         ({"replace": {"f($X)": "g($X)"}, "with": "h"}, "`with` belongs to a single pattern", ("with",)),
         ({"replace": "f($X)", "with": "g($Y)"}, "$Y is bound by no pattern of the step", ("replace",)),
         ({"replace": "f($_)", "with": "g($_)"}, "$_ forgets what it takes", ("replace",)),
+        ({"replace": "f($_, $_)", "with": "g($_, $_)"}, "$_ forgets what it takes", ("replace",)),
         ({"replace": "f($$$)", "with": "g($$$)"}, "$$$ forgets what it takes", ("replace",)),
         ({"replace": {"f($X)": "g($X, f'{$_}')"}}, "$_ forgets what it takes", ("replace", "f($X)")),
         ({"replace": ["f($X)", "f("], "with": "g($X)"}, "`f(` is not Python", ("replace", 1)),
