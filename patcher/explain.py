@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from patcher.checkout import Checkout
-from patcher.errors import UsageError
+from patcher.errors import TargetError, UsageError
 from patcher.model import Outcome, Recipe, Site, Status, Step
 from patcher.plan import held_back, take
 from patcher.syntax.draft import PROGRAMS, Draft
+from patcher.syntax.soundness import check_parses
 from patcher.verbs.base import Findings
 
 __all__ = ["Explained", "explain"]
@@ -40,7 +41,11 @@ def explain(recipe: Recipe, checkout: Checkout, shims: Path, path: str, line: in
     outcomes: dict[str, Outcome] = {}
     for step in recipe.steps:
         held = held_back(step, draft, outcomes)
-        yield Explained(step, None, held.reason) if held else _explained(step, draft, path, line)
+        try:
+            yield Explained(step, None, held.reason) if held else _explained(step, draft, path, line)
+        except TargetError:
+            check_parses([*(one.step for one in outcomes.values()), step], draft)  # a step before may have broken it
+            raise
         outcomes[step.id] = take(step, draft, outcomes)
 
 
@@ -62,24 +67,24 @@ def _explained(step: Step, draft: Draft, path: str, line: int) -> Explained:
         named = ", ".join(map(str, step.within)) or "every file"
         barred = f" but not {', '.join(map(str, step.not_in))}" if step.not_in else ""
         return Explained(step, None, f"The step looks in {named}{barred}, and this file is not there.")
-    if path.endswith(PROGRAMS) and (missing := _missing(step, draft, path)):
-        return Explained(step, None, f"The file does not mention {missing}, which every place of the step holds.")
+    missing = _missing(step, draft, path) if path.endswith(PROGRAMS) else ""
+    if missing and not draft.holding([path], step.action.words, follow=True):
+        return Explained(step, None, missing)
     with draft.focused(path, line):
         found = [one for one in step.action.run(step, draft) if one.path == path]
     for one in found:
         for site in one.sites:
             if draft.origin(path, site.offset)[0] == line:
                 return Explained(step, site.status, _becomes(site))
-    return Explained(step, None, _nearly(step, found))
+    return Explained(step, None, _nearly(found) or missing or _nothing(step))
 
 
 def _missing(step: Step, draft: Draft, path: str) -> str:
-    """Return the words that the file would have to hold, or nothing if it holds those of one pattern."""
-    words = step.action.words
-    if not words or draft.holding([path], words, follow=True):
-        return ""
-    absent = min((sorted(draft.lacking(path, gate)) for gate in words), key=len)
-    return " or ".join(f"`{word.decode()}`" for word in absent)
+    """Say which words the file does not have, or nothing if it has those of one pattern."""
+    data = draft.read(path)
+    absent = min((sorted(word for word in words if word not in data) for words in step.action.words), key=len, default=())
+    words = " or ".join(f"`{word.decode()}`" for word in absent)
+    return f"The file does not mention {words}, which every place of the step holds." if words else ""
 
 
 def _becomes(site: Site) -> str:
@@ -91,10 +96,14 @@ def _becomes(site: Site) -> str:
     return f"The step leaves this place: {site.reason}."
 
 
-def _nearly(step: Step, found: list[Findings]) -> str:
+def _nearly(found: list[Findings]) -> str:
     near = [one.near for one in found if one.near is not None]
     if near:
         return f"It comes close here, but {max(near, key=lambda one: one.depth).reason}."
+    return ""
+
+
+def _nothing(step: Step) -> str:
     forms = getattr(step.action, "forms", ())
     looked_for = " or ".join(f"`{form}`" for form in forms[:3])
     return f"Nothing in this line is {looked_for}." if looked_for else "Nothing in this line is a place of the step."
