@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import libcst as cst
 
@@ -49,8 +49,10 @@ def stands_in(source: Source, block: cst.CSTNode, code: Code, match: Match) -> c
     return None
 
 
-def insertion(source: Source, match: Match, where: str, text: str) -> Edit:
+def insertion(source: Source, match: Match, where: str, write: Callable[[int], str]) -> Edit:
     """Return the edit that puts lines before or behind the anchor's statement, or first or last in its body.
+
+    `write` gives the lines as they stand at an offset.
 
     Raises:
         SiteError: the anchor shares its line, so that a line cannot be put beside it.
@@ -62,11 +64,11 @@ def insertion(source: Source, match: Match, where: str, text: str) -> Edit:
         lines = list(body.body)
         docstring = where == "first_in" and _is_docstring(lines[0]) and len(lines) > 0
         if where == "first_in" and not docstring:
-            return _before(source, lines[0], text)
-        return _behind(source, lines[0] if docstring else lines[-1], text)
+            return _before(source, lines[0], write)
+        return _behind(source, lines[0] if docstring else lines[-1], write)
     statement = _statement(source, match.nodes[0] if where == "before" else match.nodes[-1])
     line = line_of(source, statement)
-    return _before(source, line, text) if where == "before" else _behind(source, line, text)
+    return _before(source, line, write) if where == "before" else _behind(source, line, write)
 
 
 def _statement(source: Source, node: cst.CSTNode) -> cst.CSTNode:
@@ -75,27 +77,21 @@ def _statement(source: Source, node: cst.CSTNode) -> cst.CSTNode:
     return node if isinstance(node, kinds) else next(one for one in source.ancestors(node) if isinstance(one, kinds))
 
 
-def _before(source: Source, line: cst.CSTNode, text: str) -> Edit:
+def _before(source: Source, line: cst.CSTNode, write: Callable[[int], str]) -> Edit:
     start = source.span(line)[0]
     decorators = getattr(line, "decorators", ())
     if decorators:
         start = source.span(decorators[0])[0]
-    return Edit(start, start, _laid_out(source, start, text) + source.newline + indent_of(source, start))
+    return Edit(start, start, write(start) + source.newline + indent_of(source, start))
 
 
-def _behind(source: Source, line: cst.CSTNode, text: str) -> Edit:
+def _behind(source: Source, line: cst.CSTNode, write: Callable[[int], str]) -> Edit:
     start, end = source.span(line)
     indent = indent_of(source, start)
     position = source.line_end(max(end - 1, start))
-    lines = indent + _laid_out(source, start, text)
+    lines = indent + write(start)
     unfinished = not source.text[:position].endswith((b"\n", b"\r"))
     return Edit(position, position, source.newline + lines if unfinished else lines + source.newline)
-
-
-def _laid_out(source: Source, start: int, text: str) -> str:
-    from patcher.syntax.layout import reindent
-
-    return reindent(text, source, start)
 
 
 def _is_docstring(line: cst.CSTNode) -> bool:

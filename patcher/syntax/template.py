@@ -46,9 +46,11 @@ def replaced(template: Code, source: Source, match: Match, got: cst.CSTNode, spe
     return _Rewrite(template, template, match, source, spell).replaced(template.root, got)
 
 
-def render(code: Code, node: cst.CSTNode, source: Source, match: Match, spell: Speller) -> str:
-    """Return the text of a replacement's node with holes and names filled in, its lines as the recipe has them."""
-    return Rendering(code, source, match, spell).text(node)
+def render(
+    code: Code, node: cst.CSTNode, source: Source, match: Match, spell: Speller, start: int | None = None
+) -> str:
+    """Return the text of a node of a replacement at a match; lines of the recipe stand as they do at `start`."""
+    return Rendering(code, source, match, spell, start).text(node)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.blocks import block_of, insertion, stands_in
 from patcher.syntax.draft import Draft
 from patcher.syntax.imports import Needs
+from patcher.syntax.layout import indent_of
 from patcher.syntax.matching import Match, find
 from patcher.syntax.pattern import Code
 from patcher.syntax.template import render
@@ -102,8 +103,11 @@ class Insert:
             return Site(source.span(standing)[0], Status.ALREADY)
         spell = work.spelling(match, self.needs, (self.anchor,))
 
+        def write(start: int) -> str:
+            lines = [render(self.code, root, source, match, spell, start) for root in self.code.roots]
+            return (source.newline + indent_of(source, start)).join(lines)
+
         def make() -> list[Edit]:
-            lines = [render(self.code, root, source, match, spell) for root in self.code.roots]
-            return [insertion(source, match, self.place, "\n".join(lines))]
+            return [insertion(source, match, self.place, write)]
 
         return work.site(source.outer(match.node)[0], spell, make)

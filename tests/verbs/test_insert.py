@@ -136,3 +136,9 @@ def test_a_name_that_is_something_else_is_refused() -> None:
 def test_a_step_that_cannot_work_does_not_load(keys: dict[str, str], message: str) -> None:
     with pytest.raises(PatternError, match=message):
         Insert.compile({**keys, "local": ["x", "f"]})
+
+
+def test_what_a_hole_took_keeps_the_lines_it_has() -> None:
+    step = {"insert": "check($T)", "after": "print($T)", "needs": ["from checks import check"]}
+    before = 'from checks import check\n\n\ndef main():\n    if True:\n        print("""one\n  two\n\n""")\n'
+    check_transformed(step, before, before + '        check("""one\n  two\n\n""")\n')
