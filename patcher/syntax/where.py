@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,11 +51,13 @@ class Where:
 
     def _header(self, source: Source, match: Match) -> Match | None:
         """Return the innermost block around a match whose header is the wanted one, with the same holes."""
+        way = [match.node]
         for above in source.ancestors(match.node) if self.inside else ():
             if self.inside and type(above) is type(self.inside.root):
                 header = match_at(self.inside, source, above, captures=match.captures)
-                if header is not None:
+                if header is not None and _is_inside(way, above, header):
                     return header
+            way.append(above)
         return None
 
     def failure(self, subject: Source | Code, match: Match) -> tuple[cst.CSTNode, str] | None:
@@ -137,6 +139,16 @@ def _codes(value: Any, local: tuple[str, ...], at: tuple[str, ...]) -> tuple[Cod
             place: tuple[str | int, ...] = ("where", *at) if isinstance(value, str) else ("where", *at, index)
             raise PatternError(str(error), place) from None
     return tuple(found)
+
+
+def _is_inside(way: Sequence[cst.CSTNode], block: cst.CSTNode, header: Match) -> bool:
+    """Tell whether the way up to a block comes out of its body, or of the default of a parameter that the header names.
+
+    The rest of the header runs around the block or before it, and an `else` where the header does not hold.
+    """
+    named = [one for one in header.pairs.values() if isinstance(one, cst.Param)]
+    defaults = [one.default for one in named if isinstance(block, cst.FunctionDef)]
+    return way[-1] is getattr(block, "body", None) or any(one in defaults for one in way)
 
 
 def _assumed(subject: Source | Code, name: str, captured: cst.CSTNode) -> bool:

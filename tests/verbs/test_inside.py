@@ -9,6 +9,7 @@ from patcher.verbs.replace import Replace
 from tests.verbs.checks import check_noop, check_transformed
 
 LOOP = {"replace": "step($X)", "with": "step($X, $I)", "inside": "for $I in range($$$)", "local": ["step"]}
+GUARDED = {"replace": "step($X)", "with": "step($X, 1)", "inside": "if ready", "local": ["step", "ready"]}
 
 
 def test_a_hole_of_the_header_in_the_replacement() -> None:
@@ -60,7 +61,87 @@ def test_a_parameters_default_is_reached_by_its_header() -> None:
     )
 
 
+def test_the_body_of_an_elif_stands_inside_of_its_own_test() -> None:
+    check_transformed(
+        GUARDED,
+        "if a:\n    step(1)\nelif ready:\n    step(2)\nelse:\n    step(3)\n",
+        "if a:\n    step(1)\nelif ready:\n    step(2, 1)\nelse:\n    step(3)\n",
+    )
+
+
+def test_a_body_on_the_line_of_its_header() -> None:
+    check_transformed(GUARDED, "if ready: step(1)\nelse: step(2)\n", "if ready: step(1, 1)\nelse: step(2)\n")
+
+
+def test_a_block_in_the_else_of_its_own_kind() -> None:
+    check_transformed(
+        LOOP,
+        "for i in range(3):\n    pass\nelse:\n    for j in range(2):\n        step(1)\n",
+        "for i in range(3):\n    pass\nelse:\n    for j in range(2):\n        step(1, j)\n",
+    )
+
+
+def test_the_else_of_a_loop_stands_inside_of_the_loop_around_it() -> None:
+    check_transformed(
+        LOOP,
+        "for i in range(3):\n    for j in range(2):\n        pass\n    else:\n        step(1)\n",
+        "for i in range(3):\n    for j in range(2):\n        pass\n    else:\n        step(1, i)\n",
+    )
+
+
+def test_the_default_of_a_parameter_that_the_header_names() -> None:
+    check_transformed(
+        {"replace": "step($X)", "with": "step($X, 1)", "inside": "def $_($$$, device=$_)", "local": ["step"]},
+        "def f(x=step(1), *, device=lambda: step(2)) -> step(3): ...\n",
+        "def f(x=step(1), *, device=lambda: step(2, 1)) -> step(3): ...\n",
+    )
+
+
 # --- nothing changes ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "if ready:\n    pass\nelse:\n    step(1)\n",
+        "if ready:\n    pass\nelif x:\n    step(1)\n",
+        "if ready:\n    pass\nelif step(1):\n    pass\n",
+        "if ready: pass\nelse: step(1)\n",
+        "if a:\n    step(1)\nelif ready:\n    pass\nelif b:\n    step(2)\nelse:\n    step(3)\n",
+        "while ready:\n    pass\nelse:\n    step(1)\n",
+    ],
+)
+def test_an_else_does_not_stand_inside_of_its_header(text: str) -> None:
+    check_noop(GUARDED, text)
+
+
+@pytest.mark.parametrize(
+    ("inside", "text"),
+    [
+        ("for $_ in $_", "for i in step(1):\n    pass\nelse:\n    step(2)\n"),
+        ("for $_ in $_", "for x[step(1)] in y: pass\n"),
+        ("while $_", "while step(1):\n    pass\nelse:\n    step(2)\n"),
+        ("with $_ as $_", "with step(1) as w: pass\n"),
+        ("class $_($$$)", "@step(1)\nclass A(step(2)): pass\n"),
+        ("def $_($$$)", "@step(1)\ndef f(x: step(2) = step(3)) -> step(4): ...\n"),
+        ("def $_(device=$_)", "@step(1)\ndef f(x=step(2), device: step(3) = None, *y: step(4)) -> step(5): ...\n"),
+        ("def $_(device=$_)", "def f(device=1):\n    pass\nlambda device=step(1): step(2)\n"),
+    ],
+)
+def test_the_header_itself_is_not_inside(inside: str, text: str) -> None:
+    check_noop({"replace": "step($X)", "with": "step($X, 1)", "inside": inside, "local": ["step"]}, text)
+
+
+def test_what_a_header_binds_is_not_written_into_the_header() -> None:
+    check_noop(LOOP, "for i in range(step(1)): pass\n")
+
+
+def test_an_else_is_not_deleted_or_filled_for_its_header() -> None:
+    text = "if ready:\n    pass\nelse:\n    step(1)\n"
+    check_noop({"delete": "step($X)", "inside": "if ready", "local": ["step", "ready"]}, text)
+    check_noop({"insert": "print($X)", "after": "step($X)", "inside": "if ready", "local": ["step", "ready"]}, text)
+    check_noop({"wrap": "step($X)", "under": "if $X", "inside": "if ready", "local": ["step", "ready"]}, text)
+    check_noop({"edit": "step($X)", "to": {"X": "-$X"}, "inside": "if ready", "local": ["step", "ready"]}, text)
 
 
 def test_another_header_is_not_the_wanted_one() -> None:
