@@ -150,6 +150,8 @@ def imported_aliases(node: cst.CSTNode) -> list[cst.ImportAlias]:
 
 def why_kept(source: Source, statement: cst.CSTNode) -> str:
     """Return why an import may matter although nothing reads its names, or nothing."""
+    if isinstance(statement, cst.ImportFrom) and source.names.module_of(statement) == "__future__":
+        return "it tells Python how to read the file"
     for above in source.ancestors(statement):
         if isinstance(above, cst.Try):
             return "it stands in a try, which may ask whether the package is there"
@@ -175,6 +177,7 @@ def is_read(source: Source, name: str, at: cst.CSTNode) -> bool:
 def without_names(source: Source, statement: cst.CSTNode, gone: Sequence[cst.ImportAlias]) -> list[Edit]:
     """Return the edits that take some, not all, of the names out of an import."""
     names = imported_aliases(statement)
+    bracketed = getattr(statement, "lpar", None) is not None  # else a backslash in front needs the line
     edits: list[Edit] = []
     for index, alias in enumerate(names):
         if alias not in gone:
@@ -182,7 +185,7 @@ def without_names(source: Source, statement: cst.CSTNode, gone: Sequence[cst.Imp
         start, end = source.span(alias)
         behind = source.span(alias.comma)[1] if isinstance(alias.comma, cst.Comma) else end
         line, line_end = source.line_start(start), source.line_end(behind)
-        if not source.slice(line, start).strip() and not source.slice(behind, line_end).strip():
+        if bracketed and not source.slice(line, start).strip() and not source.slice(behind, line_end).strip():
             edits.append(Edit(line, line_end, ""))  # it has a line of its own
         elif any(one not in gone for one in names[index + 1 :]):
             edits.append(Edit(start, source.span(names[index + 1])[0], ""))

@@ -78,6 +78,41 @@ def test_the_names_that_are_read_stay() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("names", "kept"),
+    [
+        ("A, \\\n    B", "A"),
+        ("B, \\\n    A", "A"),
+        ("\\\n    A, B, C", "\\\n    A"),
+        ("B, \\\n    A, \\\n    C", "A"),
+        ("A, \\\n    B, \\\n    C  # why", "A  # why"),
+        ("A \\\n    , B", "A"),
+    ],
+)
+def test_names_behind_a_backslash_go_with_it(names: str, kept: str) -> None:
+    module = UNUSED["delete"].removesuffix("$$$NAMES")  # type: ignore[attr-defined]
+    for end in ("\n", "\r\n"):
+        before, after = (f"{module}{text}\nx = A()\n".replace("\n", end) for text in (names, kept))
+        check_transformed(UNUSED, before.encode(), after.encode())
+
+
+def test_a_module_behind_a_backslash_goes_with_it() -> None:
+    keys = {"delete": "import $$$N", "where": {"N": {"unused": "yes"}}, "in": "a.py"}
+    check_transformed(keys, "import sys, \\\n    re\nprint(sys)\n", "import sys\nprint(sys)\n")
+
+
+ANY = {"delete": ["from $_ import $$$N", "import $$$N"], "where": {"N": {"unused": "yes"}}, "in": "a.py"}
+FUTURE = "from __future__ import annotations"
+
+
+def test_a_future_import_stays_though_all_others_go() -> None:
+    check_transformed(ANY, f"{FUTURE}\nfrom a import b\n", f"{FUTURE}\n")
+
+
+def test_a_future_import_goes_where_it_is_named() -> None:
+    check_transformed({"delete": FUTURE, "in": "a.py"}, f"{FUTURE}\nx = 1\n", "x = 1\n")
+
+
 def test_without_a_scope_nothing_tells_that_it_is_done() -> None:
     keys = {key: value for key, value in SHAPE.items() if key != "in"}
     check_noop(keys, "y = 1\n")
@@ -174,6 +209,11 @@ def test_several_that_stand_together(tmp_path: Path, before: str, after: str) ->
     tree = write_tree(tmp_path, {"a.py": before})
     (change,) = tree_plan(SHAPE, tree).changes
     assert change.after.decode() == after
+
+
+@pytest.mark.parametrize("names", ["annotations", "annotations, division", "(\n    annotations,\n    division\n)"])
+def test_a_future_import_is_never_unused(names: str) -> None:
+    check_noop(ANY, f"from __future__ import {names}\nx = 1\n", "1: already: it stands nowhere in scope")
 
 
 @pytest.mark.parametrize(
