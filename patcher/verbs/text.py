@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, ClassVar, Self
 
 from patcher.errors import PatternError, TargetError
@@ -19,13 +21,17 @@ MOST_LINES = 20
 UNBOUNDED = re.compile(r"(\([^()]*[+*][^()]*\)[+*{])|(\.[*+].*\.[*+])")
 
 
+Span = tuple[int, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The compiled verb. `already` is what the result looks like where the replacement does not say it itself."""
+    """The compiled verb. `result` is the replacement where it stands for itself, `already` what else is the goal."""
 
     pattern: re.Pattern[str]
     new: str
-    already: re.Pattern[str]
+    result: re.Pattern[str] | None
+    already: re.Pattern[str] | None
 
     NEEDS_IN: ClassVar[bool] = True  # an expression over every file of a tree is not bounded
 
@@ -40,15 +46,13 @@ class Text:
         if UNBOUNDED.search(arguments["text"]):
             raise PatternError("A repetition inside a repetition can run without end; write it without one.", ("text",))
         new = arguments["with"]
-        if "already" in arguments:
-            already = _compiled(arguments["already"], "already")
-        elif "\\" in new:
+        already = _compiled(arguments["already"], "already") if "already" in arguments else None
+        if "\\" in new and already is None:
             raise PatternError(
                 "A replacement with groups needs `already`, an expression for what it looks like once made.", ("with",)
             )
-        else:
-            already = re.compile(re.escape(new))
-        return cls(pattern, new, already)
+        literal = new and "\\" not in new  # nothing tells a text that was taken out from one that never was
+        return cls(pattern, new, re.compile(re.escape(_unix(new))) if literal else None, already)
 
     @property
     def words(self) -> list[frozenset[bytes]]:
@@ -58,25 +62,81 @@ class Text:
     def run(self, step: Step, draft: Draft) -> Iterable[Findings]:
         """See Verb."""
         for path in draft.paths:
-            if step.within and draft.in_scope(step, path):
-                sites = tuple(self._sites(path, _decoded(path, draft.read(path))))
-                if sites:
-                    yield Findings(path, sites)
+            lines = _read(step, draft, path) if step.within and draft.in_scope(step, path) else None
+            if lines is not None and (sites := sorted(self._sites(lines), key=lambda site: site.offset)):
+                yield Findings(path, tuple(sites))
 
-    def _sites(self, path: str, text: str) -> Iterator[Site]:
-        done = [found.span() for found in self.already.finditer(text)]
-        for start, _ in done:
-            yield Site(_offset(text, start), Status.ALREADY)
-        for found in self.pattern.finditer(text):
-            start, end = found.span()
-            if any(start < other_end and other_start < end for other_start, other_end in done):
+    def _sites(self, lines: _Lines) -> Iterator[Site]:
+        goals = _spans(self.already, lines.text)
+        results = [one for one in _spans(self.result, lines.text) if not _meets(one, goals)]
+        taken: list[Span] = []
+        for found in self.pattern.finditer(lines.text):
+            span, new = found.span(), _unix(found.expand(self.new))
+            # Of pattern and result the more specific is meant: the one that has the other in it.
+            if _meets(span, goals) or _stands_in(span, results):
                 continue
-            if found[0].count("\n") >= MOST_LINES or start == end:
-                reason = f"the match is empty or spans {MOST_LINES} lines and more; narrow the expression"
-                yield Site(_offset(text, start), Status.REFUSED, reason)
-                continue
-            first, last = _offset(text, start), _offset(text, end)
-            yield Site(first, Status.APPLIED, edits=(Edit(first, last, found.expand(self.new)),))
+            taken.append(span)
+            yield self._site(lines, found, new)
+        for span in (*goals, *results):
+            if not _meets(span, taken):
+                yield Site(lines.offset(span[0]), Status.ALREADY)
+
+    @staticmethod
+    def _site(lines: _Lines, found: re.Match[str], new: str) -> Site:
+        start, end = found.span()
+        if start == end or found[0].count("\n") >= MOST_LINES:
+            reason = f"the match is empty or spans {MOST_LINES} lines and more; narrow the expression"
+            return Site(lines.offset(start), Status.REFUSED, reason)
+        if new == found[0]:
+            return Site(lines.offset(start), Status.ALREADY)
+        return Site(lines.offset(start), Status.APPLIED, edits=(lines.edit(start, found[0], new),))
+
+
+class _Lines:
+    """A file's text with plain line ends, and the way back to its bytes."""
+
+    def __init__(self, raw: str) -> None:
+        self.raw, self.text = raw, _unix(raw)
+        self.returns = [found.start() - number for number, found in enumerate(re.finditer("\r\n", raw))]
+        first = self.text.find("\n")
+        self.newline = "\r\n" if self.returns[:1] == [first] else "\n"
+
+    def offset(self, position: int) -> int:
+        """Return the byte at which a character stands in the file."""
+        return len(self.raw[: position + bisect_left(self.returns, position)].encode("utf-8"))
+
+    def edit(self, start: int, old: str, new: str) -> Edit:
+        """Return the edit that makes `old` into `new`; what both begin and end with keeps its bytes."""
+        most = min(len(old) - 1, len(new))
+        head = next((at for at in range(most) if old[at] != new[at]), most)
+        tail = next((at for at in range(most - head) if old[-1 - at] != new[-1 - at]), most - head)
+        first, last = self.offset(start + head), self.offset(start + len(old) - tail)
+        return Edit(first, last, new[head : len(new) - tail].replace("\n", self.newline))
+
+
+def _unix(text: str) -> str:
+    return text.replace("\r\n", "\n")
+
+
+def _spans(expression: re.Pattern[str] | None, text: str) -> list[Span]:
+    return [found.span() for found in expression.finditer(text) if found[0]] if expression else []
+
+
+def _meets(span: Span, others: Sequence[Span]) -> bool:
+    """Tell whether a span shares a character with one of others, which are in order and apart."""
+    other = _next(span, others)
+    return other is not None and other[0] < span[1]
+
+
+def _stands_in(span: Span, others: Sequence[Span]) -> bool:
+    """Tell whether one of others has a span in it, and more."""
+    other = _next(span, others)
+    return other is not None and other[0] <= span[0] and span[1] <= other[1] and span != other
+
+
+def _next(span: Span, others: Sequence[Span]) -> Span | None:
+    index = bisect_right(others, span[0], key=itemgetter(1))
+    return others[index] if index < len(others) else None
 
 
 def _compiled(text: str, key: str) -> re.Pattern[str]:
@@ -86,7 +146,20 @@ def _compiled(text: str, key: str) -> re.Pattern[str]:
         raise PatternError(f"`{text}` is no regular expression: {error}.", (key,)) from None
 
 
+def _read(step: Step, draft: Draft, path: str) -> _Lines | None:
+    """Return the lines of a file; one that only a glob names is passed over and listed where it cannot be used."""
+    try:
+        return _Lines(_decoded(path, draft.read(path)))
+    except TargetError as error:
+        if any(scope.path == path for scope in step.within):
+            raise
+        draft.skipped.setdefault(path, str(error))
+        return None
+
+
 def _decoded(path: str, data: bytes) -> str:
+    if path.endswith(".ipynb"):
+        raise TargetError(f"{path} is a notebook, which a text step cannot edit; name another file in `in`.")
     if len(data) > LONGEST_FILE:
         raise TargetError(
             f"{path} is larger than {LONGEST_FILE:,} bytes, too large for a text step; name another file."
@@ -95,7 +168,3 @@ def _decoded(path: str, data: bytes) -> str:
         return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
     except UnicodeDecodeError:
         raise TargetError(f"{path} is not UTF-8, so a text step cannot edit it; name another file in `in`.") from None
-
-
-def _offset(text: str, position: int) -> int:
-    return len(text[:position].encode("utf-8"))

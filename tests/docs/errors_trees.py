@@ -48,6 +48,7 @@ TREES: dict[str, Play] = {
     "a notebook without cells": check({"a.ipynb": '{"abs": 1}'}, f"{ROUND}\nin: a.ipynb"),
     "a file that a `text` step cannot decode": check(b"\xff", "text: a\nwith: b\nin: a.py"),
     "a file that is too large for a `text` step": check("a" * 1_000_001, "text: a\nwith: b\nin: a.py"),
+    "a notebook that a `text` step names": check({"a.ipynb": '{"abs": 1}'}, "text: a\nwith: b\nin: a.ipynb"),
     "a name that is not UTF-8": lambda scene: _foreign_name(scene),
 }
 
