@@ -45,11 +45,11 @@ def module_name(path: str) -> str:
 
 
 class Names:
-    """The names of one file. `imports` are all its imports but the star imports, which are `stars`."""
+    """The names of one file, over its `scopes`. `imports` are all its imports but the star imports, which are `stars`."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._scopes = Scopes(source)
+        self.scopes = Scopes(source)
         self.imports: list[Binding] = []
         self.stars: list[cst.ImportFrom] = []
         for statement in source.of(cst.Import):
@@ -57,7 +57,7 @@ class Names:
                 self._bind_import(statement, alias)
         for imported in source.of(cst.ImportFrom):
             self._bind_from(imported)
-        self._scopes.settle()
+        self.scopes.settle()
 
     # --- what a name means ------------------------------------------------------------------------------------------
 
@@ -74,7 +74,7 @@ class Names:
         root = node
         while isinstance(root, cst.Attribute):
             root = root.value
-        if not isinstance(root, cst.Name) or not self._scopes.is_read(root):
+        if not isinstance(root, cst.Name) or not self.scopes.is_read(root):
             return ()
         spelled = dotted(node) or root.value
         rest = spelled[len(root.value) :]
@@ -90,7 +90,7 @@ class Names:
 
     def handed_on(self, name: str) -> list[str]:
         """Return what a name that the module imports means to those who import it from here."""
-        home = self._scopes.of(self._source.module)
+        home = self.scopes.of(self._source.module)
         return self._imported(home, name) if name in home.bindings else []
 
     def origins_of(self, binding: Binding) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ class Names:
 
     def is_read(self, node: cst.Name) -> bool:
         """Tell whether a Name reads a variable; it does not where it is bound, or is an attribute or a keyword."""
-        return self._scopes.is_read(node)
+        return self.scopes.is_read(node)
 
     def leading_to(self, target: str) -> set[str]:
         """Return the names with which an expression that means `target` (dotted) can begin in this file."""
@@ -135,7 +135,7 @@ class Names:
         """Return every Name that reads `binding_name` as bound in the scope of a node, in the order of the text."""
         home = self._home(binding_name, scope_node)
         named = (node for node in self._source.of(cst.Name) if node.value == binding_name)
-        return [node for node in named if self._scopes.is_read(node) and self._home(binding_name, node) is home]
+        return [node for node in named if self.scopes.is_read(node) and self._home(binding_name, node) is home]
 
     def unbound(self) -> set[str]:
         """Return the names that are read and that nothing binds; empty where a star import may bind them."""
@@ -144,7 +144,7 @@ class Names:
     def unresolved(self) -> set[str]:
         """Return the names that are read and that nothing in the file binds by name."""
         foreign = (node for node in self._source.of(cst.Name) if node.value not in BUILTINS)
-        return {node.value for node in foreign if self._scopes.is_read(node) and self._home(node.value, node) is None}
+        return {node.value for node in foreign if self.scopes.is_read(node) and self._home(node.value, node) is None}
 
     def in_all(self, string: cst.SimpleString) -> bool:
         """Tell whether a string stands in the module's `__all__`."""
@@ -167,7 +167,7 @@ class Names:
 
     def enclosing_function(self, node: cst.CSTNode) -> cst.CSTNode:
         """Return the function, lambda or module whose assignments are seen at a node."""
-        scope = self._scopes.of(node)
+        scope = self.scopes.of(node)
         while scope.parent is not None and not isinstance(scope.node, FunctionLike):
             scope = scope.parent
         return scope.node
@@ -212,16 +212,16 @@ class Names:
     # --- which imports hold -----------------------------------------------------------------------------------------
 
     def _home(self, name: str, at: cst.CSTNode) -> Scope | None:
-        return self._scopes.home(name, self._scopes.of(at))
+        return self.scopes.home(name, self.scopes.of(at))
 
     def _imported(self, home: Scope, name: str, at: cst.CSTNode | None = None) -> list[str]:
         """Return the origins of the imports that a name bound in `home` may mean at a node, or when `home` has run."""
         bindings = home.bindings[name]
         if len(bindings) > 1:
-            before = self._source.span(at)[0] if at is not None and self._scopes.of(at) is home else None
+            before = self._source.span(at)[0] if at is not None and self.scopes.of(at) is home else None
             made = [one for one in bindings if before is None or self.takes_effect(one) <= before]
             # What another function does (global, nonlocal) happens only if it is called.
-            made = [one for one in made if self._scopes.of(one.node) is home]
+            made = [one for one in made if self.scopes.of(one.node) is home]
             bindings = [one for one in bindings if not any(self._replaces(other, one) for other in made)]
         return [one.origin for one in bindings if one.origin is not None]
 
@@ -293,4 +293,4 @@ class Names:
     ) -> None:
         binding = Binding(local or "", alias, origin, statement, alias)
         self.imports.append(binding)
-        self._scopes.bind(binding, self._scopes.of(statement))
+        self.scopes.bind(binding, self.scopes.of(statement))

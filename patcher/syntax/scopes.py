@@ -121,6 +121,20 @@ class Scopes:
             above = self._source.parent(above)
         return not isinstance(above, (cst.ImportAlias, cst.ImportFrom))
 
+    def is_variable(self, node: cst.Name) -> bool:
+        """Tell whether a Name reads or binds a variable."""
+        return node in self.targets or self._is_definition(node) or self.is_read(node)
+
+    def of_variable(self, node: cst.Name) -> Scope | None:
+        """Return the scope that binds the variable that a Name reads or binds; None for builtins and unknown names."""
+        if isinstance(self._source.parent(node), cst.Param) and self._is_definition(node):
+            return self._scope(next(above for above in self._source.ancestors(node) if isinstance(above, FunctionLike)))
+        return self.home(node.value, self.of(node))
+
+    def _is_definition(self, node: cst.Name) -> bool:
+        above = self._source.parent(node)
+        return isinstance(above, (cst.Param, cst.FunctionDef, cst.ClassDef)) and above.name is node
+
     # --- building ---------------------------------------------------------------------------------------------------
 
     def bind(self, binding: Binding, scope: Scope) -> None:
