@@ -82,7 +82,8 @@ def _explained(step: Step, draft: Draft, path: str, line: int) -> Explained:
 def _missing(step: Step, draft: Draft, path: str) -> str:
     """Say which words the file does not have, or nothing if it has those of one pattern."""
     data = draft.read(path)
-    absent = min((sorted(word for word in words if word not in data) for words in step.action.words), key=len, default=())
+    every = (sorted(word for word in words if word not in data) for words in step.action.words)
+    absent = min(every, key=len, default=())
     words = " or ".join(f"`{word.decode()}`" for word in absent)
     return f"The file does not mention {words}, which every place of the step holds." if words else ""
 

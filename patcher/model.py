@@ -15,6 +15,9 @@ from types import MappingProxyType
 from typing import Any
 
 __all__ = [
+    "DEVICES",
+    "READINGS",
+    "REFERENCES",
     "Change",
     "Check",
     "Condition",
@@ -28,6 +31,7 @@ __all__ = [
     "Parameter",
     "Place",
     "Plan",
+    "Proof",
     "Range",
     "Recipe",
     "Scope",
@@ -148,6 +152,17 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """How a step's equality is proved: `of` is a function or class that both sides have, `cases` Python that runs it.
+
+    `cases` is a path below the folder of the recipe that the step stands in.
+    """
+
+    of: Scope
+    cases: str
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One verb with its id, reason, scope, expectation and claim.
 
@@ -169,6 +184,7 @@ class Step:
     when: Condition | None = None
     requires: tuple[str, ...] = ()
     optional: bool = False
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,13 +195,38 @@ class Upstream:
     tested: tuple[str, ...] = ()
 
 
+# What the probe can read (besides what is given to wandb), the devices that a check can ask for, and what a golden can
+# be recorded with in place of the code that it judges. The first device is what is meant where none is said.
+READINGS = ("loss", "lr", "grad_norm", "parameters")
+DEVICES = ("cpu", "cuda")
+REFERENCES = ("attention", "adam_atan2")
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A run of the patched tree with readings and a golden; carried as the recipe has it until `verify` needs it."""
+    """A run of the patched tree with readings and a golden.
+
+    `run` are the words of the upstream's own command, `prepare` a script beside the recipe that makes its data, `limit`
+    seconds. `readings` are how many of each are wanted, counted from one. `golden` is a file beside the recipe;
+    `reference` names what stands in, while it is recorded, for the code that it judges. Without its `packages` in the
+    interpreter, its `programs` on PATH and a `device` of its class it is not run. `perturb`: parameters that begin as
+    zero get noise, because behind a zero gate no difference is seen.
+    """
 
     id: str
     why: str
-    arguments: Mapping[str, Any] = field(default_factory=_nothing)
+    run: tuple[str, ...] = ()
+    origin: str = ""
+    prepare: str | None = None
+    environment: Mapping[str, str] = field(default_factory=_nothing)
+    limit: float = 600.0
+    readings: Mapping[str, Range] = field(default_factory=_nothing)
+    golden: str | None = None
+    packages: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+    device: str = DEVICES[0]
+    reference: tuple[str, ...] = ()
+    perturb: bool = False
 
 
 @dataclass(frozen=True, slots=True)

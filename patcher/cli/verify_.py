@@ -1,64 +1,135 @@
-"""`patcher verify`: train the patched tree by the recipe's own checks."""
+"""`patcher verify`: train the patched tree by the recipe's own checks and hold its numbers against golden ones."""
 
 from __future__ import annotations
 
+import json
 import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from patcher.cli.common import load_recipe, paint, parameters_option, recipe_option
+from patcher.cli.common import (
+    check_output,
+    load_recipe,
+    output_option,
+    paint,
+    parameters_option,
+    recipe_option,
+    write_output,
+)
 from patcher.errors import DriftError, UsageError
-from patcher.model import Plan, Status
+from patcher.model import Check, Recipe
+
+if TYPE_CHECKING:
+    from patcher.checkout import Checkout
 
 __all__ = ["command"]
 
-NUMBERS_DIFFER = 4
+# Where no terminal says how wide it is.
+WIDE = 120
 
 
-@click.command("verify", short_help="Train the patched tree by the recipe's checks.")
+@click.command("verify", short_help="Train the patched tree and compare it with golden outputs.")
 @click.argument("path", type=click.Path())
 @recipe_option
 @parameters_option
+@click.option("--check", "names", multiple=True, metavar="ID", help="Run only this check. May be given several times.")
+@click.option("--ablate", is_flag=True, help="Also train the tree without each step, and judge what the step claims.")
+@click.option("--sensitivity", is_flag=True, help="Also plant wrong attentions, and say which of them the check sees.")
+@click.option("--record", is_flag=True, help="Write the golden outputs anew, from the reference path.")
+@click.option("--golden", type=click.Path(path_type=Path), help="Hold the numbers against this file instead.")
 @click.option("--python", metavar="PYTHON", help="The Python that has what the tree imports.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--allow-run", is_flag=True, help="Run the checks of a recipe that did not come with patcher.")
-def command(path: str, recipe: str, params: tuple[str, ...], python: str | None, allow_run: bool) -> int:
-    """Train a copy of the tree at PATH by the recipe's checks, and say whether it trains.
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@output_option
+def command(
+    path: str,
+    recipe: str,
+    params: tuple[str, ...],
+    names: tuple[str, ...],
+    ablate: bool,
+    sensitivity: bool,
+    record: bool,
+    golden: Path | None,
+    python: str | None,
+    device: str,
+    allow_run: bool,
+    form: str,
+    output: Path | None,
+) -> int:
+    """Train a copy of the tree at PATH by the recipe's checks, and compare its numbers with the golden ones.
 
-    This version has no golden outputs yet: it shows the losses and does not judge them.
+    Exit code 4: a number differs, a run failed, or a claim is false.
     """
     from patcher.checkout import Checkout
-    from patcher.plan import plan as make_plan
     from patcher.recipe import bundled_root
-    from patcher.report.training import run_report
-    from patcher.verify.run import interpreter, run_check, words
+    from patcher.report.verdict import checked_report
+    from patcher.report.verdict_data import verdicts_data
+    from patcher.verify.golden import read_golden
+    from patcher.verify.judge import Judge
+    from patcher.verify.run import interpreter
+    from patcher.verify.session import Asked, exit_code, record_golden, verify_check
 
+    check_output(output)
+    if record and (ablate or sensitivity or golden):
+        raise UsageError("--record makes goldens, and --ablate, --sensitivity and --golden use them; give it alone.")
     loaded = load_recipe(recipe, params)
-    if not loaded.checks:
-        raise UsageError(f"{loaded.name} has no checks, so there is nothing to run.")
+    checks = _chosen(loaded, names)
     if not (loaded.bundled or allow_run):
         raise UsageError(
             f"{loaded.name} did not come with patcher; read its checks, then give --allow-run to run them."
         )
+    held = read_golden(golden) if golden else None
     checkout = Checkout.open(path)
-    _check_applied(make_plan(loaded, checkout, bundled_root() / "shims"), path, recipe)
-    chosen = interpreter(checkout, python)
-    code = 0
-    for check in loaded.checks:
-        prepared = f"{check.arguments['prepare']}, then " if "prepare" in check.arguments else ""
-        click.echo(f"{check.id}: {prepared}{shlex.join(words(check))}, with {chosen}", err=True)
-        run = run_check(loaded, check, checkout, chosen)
-        click.echo(run_report(check, run, paint), nl=False)
-        code = code if run.trained else NUMBERS_DIFFER
+    shims = bundled_root() / "shims"
+    if not ablate:  # which finds the tree from before the recipe itself
+        _check_applied(loaded, checkout, shims, path, recipe)
+
+    def other(values: Mapping[str, str]) -> Recipe:
+        kept = [param for param in params if param.partition("=")[0] not in values]
+        return load_recipe(recipe, (*kept, *(f"{name}={value}" for name, value in values.items())))
+
+    judge = Judge(loaded, checkout, interpreter(checkout, python), device, lambda line: click.echo(line, err=True))
+    asked = Asked(shims, other, held, ablate, sensitivity)
+    checked = []
+    for check in checks:
+        prepared = f"{check.prepare}, then " if check.prepare else ""
+        click.echo(f"{check.id}: {prepared}{shlex.join(check.run)}, with {judge.python}", err=True)
+        checked.append(record_golden(judge, check) if record else verify_check(judge, check, asked))
+    code = exit_code(checked)
+    if form == "json":
+        write_output(json.dumps(verdicts_data(judge, checked, code), indent=2) + "\n", output)
+    else:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
+        write_output("\n".join(checked_report(one, paint, width) for one in checked), output)
     return code
 
 
-def _check_applied(plan: Plan, path: str, recipe: str) -> None:
+def _chosen(recipe: Recipe, names: tuple[str, ...]) -> list[Check]:
+    if not recipe.checks:
+        raise UsageError(f"{recipe.name} has no checks, so there is nothing to run.")
+    known = {check.id: check for check in recipe.checks}
+    unknown = next((name for name in names if name not in known), None)
+    if unknown is not None:
+        raise UsageError(f"{recipe.name} has no check {unknown}; it has {', '.join(known)}.")
+    return [known[name] for name in names or known]
+
+
+def _check_applied(recipe: Recipe, checkout: Checkout, shims: Path, path: str, spec: str) -> None:
     """Refuse to train a tree that the recipe would still change, or in which it does not hold."""
-    drifted = next((one for one in plan.outcomes if one.status is Status.DRIFTED and not one.step.optional), None)
+    from patcher.plan import blocked, plan
+
+    made = plan(recipe, checkout, shims)
+    drifted = next(iter(blocked(made)), None)
     if drifted is not None:
         raise DriftError(
-            f"{plan.recipe.name} does not hold in {path}: {drifted.step.id} drifted. {drifted.reason} "
+            f"{recipe.name} does not hold in {path}: {drifted.step.id} drifted. {drifted.reason} "
             "Give the parameters that it was applied with, or see `patcher apply --check`."
         )
-    if plan.changes:
-        raise UsageError(f"{plan.recipe.name} is not applied in {path}; first run `patcher apply {path} -r {recipe}`.")
+    if made.changes:
+        raise UsageError(f"{recipe.name} is not applied in {path}; first run `patcher apply {path} -r {spec}`.")

@@ -9,7 +9,7 @@ from patcher.model import Condition, Effect, EffectKind, Expect, Range
 from patcher.recipe.nodes import Node, Reader, Table, Text, did_you_mean
 from patcher.recipe.parameters import Setting, complaint
 
-__all__ = ["read_effect", "read_expect", "read_id", "read_when", "read_yes"]
+__all__ = ["read_effect", "read_expect", "read_id", "read_range", "read_when", "read_yes"]
 
 _KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _RANGE = re.compile(r"(\d+)(?:(\.\.)(\d+)?)?")
@@ -30,14 +30,15 @@ def read_id(node: Node | None, key: str, reader: Reader, taken: Container[str] =
 def read_expect(node: Node | None, default: Range, reader: Reader) -> Expect:
     """Return an `expect`; `default` is the total where none is said."""
     if not isinstance(node, Table):
-        return Expect(_range(node, reader) if node else default)
+        return Expect(read_range(node, "expect", reader) if node else default)
     fields = reader.fields(node, ("total", "each", "files"))
-    ranges = {key: _range(value, reader) for key, value in fields.items()}
+    ranges = {key: read_range(value, "expect", reader) for key, value in fields.items()}
     return Expect(ranges.get("total", default), ranges.get("each"), ranges.get("files"))
 
 
-def _range(node: Node, reader: Reader) -> Range:
-    text = reader.text(node, "expect")
+def read_range(node: Node, key: str, reader: Reader) -> Range:
+    """Return a count: 1, 1..3, 2.. or any."""
+    text = reader.text(node, key)
     found = _RANGE.fullmatch(text)
     if found:
         lower = int(found[1])

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from patcher.errors import RecipeError, UsageError
 from patcher.model import Check, Hint, Range, Recipe, Upstream
+from patcher.recipe.checks import read_check
 from patcher.recipe.expand import Expander
 from patcher.recipe.keys import read_id
 from patcher.recipe.library import bundled_root, locate, read_bytes
-from patcher.recipe.nodes import Node, Reader, Table, Text, plain
+from patcher.recipe.nodes import Node, Reader, Table, Text
 from patcher.recipe.parameters import Setting, choose, fill, read_parameters
 from patcher.recipe.safeyaml import parse
 from patcher.recipe.steps import RecipeFile
@@ -147,12 +148,8 @@ class _Loader:
     def _checks(self, file: RecipeFile, setting: Setting) -> tuple[Check, ...]:
         found: dict[str, Check] = {}
         for table in self._entries(file, "checks", setting):
-            keys = [key.value for key, _ in table.entries]
-            fields = self._reader.fields(table, keys, ("id", "why"))
-            name = read_id(fields.get("id"), "id", self._reader, found)
-            why = self._reader.text(fields.get("why"), "why")
-            arguments = {key: plain(node) for key, node in fields.items() if key not in ("id", "why")}
-            found[name] = Check(name, why, MappingProxyType(arguments))
+            check = read_check(table, found, setting, self._reader)
+            found[check.id] = check
         return tuple(found.values())
 
     def _hints(self, file: RecipeFile, setting: Setting) -> tuple[Hint, ...]:

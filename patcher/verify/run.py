@@ -9,55 +9,95 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import shutil
-import signal
-import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
 from patcher.checkout import Checkout
 from patcher.errors import TargetError, UsageError
 from patcher.model import Check, Recipe
+from patcher.verify.process import run_process, tail
 
-__all__ = ["Run", "interpreter", "run_check", "words"]
+__all__ = ["Ask", "Bench", "Overlay", "Readings", "Run", "interpreter", "run_check"]
 
 PROBE = Path(__file__).parent / "probe"
-LIMIT = "600s"
-TAIL = 15
 
-Readings = tuple[tuple[float, ...], dict[str, tuple[float, ...]]]
-"""The losses of a process, and the rates of each of its optimizers."""
+Readings = Mapping[str, tuple[float, ...]]
+"""The values of each reading in their order: `loss`, `lr` and `lr.2` of two optimizers, `wandb.train/loss`."""
+
+Overlay = Mapping[str, bytes | None]
+"""Files that stand in a copy instead of the tree's; None: the copy has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a run is asked for beside what its check says; the keys are the probe's.
+
+    `plant` is the name of a wrong attention, `reference` what stands in for the code to be judged, `lines` are those of
+    the tree of which it is asked whether they were executed. `environment` goes over the check's.
+    """
+
+    plant: str | None = None
+    reference: tuple[str, ...] = ()
+    lines: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run did: the loss of each backward pass, the steps of each optimizer, and how the process ended.
+    """What a run did, and how the process ended.
 
-    `rates` are the first learning rate of each optimizer at each of its steps. `returncode` is None if the time limit
-    ended it. `output` are the last lines that it printed.
+    `optimizers` are the classes of the optimizers that made a step, in the order of their first. `returncode` is None
+    if the time limit ended it. `output` are the last lines that it printed. `process` is what the probe knows of the
+    process that trained; `entries` are the attentions that the tree called; `planted` whether a planted one was used;
+    `reached` are the lines asked for that were executed.
     """
 
     command: tuple[str, ...]
-    losses: tuple[float, ...]
-    rates: Mapping[str, tuple[float, ...]]
+    readings: Readings
+    optimizers: tuple[str, ...]
     returncode: int | None
     seconds: float
     output: str
+    process: Mapping[str, Any] = field(default_factory=dict)
+    entries: tuple[str, ...] = ()
+    planted: bool = False
+    reached: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def losses(self) -> tuple[float, ...]:
+        """What `.backward()` was called on."""
+        return self.readings.get("loss", ())
+
+    @property
+    def rates(self) -> Mapping[str, tuple[float, ...]]:
+        """The first learning rate of each optimizer, by its class, at each of its steps."""
+        return {name: self.readings[series("lr", number)] for number, name in enumerate(self.optimizers, 1)}
+
+    @property
+    def steps(self) -> int:
+        """How many steps the optimizer made that made most."""
+        return max(map(len, self.rates.values()), default=0)
 
     @property
     def trained(self) -> bool:
         """Whether it ended well, took a step, and every loss is a number; exiting 0 without a step is failing."""
-        return self.returncode == 0 and bool(self.rates) and bool(self.losses) and self.lost is None
+        return self.returncode == 0 and bool(self.steps) and bool(self.losses) and self.lost is None
 
     @property
     def lost(self) -> int | None:
         """The first loss (from one) that is infinite or no number, or None."""
         return next((number for number, loss in enumerate(self.losses, 1) if not math.isfinite(loss)), None)
+
+
+def series(reading: str, optimizer: int) -> str:
+    """Return the name of a reading of the first, second, ... optimizer (from one)."""
+    return reading if optimizer == 1 else f"{reading}.{optimizer}"
 
 
 def interpreter(checkout: Checkout, named: str | None = None) -> str:
@@ -82,64 +122,108 @@ def interpreter(checkout: Checkout, named: str | None = None) -> str:
     return os.path.abspath(found)  # noqa: PTH100
 
 
-def run_check(
-    recipe: Recipe, check: Check, checkout: Checkout, python: str, overlay: Mapping[str, bytes] | None = None
-) -> Run:
-    """Run a check on a copy of the tree; `overlay` are files that stand there instead of the tree's.
+def run_check(recipe: Recipe, check: Check, checkout: Checkout, python: str, overlay: Overlay | None = None) -> Run:
+    """Run a check once on a copy of the tree.
 
     Raises:
         TargetError: the tree could not be copied, the data not prepared, or the command not started.
-        UsageError: the check does not say what to run, or in words that mean nothing.
     """
-    command, limit, own = words(check), _seconds(check), _environment(check)
-    with tempfile.TemporaryDirectory(prefix="patcher-", ignore_cleanup_errors=True) as name:
-        folder = Path(name).resolve()
-        places = {part: folder / part for part in ("tree", "data", "out", "probe")}
-        for place in places.values():
-            place.mkdir()
-        _copy(checkout, places["tree"], overlay or {})
-        _prepare(recipe, check, python, places, limit)
-        filled = tuple(python if word == "python" else _filled(word, places) for word in command)
-        return _run(filled, own, places, limit)
+    with Bench(recipe, check, python) as bench:
+        return bench.run(checkout, overlay or {})
 
 
-# --- what the check says --------------------------------------------------------------------------------------------
-
-
-def words(check: Check) -> list[str]:
-    """Return the command of a check as the recipe has it.
+class Bench:
+    """Where a check is run, as often as is asked, each time on a fresh copy of a tree and of the data.
 
     Raises:
-        UsageError: it has none.
+        TargetError: the data could not be prepared.
     """
-    found = check.arguments.get("run")
-    if not isinstance(found, (list, tuple)) or not found:
-        raise UsageError(f"The check {check.id} has no `run` that is a list of words; write run: [python, train.py].")
-    return [str(word) for word in found]
 
+    def __init__(self, recipe: Recipe, check: Check, python: str, device: str = "cpu") -> None:
+        self.recipe, self.check, self.python, self.device = recipe, check, python, device
 
-def _seconds(check: Check) -> float:
-    text = str(check.arguments.get("limit", LIMIT))
-    found = re.fullmatch(r"(\d+)\s*(s|m|)", text)
-    if found is None:
-        raise UsageError(f"The check {check.id} has the limit `{text}`; write seconds or minutes, as in 300s or 5m.")
-    return float(found[1]) * (60 if found[2] == "m" else 1)
+    def __enter__(self) -> Self:
+        self._temporary = tempfile.TemporaryDirectory(prefix="patcher-", ignore_cleanup_errors=True)
+        self.folder = Path(self._temporary.name).resolve()
+        try:
+            (self.folder / "prepared").mkdir()
+            self._prepare()
+        except BaseException:
+            self._temporary.cleanup()
+            raise
+        return self
 
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._temporary.cleanup()
 
-def _environment(check: Check) -> dict[str, str]:
-    found = check.arguments.get("environment", {})
-    if not isinstance(found, Mapping) or not all(isinstance(value, str) for value in found.values()):
-        raise UsageError(
-            f"The check {check.id} has an `environment` that is no map of names to text; write {{NAME: '1'}}."
-        )
-    return dict(found)
+    def run(self, checkout: Checkout, overlay: Overlay, ask: Ask | None = None) -> Run:
+        """Run the check on a copy of a tree.
+
+        Raises:
+            TargetError: the tree could not be copied, or the command not started.
+        """
+        asked = ask or Ask()
+        with tempfile.TemporaryDirectory(prefix="run-", dir=self.folder, ignore_cleanup_errors=True) as name:
+            places = {part: Path(name, part) for part in ("tree", "data", "out")}
+            for place in places.values():
+                place.mkdir()
+            _copy(checkout, places["tree"], overlay)
+            shutil.copytree(self.folder / "prepared", places["data"], symlinks=True, dirs_exist_ok=True)
+            probe = Path(name, "probe")
+            probe.mkdir()
+            (probe / "config.json").write_text(json.dumps(self._config(asked, places["tree"])))
+            return self._run(places, probe, asked)
+
+    def _config(self, ask: Ask, tree: Path) -> dict[str, Any]:
+        wanted = {name.partition(".")[0] for name in self.check.readings}
+        return {
+            "readings": sorted({"loss", "lr"} | wanted),
+            "plant": ask.plant,
+            "reference": list(ask.reference),
+            "perturb": self.check.perturb,
+            "lines": {str(tree / path): list(lines) for path, lines in ask.lines.items()},
+        }
+
+    def _run(self, places: Mapping[str, Path], probe: Path, ask: Ask) -> Run:
+        command = tuple(self.python if word == "python" else _filled(word, places) for word in self.check.run)
+        own = {**self.check.environment, **ask.environment}
+        filled = {name: _filled(value, places) for name, value in own.items()}
+        paths = (str(PROBE), filled.get("PYTHONPATH", os.environ.get("PYTHONPATH")))
+        fixed = {
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUNBUFFERED": "1",  # what a run that is killed has printed shows why
+            "PATCHER_PROBE": str(probe),
+        }
+        hidden = {"CUDA_VISIBLE_DEVICES": ""} if self.device == "cpu" else {}
+        environment = {**os.environ, "WANDB_MODE": "disabled", **hidden, **filled, **fixed}
+        printed = probe.with_name("printed.txt")
+        begun = time.monotonic()
+        code = run_process(command, places["tree"], environment, self.check.limit, printed)
+        seconds = time.monotonic() - begun
+        return _told(_Told(command, code, seconds, "\n".join(tail(printed))), probe, places["tree"])
+
+    def _prepare(self) -> None:
+        """Make the data of the check."""
+        script, check = self.check.prepare, self.check
+        if script is None:
+            return
+        data = self.folder / "prepared"
+        command = (self.python, str(Path(self.recipe.folder, script).resolve()), str(data))
+        printed = self.folder / "prepared.txt"
+        code = run_process(command, data, {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}, check.limit, printed)
+        if code != 0:
+            last = (
+                (tail(printed) or ["it said nothing"])[-1]
+                if code is not None
+                else f"it took more than {check.limit:.0f} s"
+            )
+            raise TargetError(f"{script} could not prepare the data of the check {check.id} with {self.python}: {last}")
 
 
 def _filled(word: str, places: Mapping[str, Path]) -> str:
-    unknown = next((name for name in re.findall(r"\{(\w+)\}", word) if name not in places), None)
-    if unknown is not None:
-        known = ", ".join(f"{{{name}}}" for name in places)
-        raise UsageError(f"The check's word `{word}` has {{{unknown}}}, which stands for nothing; known: {known}.")
     for name, place in places.items():
         word = word.replace(f"{{{name}}}", str(place))
     return word
@@ -148,7 +232,7 @@ def _filled(word: str, places: Mapping[str, Path]) -> str:
 # --- before the run -------------------------------------------------------------------------------------------------
 
 
-def _copy(checkout: Checkout, target: Path, overlay: Mapping[str, bytes]) -> None:
+def _copy(checkout: Checkout, target: Path, overlay: Overlay) -> None:
     try:
         for path in (*checkout.paths, *checkout.links, *overlay):
             (target / path).parent.mkdir(parents=True, exist_ok=True)
@@ -157,7 +241,9 @@ def _copy(checkout: Checkout, target: Path, overlay: Mapping[str, bytes]) -> Non
         for path in checkout.links:
             (target / path).symlink_to(_led_to(checkout, path))
         for path, data in overlay.items():
-            (target / path).write_bytes(data)
+            (target / path).unlink(missing_ok=True)
+            if data is not None:
+                (target / path).write_bytes(data)
     except OSError as error:
         named = f"{error.filename} could not be copied" if error.filename else "it could not be copied"
         raise TargetError(f"{checkout.root} cannot be run: {named} ({error.strerror}).") from None
@@ -170,86 +256,68 @@ def _led_to(checkout: Checkout, path: str) -> Path:
     return link.readlink() if inside else link.resolve()
 
 
-def _prepare(recipe: Recipe, check: Check, python: str, places: Mapping[str, Path], limit: float) -> None:
-    script = check.arguments.get("prepare")
-    if script is None:
-        return
-    command = (python, str(Path(recipe.folder, str(script)).resolve()), str(places["data"]))
-    printed = places["data"].with_name("prepared.txt")
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    code = _process(command, places["data"], environment, limit, printed)
-    if code != 0:
-        last = (_tail(printed) or ["it said nothing"])[-1] if code is not None else f"it took more than {limit:.0f} s"
-        raise TargetError(f"{script} could not prepare the data of the check {check.id} with {python}: {last}")
+# --- what the probe saw ---------------------------------------------------------------------------------------------
 
 
-# --- the run --------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the process itself told."""
+
+    command: tuple[str, ...]
+    returncode: int | None
+    seconds: float
+    output: str
 
 
-def _run(command: tuple[str, ...], own: Mapping[str, str], places: Mapping[str, Path], limit: float) -> Run:
-    filled = {name: _filled(value, places) for name, value in own.items()}
-    paths = (str(PROBE), filled.get("PYTHONPATH", os.environ.get("PYTHONPATH")))
-    fixed = {
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONUNBUFFERED": "1",  # what a run that is killed has printed shows why
-        "PATCHER_PROBE": str(places["probe"]),
-    }
-    printed = places["out"].with_name("printed.txt")
-    begun = time.monotonic()
-    code = _process(command, places["tree"], {**os.environ, **filled, **fixed}, limit, printed)
-    losses, rates = _readings(places["probe"])
-    return Run(command, losses, rates, code, time.monotonic() - begun, "\n".join(_tail(printed)))
-
-
-def _process(
-    command: Sequence[str], folder: Path, environment: Mapping[str, str], limit: float, printed: Path
-) -> int | None:
-    """Run a command and return its exit code, None if the limit ended it; no process of it is left behind.
-
-    Raises:
-        TargetError: it cannot be started.
-    """
-    try:
-        with printed.open("wb") as stream:
-            process = subprocess.Popen(  # noqa: S603  (the recipe's own command)
-                command,
-                cwd=folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise TargetError(f"{command[0]} could not be started ({reason}); is it installed?") from None
-    try:
-        return process.wait(limit)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _tail(printed: Path) -> list[str]:
-    return printed.read_bytes().decode("utf-8", "replace").strip().splitlines()[-TAIL:]
-
-
-def _readings(folder: Path) -> Readings:
-    """Return what the process that trained most has done; helpers of a run load torch too."""
-    found = [_reading(file) for file in sorted(folder.glob("*.jsonl"))]
-    return max(found, key=lambda one: (len(one[0]), sum(map(len, one[1].values()))), default=((), {}))
-
-
-def _reading(file: Path) -> Readings:
-    # A process that was killed may have left half a line.
-    lines = [json.loads(line) for line in file.read_text().splitlines(keepends=True) if line.endswith("\n")]
-    rates: dict[str, list[float]] = {}
-    for line in lines:
+def _told(told: _Told, probe: Path, tree: Path) -> Run:
+    """Return the run by what the probe wrote: of several processes, that which trained most, and the first rank."""
+    processes = [_lines(file) for file in sorted(probe.glob("*.jsonl"))]
+    trained = max(processes, key=_most, default=[])
+    every = [line for lines in processes for line in lines]
+    optimizers: dict[int, str] = {}
+    readings: dict[str, list[float]] = {}
+    for line in trained:
+        if "loss" in line:
+            readings.setdefault("loss", []).append(line["loss"])
         if "step" in line:
-            rates.setdefault(line["step"], []).append(line["lr"][0] if line["lr"] else float("nan"))
-    losses = tuple(line["loss"] for line in lines if "loss" in line)
-    return losses, {name: tuple(values) for name, values in rates.items()}
+            _step(line, optimizers, readings)
+        for name, value in line.get("wandb", {}).items():
+            readings.setdefault(f"wandb.{name}", []).append(value)
+    reached: dict[str, list[int]] = {}
+    for path, number in (line["line"] for line in every if "line" in line):
+        reached.setdefault(Path(path).relative_to(tree).as_posix(), []).append(number)
+    return Run(
+        command=told.command,
+        readings={name: tuple(values) for name, values in readings.items()},
+        optimizers=tuple(optimizers.values()),
+        returncode=told.returncode,
+        seconds=told.seconds,
+        output=told.output,
+        process=next((line["process"] for line in trained if "process" in line), {}),
+        entries=tuple(dict.fromkeys(line["attention"] for line in every if "attention" in line)),
+        planted=any("planted" in line for line in every),
+        reached={path: tuple(sorted(set(numbers))) for path, numbers in reached.items()},
+    )
+
+
+def _step(line: Mapping[str, Any], optimizers: dict[int, str], readings: dict[str, list[float]]) -> None:
+    number = line.get("optimizer", 1 + len(optimizers))
+    if "optimizer" not in line:
+        number = next((known for known, name in optimizers.items() if name == line["step"]), number)
+    optimizers.setdefault(number, line["step"])
+    rates = line["lr"]
+    readings.setdefault(series("lr", number), []).append(rates[0] if rates else math.nan)
+    for name in ("grad_norm", "parameters"):
+        if name in line:
+            readings.setdefault(series(name, number), []).append(line[name])
+
+
+def _most(lines: list[dict[str, Any]]) -> tuple[int, int, int]:
+    """Order processes: helpers of a run load torch too, and of equals the first rank counts."""
+    rank = next((line["process"].get("rank") for line in lines if "process" in line), None)
+    return sum("loss" in line for line in lines), sum("step" in line for line in lines), -int(rank or 0)
+
+
+def _lines(file: Path) -> list[dict[str, Any]]:
+    # A process that was killed may have left half a line.
+    return [json.loads(line) for line in file.read_text().splitlines(keepends=True) if line.endswith("\n")]

@@ -1,0 +1,123 @@
+"""The `checks` of a recipe: how the patched tree is trained, what is read while it is, and what it is held to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from patcher.model import DEVICES, READINGS, REFERENCES, Check, Range
+from patcher.recipe.keys import read_id, read_range, read_when, read_yes
+from patcher.recipe.nodes import Node, Reader, Table, Text, did_you_mean
+from patcher.recipe.parameters import Setting
+
+__all__ = ["read_check"]
+
+_KEYS = (
+    "id", "why", "prepare", "run", "environment", "limit", "readings", "golden", "packages", "programs", "device",
+    "reference", "perturb",
+)  # fmt: skip
+_LIMIT = re.compile(r"(\d+)\s*(s|m|)")
+_WORD = re.compile(r"\{(\w+)\}")
+_PLACES = ("tree", "data", "out")
+
+
+def read_check(table: Table, taken: Mapping[str, Check], setting: Setting, reader: Reader) -> Check:
+    """Return one check; what is wrong with it is told to the reader."""
+    fields = reader.fields(table, _KEYS, ("id", "why", "run"))
+
+    def text(key: str) -> str | None:
+        return reader.text(fields[key], key) if key in fields else None
+
+    return Check(
+        id=read_id(fields.get("id"), "id", reader, taken),
+        why=text("why") or "",
+        origin=str(table.mark),
+        run=tuple(_words(fields.get("run"), reader)),
+        prepare=text("prepare"),
+        environment=MappingProxyType(_environment(fields.get("environment"), reader)),
+        limit=_limit(fields.get("limit"), reader),
+        readings=MappingProxyType(_readings(fields.get("readings"), reader)),
+        golden=text("golden"),
+        packages=tuple(_packages(fields.get("packages"), setting, reader)),
+        programs=_texts(fields.get("programs"), "programs", reader),
+        device=_one_of(fields.get("device"), "device", DEVICES, reader) or DEVICES[0],
+        reference=_references(fields.get("reference"), reader),
+        perturb=read_yes(fields.get("perturb"), "perturb", reader),
+    )
+
+
+def _words(node: Node | None, reader: Reader) -> list[str]:
+    """Return the words of the command; it is no line for a shell."""
+    if isinstance(node, Text):
+        reader.tell(node.mark, "`run` is a list of words, as in run: [python, train.py].")
+        return []
+    nodes = reader.items(node, "run")
+    if node is not None and isinstance(node, Table):
+        return []
+    if node is not None and not nodes:
+        reader.tell(node.mark, "`run` has no word; write run: [python, train.py].")
+    for item in nodes:
+        _known_places(item, reader)
+    return [reader.text(item, "run", empty=True) for item in nodes]
+
+
+def _known_places(node: Node, reader: Reader) -> None:
+    for name in _WORD.findall(node.value) if isinstance(node, Text) else ():
+        if name not in _PLACES:
+            known = ", ".join(f"{{{place}}}" for place in _PLACES)
+            reader.tell(node.mark, f"{{{name}}} stands for nothing in a check; known: {known}.")
+
+
+def _environment(node: Node | None, reader: Reader) -> dict[str, str]:
+    found = {}
+    for key, value in reader.table(node, "environment").entries:
+        _known_places(value, reader)
+        found[key.value] = reader.text(value, "environment", empty=True)
+    return found
+
+
+def _limit(node: Node | None, reader: Reader) -> float:
+    text = reader.text(node, "limit")
+    found = _LIMIT.fullmatch(text)
+    if found:
+        return float(found[1]) * (60 if found[2] == "m" else 1)
+    if node is not None and text:
+        reader.tell(node.mark, f"`{text}` is no limit of time; write seconds or minutes, as in 300s or 5m.")
+    return 600.0
+
+
+def _readings(node: Node | None, reader: Reader) -> dict[str, Range]:
+    found = {}
+    for key, value in reader.table(node, "readings").entries:
+        if key.value not in READINGS and not key.value.startswith("wandb."):
+            known = did_you_mean(key.value, (*READINGS, "wandb.NAME"))
+            reader.tell(key.mark, f"`{key.value}` is no reading of the probe{known}")
+        found[key.value] = read_range(value, "readings", reader)
+    return found
+
+
+def _packages(node: Node | None, setting: Setting, reader: Reader) -> Iterator[str]:
+    """Yield the packages; one that only some parameters need is a map from its name to their values."""
+    for item in (node,) if isinstance(node, Text) else reader.items(node, "packages"):
+        if not isinstance(item, Table):
+            yield reader.text(item, "packages")
+        for key, value in item.entries if isinstance(item, Table) else ():
+            needed = read_when(value, setting, reader)
+            if all(one.holds for one in (needed.inner if needed.kind == "all" else (needed,))):
+                yield key.value
+
+
+def _texts(node: Node | None, key: str, reader: Reader) -> tuple[str, ...]:
+    return tuple(text.value for text in reader.texts(node, key))
+
+
+def _references(node: Node | None, reader: Reader) -> tuple[str, ...]:
+    return tuple(_one_of(item, "reference", REFERENCES, reader) for item in reader.texts(node, "reference"))
+
+
+def _one_of(node: Node | None, key: str, words: tuple[str, ...], reader: Reader) -> str:
+    text = reader.text(node, key)
+    if node is not None and text and text not in words:
+        reader.tell(node.mark, f"`{text}` is no {key}{did_you_mean(text, words)}")
+    return text

@@ -1,0 +1,137 @@
+"""A run against its golden: the verdict, and where the numbers first part.
+
+Every value is held, not the last one. A value that is missing has failed; one that is there twice has too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from patcher.model import Check, Range
+from patcher.verify.golden import Golden, relative
+from patcher.verify.run import Readings, Run
+
+__all__ = ["CLOSE", "Difference", "Finding", "Verdict", "compare", "differences", "too_few", "wanted"]
+
+# Where a golden was made elsewhere: so many times what is allowed is still close. A planted error is further off.
+CLOSE = 10.0
+
+
+class Finding(StrEnum):
+    """What became of a check."""
+
+    SAME = "same"
+    CLOSE = "close"
+    DRIFTED = "drifted"
+    FAILED = "failed"
+    NOT_RUN = "not run"
+    NOT_JUDGED = "not judged"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One value beside what was expected: of which reading, which of its values (from one), and how far it is off.
+
+    `off` and `allowed` are relative to what was expected.
+    """
+
+    reading: str
+    step: int
+    got: float
+    expected: float
+    off: float
+    allowed: float
+
+    @property
+    def times(self) -> float:
+        """How many times what is allowed."""
+        return self.off / self.allowed if self.allowed else math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a check: a word and a sentence.
+
+    `first` is where the numbers part, `worst` the value of each reading that is most off.
+    """
+
+    check: str
+    finding: Finding
+    reason: str = ""
+    run: Run | None = None
+    golden: Golden | None = None
+    first: Difference | None = None
+    worst: Mapping[str, Difference] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def noting(self, *notes: str) -> Verdict:
+        """Return the verdict with something more to say."""
+        return replace(self, notes=(*self.notes, *notes))
+
+
+def wanted(check: Check, run: Run) -> dict[str, tuple[float, ...]]:
+    """Return the readings that a check asks for, of every optimizer, and no more of each than it wants."""
+    found: dict[str, tuple[float, ...]] = {}
+    for name, count in (check.readings or {"loss": Range(1)}).items():
+        for series, values in run.readings.items():
+            if series == name or (series.startswith(f"{name}.") and series[len(name) + 1 :].isdigit()):
+                found[series] = values[: count.upper]
+    return found
+
+
+def too_few(check: Check, readings: Readings) -> str:
+    """Say which reading is there less often than a check wants, or nothing."""
+    for name, count in check.readings.items():
+        there = len(readings.get(name, ()))
+        if there < count.upper if count.upper is not None else there < max(1, count.lower):
+            return f"The check wants {count.upper or count} values of {name}, and the run made {there}."
+    return ""
+
+
+def differences(got: Readings, golden: Golden) -> Iterator[Difference]:
+    """Yield every value of a golden's readings beside what a run has there, in the order of the steps."""
+    rows: list[Difference] = []
+    for name, expected in golden.readings.items():
+        allowed = golden.allowed(name)
+        for step, (value, wanted) in enumerate(zip(got.get(name, ()), expected, strict=False)):
+            rows.append(Difference(name, step + 1, value, wanted, relative(value, wanted, expected), allowed[step]))
+    order = {name: index for index, name in enumerate(golden.readings)}
+    yield from sorted(rows, key=lambda row: (row.step, order[row.reading]))
+
+
+def compare(check: Check, run: Run, golden: Golden, elsewhere: str = "") -> Verdict:
+    """Hold a run against a golden; `elsewhere` says what is other than where the golden was made, or nothing."""
+    readings = wanted(check, run)
+    rows = list(differences(readings, golden))
+    worst: dict[str, Difference] = {}
+    for row in rows:
+        if row.reading not in worst or row.times > worst[row.reading].times:
+            worst[row.reading] = row
+    first = next((row for row in rows if not row.off <= row.allowed), None)
+    notes = (f"Here is other than where the golden was made: {elsewhere}.",) if elsewhere else ()
+    finding, reason = Finding.SAME, ""
+    if lacking := _lacking(readings, golden):
+        finding, reason = Finding.FAILED, lacking
+    elif first is not None:
+        near = bool(elsewhere) and all(row.times <= CLOSE for row in rows)
+        finding, reason = Finding.CLOSE if near else Finding.DRIFTED, _said(first)
+    return Verdict(check.id, finding, reason, run, golden, first, worst, notes)
+
+
+def _lacking(readings: Readings, golden: Golden) -> str:
+    """Say which reading of a golden a run does not have in the same number."""
+    for name in dict.fromkeys((*golden.readings, *readings)):
+        there, wanted = len(readings.get(name, ())), len(golden.readings.get(name, ()))
+        if there != wanted:
+            return f"It has {there} values of {name}, and the golden has {wanted}."
+    return ""
+
+
+def _said(first: Difference) -> str:
+    return (
+        f"{first.reading} {first.step} is {first.got:.9g} and should be {first.expected:.9g}: "
+        f"off by {first.off:.1e}, and {first.allowed:.1e} is allowed."
+    )

@@ -1,0 +1,117 @@
+"""A check from beginning to end: whether it can be run here, whether it trains, and its verdict beside its golden."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from patcher.checkout import Checkout
+from patcher.model import Check, Recipe
+from patcher.verify.compare import Finding, Verdict, compare
+from patcher.verify.environment import elsewhere, environment, lacking, packages
+from patcher.verify.golden import Golden, golden_file, read_golden, step_digests
+from patcher.verify.run import Bench, Run
+
+__all__ = ["Judge", "Progress", "failure"]
+
+Progress = Callable[[str], None]
+
+# What torch and its libraries say where a GPU is asked for and none is there.
+NO_GPU = re.compile(
+    r"Torch not compiled with CUDA|Found no NVIDIA|No CUDA GPUs|CUDA driver|cuda runtime|_cuda_|NCCL|CUDA_HOME",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """The checks of a recipe over one checkout, one interpreter and one class of device; `say` tells of progress."""
+
+    recipe: Recipe
+    checkout: Checkout
+    python: str
+    device: str = "cpu"
+    say: Progress = lambda _: None
+
+    def lacking(self, check: Check) -> str:
+        """Say why a check cannot be run here, and what to do, or nothing if it can."""
+        return lacking(check, self.python, packages(self.python, check.packages), self.device)
+
+    def bench(self, check: Check) -> Bench:
+        """Return where the check is run."""
+        return Bench(self.recipe, check, self.python, self.device)
+
+    def verdict(self, check: Check, golden: Golden | None = None) -> Verdict:
+        """Run a check and hold it against its golden, or against another one.
+
+        Raises:
+            TargetError: the data could not be prepared, the tree not copied, or the golden not read.
+        """
+        if why := self.lacking(check):
+            return Verdict(check.id, Finding.NOT_RUN, why)
+        with self.bench(check) as bench:
+            self.say(f"{check.id}: training")
+            run = bench.run(self.checkout, {})
+        return self.held(check, run, golden or self.golden(check))
+
+    def golden(self, check: Check) -> Golden | None:
+        """Return the golden of a check for this class of device, or None if there is none."""
+        file = golden_file(self.recipe, check, self.device)
+        return read_golden(file) if file is not None and file.exists() else None
+
+    def environment(self, check: Check, run: Run) -> dict[str, str]:
+        """Return what the numbers of a run may depend on."""
+        return environment(packages(self.python, check.packages), run)
+
+    def held(self, check: Check, run: Run, golden: Golden | None) -> Verdict:
+        """Return the verdict on a run."""
+        if not run.trained:
+            return Verdict(check.id, Finding.FAILED, failure(run, self.python), run, golden)
+        if golden is None:
+            file = golden_file(self.recipe, check, self.device)
+            why = f"there is no {file.name} for {self.device}" if file else "the check names no golden"
+            return Verdict(check.id, Finding.NOT_JUDGED, f"The numbers were not judged: {why}.", run)
+        verdict = compare(check, run, golden, elsewhere(golden, self.environment(check, run)))
+        return verdict.noting(*self._stale(golden))
+
+    def _stale(self, golden: Golden) -> list[str]:
+        """Say what of the recipe is other than when a golden was recorded."""
+        now = step_digests(self.recipe)
+        changed = [step for step, digest in golden.steps.items() if now.get(step) != digest]
+        changed += [step for step in now if step not in golden.steps]
+        other = [
+            f"{name}={value}" for name, value in golden.parameters.items() if self.recipe.values.get(name) != value
+        ]
+        told = [f"The golden is from before these steps were changed: {', '.join(changed)}."] if changed else []
+        return [*told, *([f"The golden was recorded with {', '.join(other)}."] if other else [])]
+
+
+def failure(run: Run, python: str) -> str:
+    """Say how a run failed, and what that may come from."""
+    steps = f"{run.steps} step{'' if run.steps == 1 else 's'}"
+    told = [f"{_end(run)} after {steps}."]
+    if run.returncode == 0 and run.steps and not run.losses:
+        told.append("No loss was seen: nothing called .backward() on a tensor of one element.")
+    if run.returncode == 0 and run.lost is not None:
+        told.append(f"Loss {run.lost} is {run.losses[run.lost - 1]}; what is trained from there on is lost.")
+    if "ModuleNotFoundError" in run.output or "ImportError" in run.output:
+        told.append(f"{python} lacks what the tree imports: install its requirements there, or name another --python.")
+    elif run.returncode != 0 and NO_GPU.search(run.output):
+        told.append("It asks for a GPU, and ran without one; a step has to make that depend on the machine.")
+    return " ".join(told)
+
+
+def _end(run: Run) -> str:
+    if run.returncode is None:
+        return "The time limit ended it"
+    if run.returncode < 0:
+        return f"{_signal(-run.returncode)} ended it"
+    trained = ", yet did not train," if run.returncode == 0 and run.lost is None else ""
+    return f"It ended with exit code {run.returncode}{trained}"
+
+
+def _signal(number: int) -> str:
+    known = {one.value for one in signal.Signals}
+    return signal.Signals(number).name if number in known else f"signal {number}"

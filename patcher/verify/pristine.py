@@ -1,0 +1,83 @@
+"""The tree as it was before a recipe, found again: in the checkout itself, in its history, or in the journal."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from patcher.checkout import Checkout
+from patcher.errors import PatcherError, UsageError
+from patcher.journal import Journal
+from patcher.model import Plan, Recipe
+from patcher.plan import blocked, plan
+
+__all__ = ["pristine"]
+
+
+@contextmanager
+def pristine(recipe: Recipe, checkout: Checkout, shims: Path) -> Iterator[tuple[Checkout, Plan]]:
+    """Give the tree from before the recipe, and the plan that leads from it to the checkout, byte for byte.
+
+    It is the checkout itself where the recipe is not applied, else what the commit at HEAD has, or a tested commit, or
+    what the journal kept.
+
+    Raises:
+        UsageError: there is no such tree.
+    """
+    direct = plan(recipe, checkout, shims)
+    if direct.changes and not blocked(direct):
+        yield checkout, direct
+        return
+    with tempfile.TemporaryDirectory(prefix="patcher-", ignore_cleanup_errors=True) as name:
+        for number, fill in enumerate(_earlier(recipe, checkout)):
+            folder = Path(name, str(number))
+            folder.mkdir()
+            found = _tried(recipe, checkout, shims, folder, fill)
+            if found is not None:
+                yield found
+                return
+        raise UsageError(
+            f"{checkout.root} is not what {recipe.name} makes of any earlier state that is known: not of the commit at "
+            "HEAD, nor of a tested one, nor of what was there before `patcher apply`. Give the parameters that it was "
+            "applied with, or try it on a fresh clone."
+        )
+
+
+def _tried(
+    recipe: Recipe, checkout: Checkout, shims: Path, folder: Path, fill: Callable[[Path], None]
+) -> tuple[Checkout, Plan] | None:
+    try:
+        fill(folder)
+        base = Checkout.open(folder)
+        made = plan(recipe, base, shims)
+    except PatcherError:
+        return None
+    leads = made.changes and not blocked(made) and all(_there(checkout, one.path) == one.after for one in made.changes)
+    return (base, made) if leads else None
+
+
+def _there(checkout: Checkout, path: str) -> bytes | None:
+    return checkout.read(path) if path in checkout.paths else None
+
+
+def _earlier(recipe: Recipe, checkout: Checkout) -> Iterator[Callable[[Path], None]]:
+    """Yield what fills a folder with an earlier state of the tree."""
+    tested = recipe.upstream.tested if recipe.upstream else ()
+    for commit in dict.fromkeys((checkout.head, *tested) if checkout.is_git else ()):
+        if commit is not None:
+            yield lambda folder, commit=commit: checkout.export(commit, folder)  # type: ignore[misc]
+    journal = Journal(checkout)
+    own = [record for record in journal.records() if record.recipe == recipe.name]
+    if own:
+        before = {entry.path: journal.before(entry) for record in reversed(own) for entry in record.entries}
+        yield lambda folder: _put(checkout, before, folder)
+
+
+def _put(checkout: Checkout, before: Mapping[str, bytes | None], folder: Path) -> None:
+    for path in dict.fromkeys((*checkout.paths, *before)):
+        data = before[path] if path in before else checkout.read(path)
+        if data is not None:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(data)
