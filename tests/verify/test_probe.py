@@ -36,9 +36,13 @@ def train(steps=3):
 MAIN = f"{LOOP}\nif __name__ == '__main__':\n    print(train())\n"
 
 
-def run(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, *command: str, config: Mapping[str, Any] | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run a Python program under the probe."""
     (folder / "probe").mkdir(exist_ok=True)
+    if config is not None:
+        (folder / "probe" / "config.json").write_text(json.dumps(config))
     paths = os.pathsep.join((str(PROBE), *filter(None, [environment.pop("PYTHONPATH", "")])))
     known = {"PYTHONPATH": paths, "PATCHER_PROBE": str(folder / "probe"), "OMP_NUM_THREADS": "1", **environment}
     return subprocess.run(
@@ -46,18 +50,27 @@ def run(folder: Path, *command: str, **environment: str) -> subprocess.Completed
     )
 
 
+def lines(folder: Path) -> list[list[dict[str, Any]]]:
+    """Return what each process wrote, the busiest first."""
+    files = [file.read_text().splitlines() for file in (folder / "probe").glob("*.jsonl")]
+    return sorted(([json.loads(line) for line in text] for text in files), key=len, reverse=True)
+
+
 def readings(folder: Path) -> list[list[dict[str, Any]]]:
     """Return what each process was seen to do, the busiest first."""
-    files = [file.read_text().splitlines() for file in (folder / "probe").iterdir()]
-    return sorted(([json.loads(line) for line in lines] for lines in files), key=len, reverse=True)
+    return [[one for one in written if "process" not in one] for written in lines(folder)]
 
 
 def seen(
-    folder: Path, *command: str, files: Mapping[str, str] | None = None, **environment: str
+    folder: Path,
+    *command: str,
+    files: Mapping[str, str] | None = None,
+    config: Mapping[str, Any] | None = None,
+    **environment: str,
 ) -> list[dict[str, Any]]:
     """Run a program under the probe and return what its one training process was seen to do."""
     write_tree(folder, files or {"train.py": MAIN})
-    done = run(folder, *command, **environment)
+    done = run(folder, *command, config=config, **environment)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     (only,) = readings(folder)
@@ -104,13 +117,25 @@ def test_a_sitecustomize_that_fails_is_told_as_ever_and_ends_nothing(tmp_path: P
 
 
 def test_without_its_folder_the_probe_does_nothing(tmp_path: Path) -> None:
-    look = "import sys; print(any('TorchFinder' in type(one).__name__ for one in sys.meta_path))"
+    look = "import sys; print(any('Awaited' in type(one).__name__ for one in sys.meta_path))"
     assert run(tmp_path, "-c", look, PATCHER_PROBE="").stdout == "False\n"
     assert run(tmp_path, "-c", look).stdout == "True\n"
 
 
-def test_it_is_written_for_old_pythons() -> None:
-    ast.parse((PROBE / "sitecustomize.py").read_text(), feature_version=(3, 8))
+@pytest.mark.parametrize("path", sorted(PROBE.glob("*.py")), ids=lambda path: path.name)
+def test_it_is_written_for_old_pythons(path: Path) -> None:
+    ast.parse(path.read_text(), feature_version=(3, 8))
+
+
+@pytest.mark.parametrize("path", sorted(PROBE.glob("*.py")), ids=lambda path: path.name)
+def test_no_module_of_a_tree_has_the_name_of_one_of_its_files(path: Path) -> None:
+    assert path.name == "sitecustomize.py" or path.name.startswith("_patcher_")
+
+
+def test_a_plant_that_is_not_there_ends_nothing_and_is_told(tmp_path: Path) -> None:
+    done = run(tmp_path, "-c", "print('on')", config={"plant": "right"})
+    assert done.stdout == "on\n"
+    assert "there is no attention called right" in done.stderr
 
 
 # --- with torch -----------------------------------------------------------------------------------------------------
@@ -127,7 +152,7 @@ def with_torch() -> None:
 class TestSeeing:
     def test_a_plain_script(self, tmp_path: Path) -> None:
         found = seen(tmp_path, "train.py")
-        assert [sorted(one) for one in found] == [["loss"], ["lr", "step"]] * 3
+        assert [sorted(one) for one in found] == [["loss"], ["lr", "optimizer", "step"]] * 3
         assert rates(found) == [[0.5], [0.25], [0.125]]
 
     def test_a_module(self, tmp_path: Path) -> None:

@@ -1,99 +1,75 @@
-"""Watch a training run from outside: what `.backward()` is called on, and every optimizer step with its rate.
+"""Watch a training run from outside; what is watched, and what is planted, says a file.
 
 This file runs inside somebody else's process, with whatever Python that is (3.8 grammar, no imports beyond the standard
 library until the program itself imports torch). It stands on PYTHONPATH, so it also reaches children that are spawned.
-It writes one JSON object a line into the folder that PATCHER_PROBE names, one file a process, and changes nothing that
-the program computes.
+PATCHER_PROBE names the folder that the readings go to. A `config.json` there may ask for more than losses and rates:
+
+    readings    list of "loss", "lr", "grad_norm", "parameters", "wandb"; loss and lr if it is not said
+    reference   list of "attention", "adam_atan2": these are computed by the plainest formula, in float64
+    plant       a known-wrong attention of `_patcher_plants.WRONG`, or "float64", the reference
+    perturb     true: parameters that begin as zeros get small noise
+    lines       {absolute path: [numbers]}: which of these lines are executed
+
+Without `reference`, `plant` and `perturb` it changes nothing that the program computes.
 """
 
-import functools
-import importlib.abc
 import importlib.machinery
 import importlib.util
 import json
 import os
 import sys
-import weakref
 
 FOLDER = os.environ.get("PATCHER_PROBE")
 
 
-class Recorder:
-    """Appends readings; a line is flushed at once, so that a run that is killed keeps what it had."""
+def start(folder):
+    """Do what the folder's configuration asks for."""
+    from _patcher_imports import Awaited
+    from _patcher_record import Recorder
 
-    def __init__(self, folder):
-        self.folder = folder
-        self.file = None
-        self.pid = None
+    config = configuration(folder)
+    readings = config.get("readings", ["loss", "lr"])
+    recorder = Recorder(folder)
+    awaited = Awaited()
+    sys.meta_path.insert(0, awaited)
 
-    def write(self, **reading):
-        """Write one reading."""
-        if self.pid != os.getpid():  # the first reading, or the first one behind a fork
-            self.pid = os.getpid()
-            self.file = open(os.path.join(self.folder, "%d.jsonl" % self.pid), "a")  # noqa: SIM115
-        self.file.write(json.dumps(reading) + "\n")
-        self.file.flush()
+    def torch_loaded(torch):
+        from _patcher_readings import watch
 
+        watch(torch, recorder, readings)
+        if config.get("perturb"):
+            from _patcher_perturb import perturb
 
-def watch(torch):
-    """Hook the two calls that every training loop makes."""
-    recorder = Recorder(FOLDER)
-    backward = torch.Tensor.backward
-    names = weakref.WeakKeyDictionary()
-    seen = {}
+            perturb(torch, recorder)
 
-    @functools.wraps(backward)
-    def watched_backward(self, *args, **kwargs):
-        if self.numel() == 1:
-            recorder.write(loss=float(self.detach().item()))
-        return backward(self, *args, **kwargs)
+    awaited.add("torch".__eq__, torch_loaded)
+    if "wandb" in readings:
+        from _patcher_wandb import watch_wandb
 
-    torch.Tensor.backward = watched_backward
+        awaited.add("wandb".__eq__, lambda wandb: watch_wandb(wandb, recorder))
+    references = config.get("reference") or []
+    plant = config.get("plant") or ("float64" if "attention" in references else None)
+    if plant is not None:
+        from _patcher_plants import plant_attention
 
-    def stepped(optimizer, args, kwargs):
-        if optimizer not in names:
-            kind = type(optimizer).__name__
-            seen[kind] = seen.get(kind, 0) + 1
-            names[optimizer] = kind if seen[kind] == 1 else "%s %d" % (kind, seen[kind])
-        rates = [float(group["lr"]) for group in optimizer.param_groups if "lr" in group]
-        recorder.write(step=names[optimizer], lr=rates)
+        plant_attention(plant, awaited, recorder)
+    if "adam_atan2" in references:
+        from _patcher_adam_atan2 import plant_optimizer
 
-    try:
-        from torch.optim.optimizer import register_optimizer_step_post_hook
-    except ImportError:  # torch before 2.0: the losses are seen, the steps are not
-        return
-    register_optimizer_step_post_hook(stepped)
+        plant_optimizer(awaited, recorder)
+    if config.get("lines"):
+        from _patcher_lines import trace
+
+        trace(config["lines"], recorder)
 
 
-class TorchFinder(importlib.abc.MetaPathFinder):
-    """Lets the program's own import of torch go through, and hooks it once it is loaded.
-
-    It stays where it is until then: programs ask `find_spec("torch")` to learn whether there is one.
-    """
-
-    looking = False
-
-    def find_spec(self, name, path=None, target=None):
-        """Return torch's own spec with the hook behind its loader."""
-        if name != "torch" or self.looking:
-            return None
-        self.looking = True
-        try:
-            spec = importlib.util.find_spec(name)
-        finally:
-            self.looking = False
-        if spec is None or spec.loader is None:
-            return spec
-        load = spec.loader.exec_module
-
-        def exec_module(module):
-            load(module)
-            if self in sys.meta_path:
-                sys.meta_path.remove(self)
-                watch(module)
-
-        spec.loader.exec_module = exec_module
-        return spec
+def configuration(folder):
+    """Return what the folder's config.json says; nothing if there is none."""
+    path = os.path.join(folder, "config.json")
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
 
 
 def run_own_sitecustomize():
@@ -106,8 +82,5 @@ def run_own_sitecustomize():
 
 
 if FOLDER:
-    if "torch" in sys.modules:  # a .pth file was earlier
-        watch(sys.modules["torch"])
-    else:
-        sys.meta_path.insert(0, TorchFinder())
+    start(os.path.abspath(FOLDER))
 run_own_sitecustomize()
