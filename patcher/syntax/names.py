@@ -45,7 +45,7 @@ def module_name(path: str) -> str:
 
 
 class Names:
-    """The names of one file, over its `scopes`. `imports` are all its imports but the star imports, which are `stars`."""
+    """The names of one file, over its `scopes`. `imports` are all but the star imports, which are `stars`."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -78,7 +78,7 @@ class Names:
             return ()
         spelled = dotted(node) or root.value
         rest = spelled[len(root.value) :]
-        home = self._home(root.value, root)
+        home = self.home(root.value, root)
         if home is None:
             return (spelled,) if root.value in BUILTINS else ()
         found = {self._through_stand_ins(origin + rest) for origin in self._imported(home, root.value, root)}
@@ -99,12 +99,12 @@ class Names:
 
     def bindings(self, name: str, at: cst.CSTNode) -> list[Binding]:
         """Return what binds a name as seen from a node; empty for builtins and unknown names."""
-        home = self._home(name, at)
+        home = self.home(name, at)
         return list(home.bindings[name]) if home else []
 
     def bound(self, name: str, at: cst.CSTNode) -> bool:
         """Tell whether a name is bound at a node by anything: import, parameter, assignment, builtin."""
-        return name in BUILTINS or self._home(name, at) is not None
+        return name in BUILTINS or self.home(name, at) is not None
 
     def is_read(self, node: cst.Name) -> bool:
         """Tell whether a Name reads a variable; it does not where it is bound, or is an attribute or a keyword."""
@@ -133,9 +133,9 @@ class Names:
 
     def uses(self, binding_name: str, scope_node: cst.CSTNode) -> list[cst.Name]:
         """Return every Name that reads `binding_name` as bound in the scope of a node, in the order of the text."""
-        home = self._home(binding_name, scope_node)
+        home = self.home(binding_name, scope_node)
         named = (node for node in self._source.of(cst.Name) if node.value == binding_name)
-        return [node for node in named if self.scopes.is_read(node) and self._home(binding_name, node) is home]
+        return [node for node in named if self.scopes.is_read(node) and self.home(binding_name, node) is home]
 
     def unbound(self) -> set[str]:
         """Return the names that are read and that nothing binds; empty where a star import may bind them."""
@@ -144,7 +144,7 @@ class Names:
     def unresolved(self) -> set[str]:
         """Return the names that are read and that nothing in the file binds by name."""
         foreign = (node for node in self._source.of(cst.Name) if node.value not in BUILTINS)
-        return {node.value for node in foreign if self.scopes.is_read(node) and self._home(node.value, node) is None}
+        return {node.value for node in foreign if self.scopes.is_read(node) and self.home(node.value, node) is None}
 
     def in_all(self, string: cst.SimpleString) -> bool:
         """Tell whether a string stands in the module's `__all__`."""
@@ -211,7 +211,8 @@ class Names:
 
     # --- which imports hold -----------------------------------------------------------------------------------------
 
-    def _home(self, name: str, at: cst.CSTNode) -> Scope | None:
+    def home(self, name: str, at: cst.CSTNode) -> Scope | None:
+        """Return the scope that binds a name as seen from a node."""
         return self.scopes.home(name, self.scopes.of(at))
 
     def _imported(self, home: Scope, name: str, at: cst.CSTNode | None = None) -> list[str]:
@@ -248,7 +249,7 @@ class Names:
 
     def _usable(self, binding: Binding, at: cst.CSTNode) -> bool:
         """Tell whether an import is in scope at a node, and made when the program runs."""
-        home = self._home(binding.name, at)
+        home = self.home(binding.name, at)
         if home is None or not any(one is binding for one in home.bindings[binding.name]):
             return False
         return binding.origin in self._imported(home, binding.name, at) and not self._type_only(binding.node)

@@ -1,0 +1,97 @@
+"""Code that is written elsewhere than where it was taken: each name in it must mean there what it meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import libcst as cst
+
+from patcher.errors import SiteError
+from patcher.syntax.names import Binding
+from patcher.syntax.nodes import walk
+from patcher.syntax.scopes import Scope
+from patcher.syntax.source import Source
+
+__all__ = ["keep_meaning", "variables_in"]
+
+Loops = (cst.For, cst.While)
+Assignments = (cst.AssignTarget, cst.AnnAssign, cst.AugAssign, cst.NamedExpr)
+
+
+def variables_in(source: Source, *nodes: cst.CSTNode) -> Iterator[cst.Name]:
+    """Yield the names of some code that read or bind variables."""
+    found = (name for node in nodes for name in walk(node) if isinstance(name, cst.Name))
+    return (name for name in found if source.names.scopes.is_variable(name))
+
+
+def keep_meaning(
+    source: Source,
+    nodes: tuple[cst.CSTNode, ...],
+    place: cst.CSTNode,
+    around: Mapping[str, Scope | None],
+    within: tuple[cst.CSTNode, ...] = (),
+) -> None:
+    """Refuse to write code at a place where a name in it would mean something else.
+
+    `around` are the variables of the match that the replacement itself binds around the code. `within` are the nodes
+    whose functions and classes the replacement writes again around it.
+
+    Raises:
+        SiteError: a name is bound to something else there, or to nothing.
+    """
+    inner = {below for node in nodes for below in walk(node)}
+    for name in variables_in(source, *nodes):
+        home = source.names.scopes.of_variable(name)
+        if home is not None and (_comes_along(home, name, inner) or _is_rewritten(source, home, within)):
+            continue
+        there = around[name.value] if name.value in around else source.names.home(name.value, place)
+        if there is not home:
+            what = "is not in scope there" if there is None else "is bound to something else there"
+            raise SiteError(f"`{name.value}` {what}, {_needed(source, name)}")
+        anew = _bound_anew(source, name, home, place) if home is not None else None
+        if anew is not None:
+            raise SiteError(f"`{name.value}` is bound anew in line {_line(source, anew.node)}, {_needed(source, name)}")
+
+
+def _comes_along(home: Scope, name: cst.Name, inner: set[cst.CSTNode]) -> bool:
+    """Tell whether a variable belongs to the code itself, so that it goes where the code goes."""
+    return home.node in inner or all(one.node in inner for one in home.bindings[name.value])
+
+
+def _is_rewritten(source: Source, home: Scope, within: tuple[cst.CSTNode, ...]) -> bool:
+    above = [home.node, *source.ancestors(home.node)] if isinstance(home.node, (cst.FunctionDef, cst.ClassDef)) else []
+    return any(node in within for node in above)
+
+
+def _bound_anew(source: Source, name: cst.Name, home: Scope, place: cst.CSTNode) -> Binding | None:
+    """Return what binds a variable again between a name that binds it and a place; what goes on with it does not."""
+    if source.names.is_read(name):
+        return None
+    own, around = set(source.ancestors(name)), set(source.ancestors(place))
+    begin, end = source.span(name)[1], source.span(place)[0]
+    for other in home.bindings[name.value]:
+        if other.node in own or source.span(other.node)[0] < begin or _goes_on(source, other, name):
+            continue
+        loops = (one for one in source.ancestors(other.node) if isinstance(one, Loops) and one in around)
+        if source.names.takes_effect(other) <= end or any(source.span(loop)[0] > begin for loop in loops):
+            return other
+    return None
+
+
+def _goes_on(source: Source, other: Binding, name: cst.Name) -> bool:
+    """Tell whether an assignment makes a variable's value from its old one, as any may do with a parameter."""
+    if not isinstance(other.node, Assignments):
+        return False
+    if isinstance(other.node, cst.AugAssign) or isinstance(source.parent(name), cst.Param):
+        return True
+    statement = source.parent(other.node) if isinstance(other.node, cst.AssignTarget) else other.node
+    value = getattr(statement, "value", None)
+    return value is None or any(one.value == name.value for one in variables_in(source, value))
+
+
+def _needed(source: Source, name: cst.Name) -> str:
+    return f"and the replacement needs that of line {_line(source, name)}"
+
+
+def _line(source: Source, node: cst.CSTNode) -> int:
+    return source.line_column(source.span(node)[0])[0]
