@@ -9,6 +9,7 @@ import libcst as cst
 
 from patcher.errors import SiteError
 from patcher.model import Edit
+from patcher.syntax.holes import short
 from patcher.syntax.layout import indent_of, line_of
 from patcher.syntax.matching import Match, match_at
 from patcher.syntax.pattern import Code, statements
@@ -86,12 +87,27 @@ def _before(source: Source, line: cst.CSTNode, write: Callable[[int], str]) -> E
 
 
 def _behind(source: Source, line: cst.CSTNode, write: Callable[[int], str]) -> Edit:
+    if _leaves(line):
+        raise SiteError(
+            f"`{short(source.code(line))}` leaves the block, so lines behind it would never run; put them `before` it"
+        )
     start, end = source.span(line)
     indent = indent_of(source, start)
     position = source.line_end(max(end - 1, start))
     lines = indent + write(start)
     unfinished = not source.text[:position].endswith((b"\n", b"\r"))
     return Edit(position, position, source.newline + lines if unfinished else lines + source.newline)
+
+
+def _leaves(node: cst.CSTNode | None) -> bool:
+    """Tell whether nothing that stands behind a statement in its block runs."""
+    if isinstance(node, cst.If):
+        return _leaves(node.body) and _leaves(node.orelse)
+    if isinstance(node, cst.Else):
+        return _leaves(node.body)
+    if isinstance(node, (cst.IndentedBlock, cst.SimpleStatementSuite, cst.SimpleStatementLine)):
+        return _leaves(node.body[-1])
+    return isinstance(node, (cst.Return, cst.Raise, cst.Continue, cst.Break))
 
 
 def _is_docstring(line: cst.CSTNode) -> bool:

@@ -13,7 +13,7 @@ from patcher.errors import SiteError
 from patcher.model import Edit
 from patcher.syntax.source import Source
 
-__all__ = ["block_edits", "indent_of", "line_of", "lines_after", "reindent", "shifted"]
+__all__ = ["block_edits", "indent_of", "level_of", "line_of", "lines_after", "reindent", "shifted"]
 
 RECIPE_INDENT = 4
 LINE = re.compile(r"\n( *)(?=(\n)?)")
@@ -25,15 +25,27 @@ def indent_of(source: Source, offset: int) -> str:
     return line[: len(line) - len(line.lstrip(" \t\f"))]
 
 
-def reindent(text: str, source: Source, start: int) -> str:
-    """Return several lines of recipe code as they stand at an offset: the file's indentation and line ends."""
-    indent = indent_of(source, start)
+def level_of(source: Source, offset: int) -> str:
+    """Return one level of indentation as the block around a line has it, or as the file has it."""
+    blocks = {source.outer(block.body[0])[0]: block for block in source.of(cst.IndentedBlock)}
+    around = [start for start, block in blocks.items() if start <= offset <= source.span(block)[1]]
+    return (blocks[max(around)].indent if around else None) or source.indent
+
+
+def reindent(text: str, source: Source, start: int, unit: int = RECIPE_INDENT) -> str:
+    """Return several lines of recipe code as they stand at an offset: the indentation and line ends of the place.
+
+    `unit` is one level of indentation in the recipe's code. No line of the text begins inside a string.
+    """
+    if "\n" not in text:
+        return text
+    indent, level = indent_of(source, start), level_of(source, start)
 
     def laid_out(found: re.Match[str]) -> str:
         if found[2]:  # an empty line
             return source.newline
-        levels, rest = divmod(len(found[1]), RECIPE_INDENT)
-        return source.newline + indent + source.indent * levels + " " * rest
+        levels, rest = divmod(len(found[1]), unit)
+        return source.newline + indent + level * levels + " " * rest
 
     return LINE.sub(laid_out, text)
 
@@ -72,12 +84,14 @@ def line_of(source: Source, statement: cst.CSTNode) -> cst.CSTNode:
 def block_edits(source: Source, first: cst.CSTNode, last: cst.CSTNode, header: str) -> list[Edit]:
     """Return the edits that put the lines from `first` to `last` one level deeper, under `header` (`if x`, `try`)."""
     start, end = source.outer(first)[0], source.outer(last)[1]
-    indent = indent_of(source, start)
-    edits = [Edit(start, start, f"{header}:{source.newline}{indent}{source.indent}")]
+    indent, level = indent_of(source, start), level_of(source, start)
+    edits = [Edit(start, start, f"{header}:{source.newline}{indent}{level}")]
     position = source.line_end(start)
     while position < end:
         if source.text[position : source.line_end(position)].strip() and not _in_string(source, position):
-            edits.append(Edit(position, position, source.indent))
+            # Behind the indentation of the block: tabs and blanks keep the order that its other lines have.
+            at = position + len(indent) * source.text.startswith(indent.encode(), position)
+            edits.append(Edit(at, at, level))
         position = source.line_end(position)
     return edits
 

@@ -156,6 +156,14 @@ class Code:
         """The node above each node."""
         return {child: node for node in walk(self.module) for child in children(node)}
 
+    def comments_of(self, statement: cst.CSTNode) -> tuple[list[str], str]:
+        """Return the comments on the lines above a statement, and the one behind it on its own line."""
+        above = self.parents.get(statement)
+        line = above if isinstance(above, cst.SimpleStatementLine) else statement
+        leading = [*(self.module.header if statement is self.root else ()), *getattr(line, "leading_lines", ())]
+        behind = line.trailing_whitespace.comment if isinstance(line, cst.SimpleStatementLine) else None
+        return [one.comment.value for one in leading if one.comment], behind.value if behind else ""
+
     # As the subject of a match: a replacement is tested against its own pattern.
 
     def origins(self, node: cst.CSTNode) -> tuple[str, ...]:

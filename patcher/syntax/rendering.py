@@ -6,9 +6,10 @@ line ends of the place; what was captured keeps its bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
+from itertools import chain, pairwise
 
 import libcst as cst
 
@@ -58,10 +59,18 @@ class Rendering:
 
     def pieces(self, node: cst.CSTNode, ups: Sequence[Up] = ()) -> list[Piece]:
         """Return the text of a node of the replacement in the pieces that it is put together from."""
-        filled = sorted(self._filled(node, ups), key=lambda piece: piece.start)
-        start, end = self.code.outer(node)
+        return self._between(*self.code.outer(node), self._filled(node, ups))
+
+    def lines(self) -> str:
+        """Return all statements of the replacement, with the comments and empty lines that the recipe has there."""
+        filled = chain.from_iterable(self._filled(root, ()) for root in self.code.roots)
+        return "".join(piece.text for piece in self._between(0, len(self.code.source_text), filled))
+
+    def _between(self, start: int, end: int, filled: Iterable[Piece]) -> list[Piece]:
+        """Return a stretch of the replacement's text in pieces, of which some are filled in."""
+        ordered = sorted(filled, key=lambda piece: piece.start)
         found: list[Piece] = []
-        for before, piece in pairwise((Piece(start, start, ""), *filled, Piece(end, end, ""))):
+        for before, piece in pairwise((Piece(start, start, ""), *ordered, Piece(end, end, ""))):
             text = self.code.source_text[before.end : piece.start].decode()
             found += (Piece(before.end, piece.start, self._laid_out(text)), piece)
         return found
@@ -144,7 +153,7 @@ class Rendering:
             return self.source.slice(self.source.outer(captured[0])[0], self.source.outer(captured[-1])[1])
         position = self.code.spans[below][0]
         line = self.code.source_text.rfind(b"\n", 0, position) + 1
-        indent = reindent("\n" + " " * (position - line) + ".", self.source, self.start).strip("\r\n.")
+        indent = reindent("\n" + " " * (position - line) + ".", self.source, self.start, self._unit).strip("\r\n.")
         return shifted(self.source, captured[0], captured[-1], indent)
 
     def _emptied(self, node: cst.CSTNode) -> Iterator[Piece]:
@@ -212,7 +221,11 @@ class Rendering:
             yield up
 
     def _laid_out(self, text: str) -> str:
-        return text if self.start is None else reindent(text, self.source, self.start)
+        return text if self.start is None else reindent(text, self.source, self.start, self._unit)
+
+    @cached_property
+    def _unit(self) -> int:
+        return len(self.code.module.default_indent)
 
 
 def _check_holder(holder: cst.CSTNode, captured: tuple[cst.CSTNode, ...]) -> None:

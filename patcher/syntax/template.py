@@ -20,7 +20,7 @@ from patcher.syntax.precedence import Up, parenthesized, way_up
 from patcher.syntax.rendering import Rendering, Speller, Statement
 from patcher.syntax.source import Source
 
-__all__ = ["Speller", "render", "replaced", "smallest"]
+__all__ = ["Speller", "render", "render_lines", "replaced", "smallest"]
 
 Trio = tuple[cst.CSTNode, cst.CSTNode, cst.CSTNode]
 """A node of the pattern, the one of the replacement in its place, and what stands there in the file."""
@@ -36,7 +36,7 @@ def smallest(pattern: Code, template: Code, match: Match, source: Source, spell:
     """
     rewrite = _Rewrite(pattern, template, match, source, spell)
     if len(pattern.roots) != len(template.roots):
-        return rewrite.statements(template.roots, match.nodes)
+        return rewrite.statements(None, match.nodes)
     trios = zip(pattern.roots, template.roots, match.nodes, strict=True)
     return [edit for trio in trios for edit in rewrite.difference(*trio)]
 
@@ -46,11 +46,14 @@ def replaced(template: Code, source: Source, match: Match, got: cst.CSTNode, spe
     return _Rewrite(template, template, match, source, spell).replaced(template.root, got)
 
 
-def render(
-    code: Code, node: cst.CSTNode, source: Source, match: Match, spell: Speller, start: int | None = None
-) -> str:
-    """Return the text of a node of a replacement at a match; lines of the recipe stand as they do at `start`."""
-    return Rendering(code, source, match, spell, start).text(node)
+def render(code: Code, node: cst.CSTNode, source: Source, match: Match, spell: Speller) -> str:
+    """Return the text of a node of a replacement at a match, its lines as the recipe has them."""
+    return Rendering(code, source, match, spell).text(node)
+
+
+def render_lines(code: Code, source: Source, match: Match, spell: Speller, start: int) -> str:
+    """Return the statements of a replacement at a match, with their comments, as lines that stand at `start`."""
+    return Rendering(code, source, match, spell, start).lines()
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,14 @@ class _Rewrite:
         """Return the edits for what `new` has and `old`, which met `got`, has not."""
         if same(old, new):
             return []
+        edits = self.changed(old, new, got)
+        if not isinstance(new, Statement) or not isinstance(got, Statement):
+            return edits
+        above, behind = self.comments(new, got)
+        return [*above, *edits, *behind]
+
+    def changed(self, old: cst.CSTNode, new: cst.CSTNode, got: cst.CSTNode) -> list[Edit]:
+        """Return the edits of two nodes that differ."""
         if self.pattern.kind == "header" and old in self.pattern.roots:
             return self.header(old, new, got)
         if old not in self.pattern.dotted and new not in self.template.dotted:
@@ -112,7 +123,7 @@ class _Rewrite:
     def replaced(self, new: cst.CSTNode, got: cst.CSTNode) -> list[Edit]:
         """Write a node anew. Where the new text holds the old node, only what stands around it is put in."""
         if isinstance(got, Statement):
-            return self.statements((new,), (got,))
+            return self.statements(new, (got,))
         start, end = self.source.outer(got)
         ups = list(way_up(got, self.source.parent))
         pieces = self.rendering(start).pieces(new, ups)
@@ -131,19 +142,34 @@ class _Rewrite:
         ]
         return [edit for edit in edits if edit.text]
 
-    def statements(self, news: Sequence[cst.CSTNode], gots: Sequence[cst.CSTNode]) -> list[Edit]:
-        """Write statements in the place of others.
+    def statements(self, new: cst.CSTNode | None, gots: Sequence[cst.CSTNode]) -> list[Edit]:
+        """Write a statement, or all of the replacement with its comments, in the place of others.
 
         Raises:
             SiteError: they need lines of their own, and share one with something else.
         """
-        if len(news) > 1 or isinstance(news[0], cst.BaseCompoundStatement):
+        several = new is None and any(sign in self.template.source_text for sign in (b"\n", b"#"))
+        if several or isinstance(new or self.template.root, cst.BaseCompoundStatement):
             line_of(self.source, gots[0])
             line_of(self.source, gots[-1])
         start, end = self.source.outer(gots[0])[0], self.source.outer(gots[-1])[1]
         rendering = self.rendering(start)
-        lines = [rendering.text(new) for new in news]
-        return [Edit(start, end, (self.source.newline + indent_of(self.source, start)).join(lines))]
+        return [Edit(start, end, rendering.lines() if new is None else rendering.text(new))]
+
+    def comments(self, new: cst.CSTNode, got: cst.CSTNode) -> tuple[list[Edit], list[Edit]]:
+        """Return the edits for what the replacement, and not its pattern, comments above and behind a statement."""
+        home = self.source.parent(got)
+        line = home if isinstance(home, cst.SimpleStatementLine) and len(home.body) == 1 else None
+        if line is None and (isinstance(got, cst.BaseSmallStatement) or isinstance(home, cst.If)):
+            return [], []
+        above, behind = self.template.comments_of(new)
+        start, end = self.source.outer(got)
+        gap = self.source.newline + indent_of(self.source, start)
+        there = [one.strip() for one in self.source.slice(0, start).split("\n")[-len(above) - 1 : -1]] == above
+        over = [Edit(start, start, text + gap) for text in above if not there and text not in self.pattern.text]
+        if line is None or isinstance(line.body[0].semicolon, cst.Semicolon) or line.trailing_whitespace.comment:
+            return over, []
+        return over, [Edit(end, end, f"  {behind}")] if behind not in self.pattern.text else []
 
     def rendering(self, start: int) -> Rendering:
         return Rendering(self.template, self.source, self.match, self.spell, start)

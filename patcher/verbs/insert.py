@@ -12,10 +12,9 @@ from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.blocks import block_of, insertion, stands_in
 from patcher.syntax.draft import Draft
 from patcher.syntax.imports import Needs
-from patcher.syntax.layout import indent_of
 from patcher.syntax.matching import Match, find
 from patcher.syntax.pattern import Code
-from patcher.syntax.template import render
+from patcher.syntax.template import render_lines
 from patcher.syntax.where import Where
 from patcher.verbs.base import Findings, Shape
 from patcher.verbs.common import (
@@ -104,8 +103,7 @@ class Insert:
         spell = work.spelling(match, self.needs, (self.anchor,))
 
         def write(start: int) -> str:
-            lines = [render(self.code, root, source, match, spell, start) for root in self.code.roots]
-            return (source.newline + indent_of(source, start)).join(lines)
+            return render_lines(self.code, source, match, spell, start)
 
         def make() -> list[Edit]:
             return [insertion(source, match, self.place, write)]

@@ -9,7 +9,7 @@ import pytest
 
 from patcher.errors import SiteError
 from patcher.model import Edit
-from patcher.syntax.layout import block_edits, indent_of, line_of, lines_after, reindent, shifted
+from patcher.syntax.layout import block_edits, indent_of, level_of, line_of, lines_after, reindent, shifted
 from patcher.syntax.pattern import statements
 from patcher.syntax.source import Source
 from tests.syntax.python import parsed
@@ -103,6 +103,21 @@ def test_the_lines_of_a_recipe_stand_as_the_file_has_them(text: str, laid_out: s
     assert reindent(text, source, source.span(first(source, cst.Expr))[0]) == laid_out
     crlf = parsed("if x:\r\n\tf()\r\n")
     assert reindent(text, crlf, crlf.span(first(crlf, cst.Expr))[0]) == laid_out.replace("\n", "\r\n")
+
+
+def test_a_level_is_that_of_the_block_around_it() -> None:
+    source = parsed("def f():\n\ta\n\tif b:\n\t  c\n\n@d\ndef g():\n   @e\n   class H:\n     i\n   j\nk\n")
+    levels = {
+        name: level_of(source, source.text.index(name.encode())) for name in ("a\n", "c\n", "@e", "i\n", "j\n", "k\n")
+    }
+    assert levels == {"a\n": "\t", "c\n": "  ", "@e": "   ", "i\n": "  ", "j\n": "   ", "k\n": source.indent}
+
+
+def test_lines_go_deeper_behind_the_indentation_of_their_block() -> None:
+    source = parsed("if a:\n\tb\nif c:\n    d()\n    e()\nf\n")
+    one, two = statements(source.of(cst.If)[1].body)
+    after = source.splice(block_edits(source, line_of(source, one), line_of(source, two), "try"))
+    assert after == b"if a:\n\tb\nif c:\n    try:\n        d()\n        e()\nf\n"
 
 
 @pytest.mark.parametrize(

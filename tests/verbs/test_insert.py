@@ -83,6 +83,65 @@ def test_a_decorated_anchor_stays_with_its_decorator() -> None:
     )
 
 
+WHY = {"insert": "x = 1  # why\n\n# between\ny = 2\n# end", "first_in": "def f($$$)"}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_comments_and_empty_lines_stand_as_the_recipe_has_them(shape: str) -> None:
+    before = "def f(self):\n    pass\n"
+    after = "def f(self):\n    x = 1  # why\n\n    # between\n    y = 2\n    # end\n    pass\n"
+    check_transformed(WHY, shaped(before, shape), shaped(after, shape))
+
+
+def test_comments_go_behind_the_last_line_of_a_file() -> None:
+    keys = {"insert": "# a\nx = 1  # b", "after": "run()", "local": ["run"]}
+    check_transformed(keys, "from a import run\nrun()", "from a import run\nrun()\n# a\nx = 1  # b")
+
+
+def test_the_inside_of_a_string_is_put_in_unchanged() -> None:
+    keys = {"insert": "x = \"\"\"a\n  b\n\n    c\"\"\"\nif x:\n    y = f'''{x}\n  d'''", "first_in": "def f($$$)"}
+    check_transformed(
+        keys,
+        "class A:\n    def f(self):\n        pass\n",
+        'class A:\n    def f(self):\n        x = """a\n  b\n\n    c"""\n        if x:\n'
+        "            y = f'''{x}\n  d'''\n        pass\n",
+    )
+
+
+NESTED = {"insert": "if n:\n    if n > 1:\n        g()", "first_in": "def f(n)", "local": ["n", "g"]}
+
+
+@pytest.mark.parametrize("own", ["  ", "   ", "    ", "\t"])
+@pytest.mark.parametrize("other", ["  ", "    ", "\t"])
+def test_the_indentation_is_that_of_the_block(own: str, other: str) -> None:
+    head = f"def g():\n{other}pass\n\n\ndef h():\n{other}pass\n\n\n"
+    body = "def f(n):\n    if n:\n        if n > 1:\n            g()\n    return n\n".replace("    ", own)
+    check_transformed(NESTED, f"{head}def f(n):\n{own}return n\n", head + body)
+
+
+def test_a_recipe_may_indent_its_code_by_two() -> None:
+    keys = {**NESTED, "insert": "if n:\n  if n > 1:\n    g()"}
+    after = "def g(): ...\ndef f(n):\n\tif n:\n\t\tif n > 1:\n\t\t\tg()\n\treturn n\n"
+    check_transformed(keys, "def g(): ...\ndef f(n):\n\treturn n\n", after)
+
+
+def test_lines_that_are_joined_stay_joined() -> None:
+    keys = {"insert": "x = 1; y = 2", "first_in": "def f($$$)"}
+    check_transformed(keys, "def f():\n    pass\n", "def f():\n    x = 1; y = 2\n    pass\n")
+
+
+LAST = {"insert": "x = 1", "last_in": "def f($$$)"}
+
+
+def test_last_in_a_body_that_is_not_left_on_every_way() -> None:
+    for last in (
+        "if a: return 1",
+        "if a:\n        return 1\n    elif b:\n        return 2",
+        "for i in a:\n        break",
+    ):
+        check_transformed(LAST, f"def f(a, b):\n    {last}\n", f"def f(a, b):\n    {last}\n    x = 1\n")
+
+
 # --- nothing changes ------------------------------------------------------------------------------------------------
 
 
@@ -115,6 +174,41 @@ def test_a_body_on_the_line_of_its_header_is_refused() -> None:
     reason = "its body stands on the line of its header; give it lines of its own first"
     keys = {"insert": "x = 1", "first_in": "def f($$$)", "local": ["x"]}
     check_noop(keys, "def f(): return 1\n", f"1: refused: {reason}")
+
+
+@pytest.mark.parametrize(
+    ("last", "told"),
+    [
+        ("return a", "return a"),
+        ("raise a", "raise a"),
+        ("a = 1; return", "a = 1; return"),
+        ("if a:\n        return 1\n    else:\n        raise a", "if a: return 1 else: raise a"),
+        ("if a: return 1\n    elif b: return 2\n    else: return 3", "if a: return 1 elif b: return 2 else: return 3"),
+    ],
+)
+def test_lines_behind_the_end_of_a_function_would_never_run(last: str, told: str) -> None:
+    reason = f"`{told}` leaves the block, so lines behind it would never run; put them `before` it"
+    check_noop(LAST, f"def f(a, b):\n    {last}\n", f"1: refused: {reason}")
+
+
+@pytest.mark.parametrize("last", ["continue", "break"])
+def test_lines_behind_the_end_of_a_round_would_never_run(last: str) -> None:
+    reason = f"`{last}` leaves the block, so lines behind it would never run; put them `before` it"
+    keys = {"insert": "x = 1", "last_in": "for $_ in $_"}
+    check_noop(keys, f"for i in range(3):\n    print(i)\n    {last}\n", f"1: refused: {reason}")
+
+
+def test_lines_behind_a_return_would_never_run() -> None:
+    reason = "`return torch.manual_seed(1)` leaves the block, so lines behind it would never run; put them `before` it"
+    check_noop(SEED, "import torch\ndef f():\n    return torch.manual_seed(1)\n", f"3: refused: {reason}")
+
+
+def test_lines_that_stand_in_front_of_a_return_are_known() -> None:
+    check_noop(LAST, "def f():\n    x = 1\n    return x\n", "2: already")
+
+
+def test_lines_with_other_comments_are_known() -> None:
+    check_noop(WHY, "def f():\n    x = 1\n    y = 2  # mine\n", "2: already")
 
 
 def test_a_name_that_is_something_else_is_refused() -> None:

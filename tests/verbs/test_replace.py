@@ -438,3 +438,42 @@ def test_a_wrong_recipe(keys: dict[str, Any], message: str, at: tuple[object, ..
 def test_a_hole_alone_is_no_pattern(keys: dict[str, object]) -> None:
     with pytest.raises(PatternError, match="alone matches everything"):
         step_of(keys)
+
+
+TWO = {"replace": "old($A)\nold($B)", "local": ["old", "new"], "with": "# one\nnew($A)  # two\n# three\nnew($B)"}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_comments_between_statements_are_written_with_what_they_speak_of(shape: str) -> None:
+    before = "from a import new, old\nif new:\n    old(1)\n    old(2)  # mine\n"
+    after = "from a import new, old\nif new:\n    # one\n    new(1)  # two\n    # three\n    new(2)  # mine\n"
+    check_transformed(TWO, shaped(before, shape), shaped(after, shape))
+
+
+def test_comments_of_another_number_of_statements_are_written_with_them() -> None:
+    keys = {**TWO, "replace": "old($A, $B)"}
+    keys["replace"] = "x = old($A, $B)"
+    keys["with"] = "# one\nx = new($A)  # two\n\n# three\nx += new($B)"
+    check_transformed(
+        {**keys, "local": ["old", "new", "x"]},
+        "from a import new, old\ndef f():\n    x = old(1, 2)\n    return x\n",
+        "from a import new, old\ndef f():\n    # one\n    x = new(1)  # two\n\n    # three\n    x += new(2)\n"
+        "    return x\n",
+    )
+
+
+def test_a_comment_of_a_statement_that_stays_is_not_written() -> None:
+    keys = {**TWO, "with": "# one\nold($A)\n# three\nnew($B)"}
+    check_transformed(
+        keys, "from a import new, old\nold(1)\nold(2)\n", "from a import new, old\nold(1)\n# three\nnew(2)\n"
+    )
+
+
+def test_a_comment_that_stands_there_is_not_written_twice() -> None:
+    keys = {"replace": "x = 1", "with": "# why\n# so\nx = 2", "local": ["x"]}
+    check_transformed(keys, "# why\n# so\nx = 1\n", "# why\n# so\nx = 2\n")
+    check_transformed({**keys, "replace": "# why\n# so\nx = 1"}, "x = 1\n", "x = 2\n")
+
+
+def test_statements_that_stand_there_with_other_comments_are_known() -> None:
+    check_noop(TWO, "from a import new, old\nnew(1)\nnew(2)  # else\n", "2: already")
