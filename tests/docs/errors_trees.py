@@ -127,6 +127,7 @@ PLACES: dict[str, Play] = {
     ),
     "a line that holds two statements": check("import m; m.f()\n", "wrap: m.f()\nunder: if __debug__"),
     "a body on the line of its header": check("def main(): pass\n", "insert: print()\nfirst_in: def main()"),
+    "lines behind a `return`": check("def main():\n    return 1\n", "insert: print()\nlast_in: def main()"),
     "`import *` of a name": check("from speed import *\nmean([])\n", MEAN),
     "an arm that imports something else": check(
         "try:\n    from speed import mean\nexcept ImportError:\n    from numpy import mean\n\nmean([])\n", MEAN
