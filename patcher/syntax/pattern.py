@@ -19,9 +19,9 @@ from patcher.syntax.holes import Hole, fill, fillings, hole_of, is_placeholder, 
 from patcher.syntax.names import dotted
 from patcher.syntax.nodes import children, walk
 from patcher.syntax.scopes import BINDERS, Comprehension, identifier_of, names_in
-from patcher.syntax.spans import spans_of
+from patcher.syntax.spans import behind_param, spans_of
 
-__all__ = ["Code", "Hole", "compile_code", "hole_of", "parameters_of", "statements", "variables_of"]
+__all__ = ["Code", "Hole", "compile_code", "hole_of", "parameters_of", "statements", "targets_of", "variables_of"]
 
 ALWAYS_LOCAL = frozenset({"self", "cls"})
 Blocks = (cst.Module, cst.IndentedBlock, cst.SimpleStatementSuite)
@@ -42,17 +42,20 @@ def parameters_of(parameters: cst.Parameters) -> list[cst.Param]:
     return [*parameters.posonly_params, *parameters.params, *parameters.kwonly_params]
 
 
-def variables_of(node: cst.CSTNode) -> set[str]:
-    """Return the variables that a comprehension or lambda binds, holes aside."""
-    found: set[str] = set()
+def targets_of(node: cst.CSTNode) -> Iterator[cst.Name]:
+    """Yield the names, holes among them, that a comprehension or lambda binds."""
     if isinstance(node, Comprehension):
         loop: cst.CompFor | None = node.for_in
         while loop is not None:
-            found.update(name.value for name in names_in(loop.target))
+            yield from names_in(loop.target)
             loop = loop.inner_for_in
     elif isinstance(node, cst.Lambda):
-        found.update(one.name.value for one in walk(node.params) if isinstance(one, cst.Param))
-    return {name for name in found if not is_placeholder(name)}
+        yield from (one.name for one in walk(node.params) if isinstance(one, cst.Param))
+
+
+def variables_of(node: cst.CSTNode) -> set[str]:
+    """Return the variables that a comprehension or lambda binds, holes aside."""
+    return {name.value for name in targets_of(node) if not is_placeholder(name.value)}
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,12 @@ class Code:
         root, *rest = name.split(".")
         local = root in self.local or root in ALWAYS_LOCAL or root in self.bound
         return local or any(map(is_placeholder, (root, *rest)))
+
+    @cached_property
+    def targets(self) -> frozenset[cst.CSTNode]:
+        """The names and holes that the code binds anew: targets, parameters, names of definitions."""
+        kinds = (cst.Param, cst.FunctionDef, cst.ClassDef)
+        return frozenset((*(node.name for node in self.nodes() if isinstance(node, kinds)), *_assigned(self)))
 
     @cached_property
     def dotted(self) -> Mapping[cst.CSTNode, str]:
@@ -182,6 +191,8 @@ class Code:
             return self.spans[node.lpar[0]][0], self.spans[node.rpar[-1]][1]
         if isinstance(node, (cst.FunctionDef, cst.ClassDef)) and node.decorators:
             return self.spans[node.decorators[0]][0], self.spans[node][1]
+        if isinstance(node, cst.Param):
+            return self.spans[node][0], behind_param(node, self.outer)
         return self.spans[node]
 
 

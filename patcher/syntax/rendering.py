@@ -15,13 +15,14 @@ import libcst as cst
 
 from patcher.errors import SiteError
 from patcher.syntax.arguments import is_named
+from patcher.syntax.carried import keep_meaning, variables_in
 from patcher.syntax.holes import hole_of, short
 from patcher.syntax.layout import reindent, shifted
 from patcher.syntax.matching import Captured, Match
 from patcher.syntax.nodes import children, walk
-from patcher.syntax.pattern import Code, variables_of
+from patcher.syntax.pattern import Code, targets_of, variables_of
 from patcher.syntax.precedence import Up, parenthesized, way_up
-from patcher.syntax.scopes import entered_scope
+from patcher.syntax.scopes import Scope, entered_scope
 from patcher.syntax.source import Source
 
 __all__ = ["Piece", "Rendering", "Speller", "Statement"]
@@ -30,7 +31,7 @@ Speller = Callable[[str], str]
 """Gives a dotted name the spelling that the file has for it at the site, or raises SiteError."""
 
 Statement = (cst.BaseSmallStatement, cst.BaseCompoundStatement)
-LISTS = ("args", "elements", "slice", "bases", "names", "body")
+LISTS = ("args", "elements", "slice", "bases", "names", "body", "posonly_params", "params", "kwonly_params")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,17 @@ class Piece:
 
 @dataclass(frozen=True)
 class Rendering:
-    """How one replacement is written at one match. `start` is where it will stand; without it lines stay as written."""
+    """How one replacement is written at one match, instead of or beside `place`, if that is not the match itself.
+
+    `start` is where it will stand; without it lines stay as written.
+    """
 
     code: Code
     source: Source
     match: Match
     spell: Speller
     start: int | None = None
+    place: cst.CSTNode | None = None
 
     def text(self, node: cst.CSTNode, ups: Sequence[Up] = ()) -> str:
         """Return the text of a node of the replacement; `ups` is the way up from the place that it goes to."""
@@ -115,7 +120,10 @@ class Rendering:
         if name is None:
             raise SiteError(f"{self.code.code(below)} in the replacement stands for nothing; give the hole a name")
         captured = self.match.captures[name]
+        if isinstance(captured, cst.Param) and not isinstance(self.code.parents[below], cst.Param):
+            captured = captured.name
         self._check_variables(below, captured)
+        self._check_moved(below, captured)
         text = self._several(captured, ups) if isinstance(captured, tuple) else self._one(below, captured, ups)
         start, end = self.code.outer(below)
         if text.startswith("{") and self.code.source_text[start - 1 : start] == b"{":
@@ -164,11 +172,12 @@ class Rendering:
             kept = [item for item in items if not self._is_empty(item)]
             if len(kept) == len(items) or isinstance(node, (cst.Module, cst.IndentedBlock)):
                 continue
-            spans = [self.code.spans[item] for item in items]
+            spans = [self.code.outer(item) for item in items]
             if not kept:
                 comma = getattr(items[-1], "comma", None)
                 end = self.code.spans[comma][1] if isinstance(comma, cst.Comma) else spans[-1][1]
-                yield Piece(spans[0][0], end, "")
+                lead = isinstance(node, cst.Parameters) and self.code.source_text[: spans[0][0]].endswith(b"lambda ")
+                yield Piece(spans[0][0] - lead, end, "")
                 continue
             last = items.index(kept[-1])
             for index, item in enumerate(items[:last]):
@@ -210,6 +219,28 @@ class Rendering:
         taken = sorted(own.intersection(names))
         if taken:
             raise SiteError(f"`{taken[0]}` is a variable of the replacement and a name of the code there")
+
+    def _check_moved(self, below: cst.CSTNode, captured: Captured) -> None:
+        """Raise SiteError where a name of the captured code would mean something else, for a hole that binds none."""
+        if below in self.code.targets:
+            return
+        around: dict[str, Scope | None] = {}
+        written = False
+        child, grandchild = below, below
+        for above, _ in way_up(below, self.code.parents.get):
+            scope = entered_scope(above, child, grandchild)
+            around = {**(self._bound_by(scope) if scope is not None else {}), **around}
+            written = written or isinstance(scope, (cst.FunctionDef, cst.ClassDef))
+            child, grandchild = above, child
+        nodes = captured if isinstance(captured, tuple) else (captured,)
+        keep_meaning(self.source, nodes, self.place or self.match.node, around, self.match.nodes if written else ())
+
+    def _bound_by(self, scope: cst.CSTNode) -> dict[str, Scope | None]:
+        """Return the variables of the match that a comprehension or lambda of the replacement binds."""
+        holes = [(hole_of(node), node.value) for node in targets_of(scope)]
+        taken = [self.match.captures.get((hole.name if hole else f"@{name}") or "", ()) for hole, name in holes]
+        nodes = [node for one in taken for node in (one if isinstance(one, tuple) else (one,))]
+        return {one.value: self.source.names.scopes.of_variable(one) for one in variables_in(self.source, *nodes)}
 
     # --- text -------------------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ import libcst as cst
 from patcher.errors import TargetError
 from patcher.model import Edit
 from patcher.syntax.nodes import children, walk
-from patcher.syntax.spans import spans_of
+from patcher.syntax.spans import behind_param, spans_of
 
 if TYPE_CHECKING:
     from patcher.syntax.names import Names
@@ -130,6 +130,8 @@ class Source:
             return self.span(node.lpar[0])[0], self.span(node.rpar[-1])[1]
         if isinstance(node, (cst.FunctionDef, cst.ClassDef)) and node.decorators:
             return self.span(node.decorators[0])[0], end
+        if isinstance(node, cst.Param):
+            return start, behind_param(node, self.outer)
         return start, end
 
     def code(self, node: cst.CSTNode) -> str:

@@ -7,11 +7,12 @@ every step of a recipe pays for every file that changed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Self
 
 import libcst as cst
 
-__all__ = ["Spans", "spans_of"]
+__all__ = ["Spans", "behind_param", "spans_of"]
 
 Spans = dict[cst.CSTNode, tuple[int, int]]
 
@@ -24,6 +25,12 @@ def spans_of(module: cst.Module) -> tuple[bytes, Spans]:
     state = _State(module.default_indent, module.default_newline)
     module._codegen(state)  # type: ignore[arg-type]  # a state of our own, with the methods of LibCST's
     return "".join(state.tokens).encode("utf-8"), state.spans
+
+
+def behind_param(param: cst.Param, span: Callable[[cst.CSTNode], tuple[int, int]]) -> int:
+    """Return the end of a parameter with its annotation and default; the span of LibCST ends behind its name."""
+    annotation = param.annotation.annotation if param.annotation else None
+    return max(span(part)[1] for part in (param.name, annotation, param.default) if part is not None)
 
 
 class _State:

@@ -126,7 +126,7 @@ class _Rewrite:
             return self.statements(new, (got,))
         start, end = self.source.outer(got)
         ups = list(way_up(got, self.source.parent))
-        pieces = self.rendering(start).pieces(new, ups)
+        pieces = self.rendering(start, got).pieces(new, ups)
         text = "".join(piece.text for piece in pieces)
         around = parenthesized(text, new, ups).partition(text) if hole_of(new) is None else ("", text, "")
         kept = [index for index, piece in enumerate(pieces) if piece.captured is got]
@@ -153,7 +153,7 @@ class _Rewrite:
             line_of(self.source, gots[0])
             line_of(self.source, gots[-1])
         start, end = self.source.outer(gots[0])[0], self.source.outer(gots[-1])[1]
-        rendering = self.rendering(start)
+        rendering = self.rendering(start, gots[0])
         return [Edit(start, end, rendering.lines() if new is None else rendering.text(new))]
 
     def comments(self, new: cst.CSTNode, got: cst.CSTNode) -> tuple[list[Edit], list[Edit]]:
@@ -171,8 +171,8 @@ class _Rewrite:
             return over, []
         return over, [Edit(end, end, f"  {behind}")] if behind not in self.pattern.text else []
 
-    def rendering(self, start: int) -> Rendering:
-        return Rendering(self.template, self.source, self.match, self.spell, start)
+    def rendering(self, start: int, place: cst.CSTNode | None = None) -> Rendering:
+        return Rendering(self.template, self.source, self.match, self.spell, start, place)
 
     def glued(self, start: int, text: str, end: int, ups: Sequence[Up]) -> str:
         """Return text with a space where it would run into what stands beside it: `return(x)` has none."""
@@ -197,7 +197,7 @@ class _Rewrite:
         if isinstance(self.source.parent(got), cst.If) and isinstance(got, cst.If):
             raise SiteError("it is an elif, which can be nothing else; make it an if of its own first")
         start = self.source.span(got)[0]
-        return [Edit(start, self.colon(got), self.rendering(start).text(new).removesuffix(": pass"))]
+        return [Edit(start, self.colon(got), self.rendering(start, got).text(new).removesuffix(": pass"))]
 
     def parameters(self, old: cst.FunctionDef, new: cst.FunctionDef) -> list[Edit]:
         """Return the edits of the defaults of parameters that both sides name."""
@@ -227,7 +227,7 @@ class _Rewrite:
 
     def arguments(self, old: cst.Call, new: cst.Call, got: cst.Call) -> list[Edit]:
         """Return the edits of a call's arguments."""
-        rendering = self.rendering(self.source.span(got)[0])
+        rendering = self.rendering(self.source.span(got)[0], got)
         wanted: list[Item | New] = []
         edits: list[Edit] = []
         partners = {arg: _partner(arg, old.args) for arg in new.args}
@@ -258,7 +258,7 @@ class _Rewrite:
     def elements(self, old: cst.List, new: cst.List, got: cst.List) -> list[Edit]:
         """Return the edits of a list's elements."""
         start, end = self.source.span(got)
-        rendering = self.rendering(start)
+        rendering = self.rendering(start, got)
         wanted: list[Item | New] = []
         for element in new.elements:
             partner = next((one for one in old.elements if same(one, element)), None)

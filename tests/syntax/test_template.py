@@ -398,3 +398,69 @@ def test_a_speller_that_refuses_is_heard() -> None:
 
     with pytest.raises(SiteError, match=r"no torch\.x"):
         smallest(compile_code("f($X)", ["f"]), compile_code("torch.x($X)"), match, source, spell)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "template", "before", "after"),
+    [
+        ("lambda $$$A: f($X)", "lambda $$$A: $X", "y = lambda a, b=(1): f(a)\n", "y = lambda a, b=(1): a\n"),
+        ("lambda $$$A: f($X)", "g(lambda $$$A: $X)", "y = lambda a, b=(1): f(a)\n", "y = g(lambda a, b=(1): a)\n"),
+        ("lambda $$$A: f($X)", "g(lambda $$$A: $X)", "y = lambda: f(1)\n", "y = g(lambda: 1)\n"),
+        ("lambda $A, $$$B: f($X)", "g(lambda $A, $$$B: $X)", "y = lambda a: f(1)\n", "y = g(lambda a: 1)\n"),
+        (
+            "def $F($$$A): f($X)",
+            "@g\ndef $F($$$A): $X",
+            "def h(a: int, b: int = 2): f(a)\n",
+            "@g\ndef h(a: int, b: int = 2): a\n",
+        ),
+        ("def $F($$$A): f($X)", "@g\ndef $F($$$A): $X", "def h(): f(1)\n", "@g\ndef h(): 1\n"),
+    ],
+)
+def test_parameters_keep_their_annotations_and_defaults(pattern: str, template: str, before: str, after: str) -> None:
+    check_changed(pattern, template, before, after, "f", "g")
+
+
+# --- names that would mean something else -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pattern", "template", "before", "after"),
+    [
+        ("[f($X) for $V in $S]", "[g($X) for $V in $S]", "[f(a) for a in b]\n", "[g(a) for a in b]\n"),
+        ("[f($X) for $V in $S]", "list(g($X) for $V in $S)", "[f(a) for a in b]\n", "list(g(a) for a in b)\n"),
+        ("[f($X) for v in $S]", "list(g($X) for v in $S)", "[f(a) for a in b]\n", "list(g(a) for a in b)\n"),
+        ("lambda $V: f($X)", "g(lambda $V: $X)", "y = lambda a: f(a + b)\n", "y = g(lambda a: a + b)\n"),
+        ("lambda $$$A: f($X)", "g(lambda $$$A: $X)", "y = lambda a, b=2: f(a)\n", "y = g(lambda a, b=2: a)\n"),
+        ("f($X)", "g($X)", "f([a for a in b])\n", "g([a for a in b])\n"),
+        ("f($X)", "[g($X) for v in w]", "f(a)\n", "[g(a) for v in w]\n"),
+        (
+            "def $F($$$A):\n    $$$B",
+            "@g\ndef $F($$$A):\n    $$$B",
+            "def h(a):\n    b = a\n",
+            "@g\ndef h(a):\n    b = a\n",
+        ),
+    ],
+)
+def test_a_name_that_keeps_its_variable(pattern: str, template: str, before: str, after: str) -> None:
+    check_changed(pattern, template, before, after, "f", "g", "w")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "template", "text", "reason"),
+    [
+        ("[f($X) for $V in $S]", "g($X, $S)", "[f(a) for a in b]\n", "`a` is not in scope there"),
+        ("[f($X) for $V in $S]", "g($X, $S)", "a = 1\n[f(a) for a in b]\n", "`a` is bound to something else there"),
+        ("[f($X) for v in $S]", "[g($S) for v in $X]", "[f(a) for a in b]\n", "`a` is not in scope there"),
+        ("lambda $V: f($X)", "g($X)", "y = lambda a: f(a)\n", "`a` is not in scope there"),
+        ("lambda $V: f($X)", "g($V)", "y = lambda a: f(1)\n", "`a` is not in scope there"),
+        ("def $F($A): f($X)", "@g($A)\ndef $F(): $X", "def h(a=2): f(1)\n", "`a` is not in scope there"),
+        (
+            "f($X, lambda $P: $B)",
+            "g(lambda $P: h($X, $B))",
+            "f(a, lambda a: b)\n",
+            "`a` is bound to something else there",
+        ),
+    ],
+)
+def test_a_name_that_would_mean_something_else(pattern: str, template: str, text: str, reason: str) -> None:
+    check_refused(pattern, template, text, reason, "f", "g", "h")

@@ -97,6 +97,29 @@ def test_the_default_of_a_parameter_that_the_header_names() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("def f():\n        step(1)", "def f():\n        step(1, i)"),
+        ("[y for y in step(1)]", "[y for y in step(1, i)]"),
+        ("(lambda i=step(1): i)()", "(lambda i=step(1, i): i)()"),
+        ("i += 1\n    step(1)", "i += 1\n    step(1, i)"),
+        ("i = i % n\n    step(1)", "i = i % n\n    step(1, i)"),
+        ("step(1)\n    for i in y: pass", "step(1, i)\n    for i in y: pass"),
+    ],
+)
+def test_the_variable_of_a_header_is_seen_there(before: str, after: str) -> None:
+    check_transformed(LOOP, f"for i in range(3):\n    {before}\n", f"for i in range(3):\n    {after}\n")
+
+
+def test_a_parameter_stays_the_same_variable() -> None:
+    check_transformed(
+        {"replace": "step($X)", "with": "step($X, $D)", "inside": "def $_($D=None)", "local": ["step"]},
+        "def f(d=None):\n    if d is None:\n        d = make()\n    step(1)\n",
+        "def f(d=None):\n    if d is None:\n        d = make()\n    step(1, d)\n",
+    )
+
+
 # --- nothing changes ------------------------------------------------------------------------------------------------
 
 
@@ -160,3 +183,55 @@ def test_no_header_around_it() -> None:
 def test_what_is_no_header_does_not_load(inside: str) -> None:
     with pytest.raises(PatternError, match=r"header|not Python"):
         Replace.compile({"replace": "f($X)", "with": "g($X)", "inside": inside})
+
+
+ELSE = "2: refused: `i` is bound to something else there, and the replacement needs that of line 1"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "def g(i): step(1)",
+        "(lambda i: step(1))(1)",
+        "[step(1) for i in x]",
+        "{k: step(1) for k, (*i, _) in x}",
+        "[[step(1) for j in i] for i in x]",
+        "class A: i = step(1)",
+        "def g(): i = step(1)",
+    ],
+)
+def test_what_hides_the_variable_of_a_header(line: str) -> None:
+    check_noop(LOOP, f"for i in range(3):\n    {line}\n", ELSE)
+
+
+@pytest.mark.parametrize(
+    ("lines", "bound", "at"),
+    [
+        ("for i in x: step(1)", 2, 2),
+        ("for i in x: pass\n    step(1)", 2, 3),
+        ("with x as i: step(1)", 2, 2),
+        ("i = 5\n    step(1)", 2, 3),
+        ("import i\n    step(1)", 2, 3),
+        ("while x:\n        step(1)\n        i = 0", 4, 3),
+        ("try: pass\n    except x as i: step(1)", 3, 3),
+    ],
+)
+def test_what_binds_the_variable_of_a_header_anew(lines: str, bound: int, at: int) -> None:
+    reason = f"`i` is bound anew in line {bound}, and the replacement needs that of line 1"
+    check_noop(LOOP, f"for i in range(3):\n    {lines}\n", f"{at}: refused: {reason}")
+
+
+def test_a_name_of_a_default_that_a_parameter_hides() -> None:
+    check_noop(
+        {"replace": "step($X)", "with": "step($X, $D)", "inside": "def $_(device=$D)", "local": ["step"]},
+        "def f(kind, device=kind):\n    step(1)\n",
+        "2: refused: `kind` is bound to something else there, and the replacement needs that of line 1",
+    )
+
+
+def test_a_variable_of_a_class_is_not_seen_in_its_methods() -> None:
+    check_noop(
+        LOOP,
+        "class A:\n    for i in range(3):\n        def g(self): step(1)\n",
+        "3: refused: `i` is not in scope there, and the replacement needs that of line 2",
+    )
