@@ -133,6 +133,8 @@ def result_dtype(q):
     device = q.device.type
     if device not in ("cpu", "cuda") or q.dtype == torch.float64:
         return q.dtype
+    if hasattr(torch, "get_autocast_dtype"):  # torch >= 2.4
+        return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else q.dtype
     if device == "cpu":
         return torch.get_autocast_cpu_dtype() if torch.is_autocast_cpu_enabled() else q.dtype
     return torch.get_autocast_gpu_dtype() if torch.is_autocast_enabled() else q.dtype
