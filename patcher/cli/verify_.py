@@ -41,7 +41,9 @@ WIDE = 120
 @click.option("--ablate", is_flag=True, help="Also train the tree without each step, and judge what the step claims.")
 @click.option("--sensitivity", is_flag=True, help="Also plant wrong attentions, and say which of them the check sees.")
 @click.option("--record", is_flag=True, help="Write the golden outputs anew, from the reference path.")
-@click.option("--golden", type=click.Path(path_type=Path), help="Hold the numbers against this file instead.")
+@click.option(
+    "--golden", type=click.Path(path_type=Path), help="Hold the numbers against this file (or record it) instead."
+)
 @click.option("--python", metavar="PYTHON", help="The Python that has what the tree imports.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--allow-run", is_flag=True, help="Run the checks of a recipe that did not come with patcher.")
@@ -76,15 +78,17 @@ def command(
     from patcher.verify.session import Asked, exit_code, record_golden, verify_check
 
     check_output(output)
-    if record and (ablate or sensitivity or golden):
-        raise UsageError("--record makes goldens, and --ablate, --sensitivity and --golden use them; give it alone.")
+    if record and (ablate or sensitivity):
+        raise UsageError("--record makes a golden, and --ablate and --sensitivity use it; give it alone.")
     loaded = load_recipe(recipe, params)
     checks = _chosen(loaded, names)
     if not (loaded.bundled or allow_run):
         raise UsageError(
             f"{loaded.name} did not come with patcher; read its checks, then give --allow-run to run them."
         )
-    held = read_golden(golden) if golden else None
+    if golden and record and len(checks) > 1:
+        raise UsageError("--golden is one file, and here are several checks to record; name one with --check.")
+    held = read_golden(golden) if golden and not record else None
     checkout = Checkout.open(path)
     shims = bundled_root() / "shims"
     if not ablate:  # which finds the tree from before the recipe itself
@@ -96,11 +100,14 @@ def command(
 
     judge = Judge(loaded, checkout, interpreter(checkout, python), device, lambda line: click.echo(line, err=True))
     asked = Asked(shims, other, held, ablate, sensitivity)
-    checked = []
+    checked, recorded = [], set()
     for check in checks:
         prepared = f"{check.prepare}, then " if check.prepare else ""
         click.echo(f"{check.id}: {prepared}{shlex.join(check.run)}, with {judge.python}", err=True)
-        checked.append(record_golden(judge, check) if record else verify_check(judge, check, asked))
+        # Checks that share a golden are held to the one that the first of them recorded.
+        again = record and check.golden not in recorded
+        recorded.add(check.golden)
+        checked.append(record_golden(judge, check, golden) if again else verify_check(judge, check, asked))
     code = exit_code(checked)
     if form == "json":
         write_output(json.dumps(verdicts_data(judge, checked, code), indent=2) + "\n", output)

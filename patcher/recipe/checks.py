@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from patcher.model import DEVICES, READINGS, REFERENCES, Check, Range
@@ -11,20 +11,42 @@ from patcher.recipe.keys import read_id, read_range, read_when, read_yes
 from patcher.recipe.nodes import Node, Reader, Table, Text, did_you_mean
 from patcher.recipe.parameters import Setting
 
-__all__ = ["read_check"]
+__all__ = ["read_checks"]
 
 _KEYS = (
-    "id", "why", "prepare", "run", "environment", "limit", "readings", "golden", "packages", "programs", "device",
-    "reference", "perturb",
+    "id", "why", "like", "prepare", "run", "environment", "limit", "readings", "golden", "packages", "programs",
+    "device", "reference", "perturb",
 )  # fmt: skip
 _LIMIT = re.compile(r"(\d+)\s*(s|m|)")
 _WORD = re.compile(r"\{(\w+)\}")
 _PLACES = ("tree", "data", "out")
 
 
-def read_check(table: Table, taken: Mapping[str, Check], setting: Setting, reader: Reader) -> Check:
-    """Return one check; what is wrong with it is told to the reader."""
-    fields = reader.fields(table, _KEYS, ("id", "why", "run"))
+Fields = Mapping[str, Node]
+
+
+def read_checks(tables: Iterable[Table], setting: Setting, reader: Reader) -> tuple[Check, ...]:
+    """Return the checks of a recipe; what is wrong with them is told to the reader."""
+    found: dict[str, Check] = {}
+    known: dict[str, Fields] = {}
+    for table in tables:
+        fields = _fields(table, known, reader)
+        check = _check(table, fields, found, setting, reader)
+        found[check.id], known[check.id] = check, fields
+    return tuple(found.values())
+
+
+def _fields(table: Table, known: Mapping[str, Fields], reader: Reader) -> Fields:
+    """Return what a check says, and what it leaves to the one that it is `like`."""
+    required = ("id", "why") if table.get("like") else ("id", "why", "run")
+    own = reader.fields(table, _KEYS, required)
+    like = reader.text(own.get("like"), "like")
+    if "like" in own and like and like not in known:
+        reader.tell(own["like"].mark, f"There is no check `{like}` above{did_you_mean(like, known)}")
+    return {**known.get(like, {}), **own}
+
+
+def _check(table: Table, fields: Fields, taken: Mapping[str, Check], setting: Setting, reader: Reader) -> Check:
 
     def text(key: str) -> str | None:
         return reader.text(fields[key], key) if key in fields else None

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from patcher.errors import RecipeError, UsageError
-from patcher.model import Check, Hint, Range, Recipe, Upstream
-from patcher.recipe.checks import read_check
+from patcher.model import Hint, Range, Recipe, Upstream
+from patcher.recipe.checks import read_checks
 from patcher.recipe.expand import Expander
 from patcher.recipe.keys import read_id
 from patcher.recipe.library import bundled_root, locate, read_bytes
@@ -64,7 +64,8 @@ class _Loader:
         setting = Setting(file.parameters, values)
         least = Range(1 if "upstream" in file.fields else 0)
         found = Expander(self._used, self._verbs, least, self._reader).expand(file, setting)
-        checks, hints = self._checks(file, setting), self._hints(file, setting)
+        checks = read_checks(self._entries(file, "checks", setting), setting, self._reader)
+        hints = self._hints(file, setting)
         self._stop(wrong)
         return Recipe(
             name=file.name,
@@ -144,13 +145,6 @@ class _Loader:
         """Yield the maps of a list in a recipe, parameters filled in."""
         for node in self._reader.items(file.fields.get(key), key):
             yield self._reader.table(fill(node, setting.values, self._reader), f"An entry of {key}")
-
-    def _checks(self, file: RecipeFile, setting: Setting) -> tuple[Check, ...]:
-        found: dict[str, Check] = {}
-        for table in self._entries(file, "checks", setting):
-            check = read_check(table, found, setting, self._reader)
-            found[check.id] = check
-        return tuple(found.values())
 
     def _hints(self, file: RecipeFile, setting: Setting) -> tuple[Hint, ...]:
         found = []

@@ -21,7 +21,7 @@ from patcher.verify.run import Ask, Bench, Readings, Run
 __all__ = ["CLEAR", "Seen", "record", "sensitivity", "wrong_attentions"]
 
 # The names stand where the wrong attentions are made, in a file that runs in the trained process.
-PLANTS = Path(__file__).parent / "probe" / "_patcher_attention.py"
+PLANTS = Path(__file__).parent / "probe" / "_patcher_plants.py"
 
 # The same run with other threads and with the instructions of an old processor: what it differs by is noise.
 SHAKEN: Mapping[str, Mapping[str, str]] = {

@@ -92,14 +92,14 @@ def verify_check(judge: Judge, check: Check, asked: Asked) -> Checked:
     return Checked(verdict, ledger, seen)
 
 
-def record_golden(judge: Judge, check: Check) -> Checked:
-    """Write the golden of a check, and hold the tree as it is against it.
+def record_golden(judge: Judge, check: Check, file: Path | None = None) -> Checked:
+    """Write the golden of a check, to its own place or another, and hold the tree as it is against it.
 
     Raises:
         UsageError: the check names no golden or no reference, cannot be run here, or is blind to a planted error.
         TargetError: the golden cannot be written.
     """
-    file = golden_file(judge.recipe, check, judge.device)
+    file = file or golden_file(judge.recipe, check, judge.device)
     if file is None:
         raise UsageError(
             f"{check.origin}: the check {check.id} names no `golden`; write golden: golden/{check.id}.json."
