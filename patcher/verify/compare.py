@@ -126,7 +126,7 @@ def _lacking(readings: Readings, golden: Golden) -> str:
     for name in dict.fromkeys((*golden.readings, *readings)):
         there, wanted = len(readings.get(name, ())), len(golden.readings.get(name, ()))
         if there != wanted:
-            return f"It has {there} values of {name}, and the golden has {wanted}."
+            return f"Of {name} it made {there} value{'' if there == 1 else 's'}, and the golden has {wanted}."
     return ""
 
 

@@ -161,7 +161,7 @@ RECIPES: dict[str, Play] = {
         "requirements: {replace: {'${rate}': x, numpy: y}}", head="parameters: {rate: {type: text, default: numpy}}\n"
     ),
     "a recipe that is offered by another name": offered("ours_recipes", **{"site/ours_recipes/recipe.yaml": OTHER}),
-    "a check without a reason": step(GOOD, head="checks: [{id: train}]\n"),
+    "a check without a reason": step(GOOD, head="checks: [{id: train, run: [python]}]\n"),
     "a case with half of a before and after": lambda scene: (
         scene.steps(GOOD).files({"cases/mine.yaml": "- {case: x, before: a}\n"}).run("test", "./mine.yaml")
     ),

@@ -371,11 +371,36 @@ def train(check: str, program: str = "print(1)\n", *options: str, **files: str) 
 
 
 RUN = "run: [python, train.py]"
+# A program that says of itself what the probe would say of one that trains.
+TRAINS = """import os
+line = '{"loss": 2.5}' + chr(10) + '{"step": "SGD", "lr": [0.1]}' + chr(10)
+open(os.path.join(os.environ["PATCHER_PROBE"], "1.jsonl"), "w").write(line)
+"""
+
+
+def golden(**readings: list[float]) -> str:
+    """Return a golden of the check as it stands in its file."""
+    of = {"recipe": "mine", "check": "train", "recipe_digest": "", "device": "cpu"}
+    empty: dict[str, object] = {
+        "noise": {},
+        "parameters": {},
+        "environment": {},
+        "steps": {},
+        "reference": [],
+        "seen": {},
+    }
+    return json.dumps({"format": 1, **of, "readings": readings, **empty})
+
+
+HELD = f"{RUN}, golden: golden.json"
+PYTHON = ("--python", sys.executable)
 
 VERIFY: dict[str, Play] = {
     "a recipe without checks": lambda scene: scene.tree("").steps(ROUND).verify(),
     "checks that did not come with patcher": lambda scene: (
-        scene.tree("").steps(ROUND, head="checks: [{id: train, why: w}]\n").run("verify", "tree", "-r", "./mine.yaml")
+        scene.tree("")
+        .steps(ROUND, head=f"checks: [{{id: train, why: w, {RUN}}}]\n")
+        .run("verify", "tree", "-r", "./mine.yaml")
     ),
     "a tree that is not patched": train(RUN, "abs(1)\n"),
     "a tree in which the recipe does not hold": lambda scene: (
@@ -383,15 +408,38 @@ VERIFY: dict[str, Play] = {
     ),
     "a place that there is not": train('run: [python, "{three}/train.py"]'),
     "a Python that there is not": train(RUN, "", "--python", "python9"),
+    "a Python that is none": train(RUN, TRAINS, "--python", "/bin/true"),
     "a check that runs nothing": train(""),
+    "a command in one text": train("run: python train.py"),
     "a limit without a number": train(f"{RUN}, limit: soon"),
     "an environment that is no map": train(f"{RUN}, environment: fast"),
+    "a reading that the probe has not": train(f"{RUN}, readings: {{los: 1..10}}"),
+    "a reference that there is not": train(f"{RUN}, reference: atention"),
+    "a check like none": train("like: tain"),
+    "a check that is not there": train(RUN, "", "--check", "tune"),
+    "--record with --ablate": train(RUN, "", "--record", "--ablate"),
+    "a golden to be recorded without a file": train(RUN, TRAINS, "--record", *PYTHON),
+    "a golden of the code that it judges": train(HELD, TRAINS, "--record", *PYTHON),
+    "a golden of a reference that nothing calls": train(f"{HELD}, reference: attention", TRAINS, "--record", *PYTHON),
+    "a golden that is none": train(HELD, TRAINS, **{"golden.json": "{}"}),
+    "a golden of another format": train(HELD, TRAINS, **{"golden.json": '{"format": 9}'}),
+    "a golden that is not there": train(RUN, TRAINS, "--golden", "gold.json"),
+    "an ablation without a golden": train(RUN, TRAINS, "--ablate", *PYTHON),
+    "a tree that nothing earlier leads to": train(
+        HELD, TRAINS, "--ablate", *PYTHON, **{"golden.json": golden(loss=[2.5])}
+    ),
+    "a package that is not there": train(f"{RUN}, packages: no-such-package", TRAINS),
+    "a program on PATH that is not there": train(f"{RUN}, programs: no-such-compiler", TRAINS),
+    "a check for another device": train(f"{RUN}, device: cuda", TRAINS),
+    "numbers that differ": train(HELD, TRAINS, **{"golden.json": golden(loss=[2.0])}),
+    "numbers that are missing": train(HELD, TRAINS, **{"golden.json": golden(loss=[2.5, 2.0])}),
     "a program that there is not": train("run: [trainn]"),
     "data that cannot be prepared": train(f"{RUN}, prepare: data.py", **{"data.py": "raise SystemExit('no disk')\n"}),
     "a run that fails": train(RUN, "raise SystemExit(3)\n"),
     "a run that trains nothing": train(RUN),
     "a run that is killed": train(RUN, "import os\nos.kill(os.getpid(), 9)\n"),
     "a run that lacks a package": train(RUN, "import nowhere\n"),
+    "a run that needs a GPU": train(RUN, "raise AssertionError('Torch not compiled with CUDA enabled')\n"),
     "data that take too long": train(
         f"{RUN}, prepare: data.py, limit: 1s", **{"data.py": "import time\ntime.sleep(9)\n"}
     ),

@@ -61,23 +61,24 @@ class TestTelling:
         result = check(TRAINS)
         assert result.code == 0
         told = result.out.splitlines()
-        assert told[0].startswith("train: trained 2 steps in ")
-        assert [line.split() for line in told[1:4]] == [
+        assert told[0].startswith("train: not judged; 2 steps in ")
+        assert told[1] == "The numbers were not judged: the check names no golden."
+        assert [line.split() for line in told[2:]] == [
             ["step", "loss", "lr", "of", "SGD"],
             ["1", "2.5", "0.1"],
             ["2", "1.25", "0.05"],
         ]
-        assert told[4] == "The numbers were not judged: this recipe has no golden outputs yet."
 
     def test_what_will_be_run_is_told_first(self, check: Check) -> None:
         result = check(TRAINS, run=["python", "train.py", "a b"])
-        assert result.stderr == f"train: python train.py 'a b', with {sys.executable}\n"
+        assert result.stderr == f"train: python train.py 'a b', with {sys.executable}\ntrain: training\n"
 
     def test_a_program_that_ends_well_without_a_step_has_failed(self, check: Check) -> None:
         result = check("print('all is well')\n")
         assert result.code == 4
         assert result.out.splitlines() == [
-            "train: failed; it ended with exit code 0, yet did not train, after 0 steps.",
+            "train: failed.",
+            "It ended with exit code 0, yet did not train, after 0 steps.",
             f"It ran: {sys.executable} train.py",
             "Its last lines:",
             "  all is well",
@@ -86,18 +87,18 @@ class TestTelling:
     def test_a_program_that_steps_without_a_loss_has_failed(self, check: Check) -> None:
         result = check(TRAINS.replace('{"loss": 2.5}, ', "").replace('{"loss": 1.25}, ', ""))
         assert result.code == 4
-        assert "after 2 steps.\nNo loss was seen: nothing called .backward()" in result.out
+        assert "after 2 steps. No loss was seen: nothing called .backward()" in result.out
 
     def test_a_program_that_crashes_after_its_steps_has_failed(self, check: Check) -> None:
         result = check(TRAINS + "raise ValueError('on the way out')\n")
         assert result.code == 4
-        assert result.out.startswith("train: failed; it ended with exit code 1 after 2 steps.")
+        assert result.out.startswith("train: failed.\nIt ended with exit code 1 after 2 steps.")
         assert result.out.endswith("  ValueError: on the way out\n")
 
     def test_a_program_that_a_signal_ended(self, check: Check) -> None:
         result = check("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
         assert result.code == 4
-        assert "failed; SIGKILL ended it after 0 steps.\n" in result.out
+        assert "train: failed.\nSIGKILL ended it after 0 steps.\n" in result.out
         assert "It printed nothing." in result.out
 
     def test_the_last_lines_are_shown_and_no_more(self, check: Check) -> None:
@@ -117,7 +118,7 @@ class TestTelling:
     def test_several_losses_a_step_are_told_apart(self, check: Check) -> None:
         result = check(TRAINS.replace('{"loss": 2.5}, ', '{"loss": 2.5}, {"loss": 2.25}, '))
         assert result.code == 0
-        assert [line.split() for line in result.out.splitlines()[1:-1]] == [
+        assert [line.split() for line in result.out.splitlines()[2:]] == [
             ["backward", "loss"],
             ["1", "2.5"],
             ["2", "2.25"],
@@ -127,7 +128,7 @@ class TestTelling:
 
     def test_optimizers_that_take_turns_are_told_apart(self, check: Check) -> None:
         result = check(TRAINS.replace('{"step": "SGD", "lr": [0.05]}', '{"step": "Adam", "lr": [0.05]}'))
-        assert result.out.splitlines()[-3:-1] == ["  SGD: 1 step, lr 0.1", "  Adam: 1 step, lr 0.05"]
+        assert result.out.splitlines()[-2:] == ["  SGD: 1 step, lr 0.1", "  Adam: 1 step, lr 0.05"]
 
     def test_the_process_that_trains_is_told_and_not_its_helper(self, check: Check) -> None:
         helper = "pathlib.Path(os.environ['PATCHER_PROBE'], '0.jsonl').write_text('{\"loss\": 9.0}' + chr(10))\n"
@@ -146,7 +147,7 @@ class TestTelling:
         tiny.recipe(replace("abs($X)", "round($X)"), checks=checks)
         result = tiny.patcher("verify", tiny.tree, "-r", tiny.file, "--allow-run", "--python", sys.executable)
         assert result.code == 4
-        assert "fail: failed" in result.out and "train: trained 2 steps" in result.out
+        assert "fail: failed." in result.out and "train: not judged; 2 steps" in result.out
 
 
 class TestCopy:
@@ -217,7 +218,7 @@ class TestRunning:
     def test_a_place_that_there_is_not(self, check: Check) -> None:
         result = check("", run=["python", "train.py", "{other}"])
         assert result.code == 2
-        assert "has {other}, which stands for nothing; known: {tree}, {data}, {out}" in result.stderr
+        assert "{other} stands for nothing in a check; known: {tree}, {data}, {out}" in result.stderr
 
     def test_a_loss_that_is_no_number_is_a_failure(self, check: Check) -> None:
         result = check(TRAINS.replace("2.5", "float('nan')") + "\n")
@@ -244,7 +245,7 @@ class TestRunning:
         result = check(f"{TRAINS}import time\nprint('waiting')\ntime.sleep(60)\n", limit="3s")
         assert time.monotonic() - begun < 30
         assert result.code == 4
-        assert "failed; the time limit ended it after 2 steps." in result.out
+        assert "train: failed.\nThe time limit ended it after 2 steps." in result.out
         assert result.out.endswith("  waiting\n")
 
     def test_what_a_program_leaves_running_is_ended_with_it(self, check: Check) -> None:
@@ -265,9 +266,9 @@ class TestRunning:
     @pytest.mark.parametrize(
         ("keys", "said"),
         [
-            ({"run": "python train.py"}, "has no `run` that is a list of words"),
-            ({"limit": "soon"}, "has the limit `soon`; write seconds or minutes"),
-            ({"environment": ["A=1"]}, "is no map of names to text"),
+            ({"run": "python train.py"}, "`run` is a list of words"),
+            ({"limit": "soon"}, "`soon` is no limit of time; write seconds or minutes"),
+            ({"environment": ["A=1"]}, "`environment` wants a map"),
         ],
     )
     def test_a_check_that_makes_no_sense_runs_nothing(self, check: Check, keys: dict[str, Any], said: str) -> None:
