@@ -14,7 +14,8 @@ import libcst as cst
 
 from patcher.errors import SiteError
 from patcher.model import Edit, Site, Status
-from patcher.syntax.layout import block_edits, indent_of, line_of, lines_after
+from patcher.syntax.flags import check_free, in_guards
+from patcher.syntax.layout import block_edits, indent_of, level_of, line_of, lines_after
 from patcher.syntax.names import dotted
 from patcher.syntax.pattern import statements
 from patcher.syntax.source import Source, walk
@@ -130,15 +131,16 @@ def _site(source: Source, chain: list[ImportStatement], arm: Arm, flag: str | No
     if problem is not None:
         return Site(source.span(problem.statement)[0], Status.REFUSED, problem.problem)
     fatal = [one.statement for one in standings if one.fatal]
-    if not fatal:
-        return Site(offset, Status.ALREADY)
     edits: list[Edit] = []
     try:
         for group in _groups(source, fatal):
             edits += _guarded(source, group, arm, flag)
+        edits += in_guards(source, chain, flag, fatal) if flag else []
     except SiteError as error:
         return Site(offset, Status.REFUSED, str(error))
-    return Site(source.span(fatal[0])[0], Status.APPLIED, edits=tuple(edits))
+    if not edits:
+        return Site(offset, Status.ALREADY)
+    return Site(source.span(fatal[0])[0] if fatal else offset, Status.APPLIED, edits=tuple(edits))
 
 
 def _groups(source: Source, fatal: list[ImportStatement]) -> list[list[ImportStatement]]:
@@ -152,9 +154,11 @@ def _guarded(source: Source, group: list[ImportStatement], arm: Arm, flag: str |
     for statement in group:
         _refuse(source, statement)
     first, last = line_of(source, group[0]), line_of(source, group[-1])
-    _refuse_flag(source, group[0], flag)
-    indent = indent_of(source, source.span(first)[0])
-    deeper = indent + source.indent
+    if flag:
+        check_free(source, group[0], flag)
+    start = source.span(first)[0]
+    indent = indent_of(source, start)
+    deeper = indent + level_of(source, start)
     behind = [f"{deeper}{flag} = True"] if flag else []
     behind.append(f"{indent}except ImportError:")
     behind += [deeper + line if line else "" for line in arm(group)]
@@ -168,13 +172,6 @@ def _refuse(source: Source, statement: ImportStatement) -> None:
         raise SiteError("it imports everything (*), so it cannot be told which names are meant; import them by name")
     if len(set(roots_of(source, statement))) > 1:
         raise SiteError("it imports other packages too; give each an import of its own first")
-
-
-def _refuse_flag(source: Source, place: cst.CSTNode, flag: str | None) -> None:
-    there = source.names.bindings(flag, place) if flag else []
-    if there:
-        line = source.line_column(source.span(there[0].node)[0])[0]
-        raise SiteError(f"`{flag}` is bound in line {line} already; choose another flag in the recipe")
 
 
 # --- can it end the program? ----------------------------------------------------------------------------------------

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from keyword import iskeyword
+from symtable import symtable
 from typing import Any, ClassVar, Self
 
 from patcher.errors import PatternError, SiteError
 from patcher.model import Site, Status, Step
+from patcher.syntax.blocks import imported_aliases, local_name
 from patcher.syntax.draft import Draft
 from patcher.syntax.guards import ImportStatement, guard
-from patcher.syntax.imports import Imported, imported_names
+from patcher.syntax.imports import imported_names
 from patcher.syntax.project import importer_of
 from patcher.syntax.shims import has_module, place, provides
 from patcher.syntax.source import Source
@@ -27,13 +29,17 @@ RECIPE_INDENT = "    "
 
 @dataclass(frozen=True, slots=True)
 class GuardImport:
-    """The compiled verb: packages, and what stands in: a shim by name, or lines of code."""
+    """The compiled verb: packages, and what stands in: a shim by name, or lines of code.
+
+    `bound` are the names that the code binds, None where none has to be.
+    """
 
     roots: tuple[str, ...]
     shim: str | None
     code: tuple[str, ...]
     flag: str | None = None
     place: str | None = None
+    bound: frozenset[str] | None = None
 
     KEYS: ClassVar[Mapping[str, Shape]] = {
         "guard_import": Shape.TEXTS,
@@ -66,7 +72,7 @@ class GuardImport:
             body = []
         if not body:
             raise PatternError(f"`{otherwise}` is neither a shim (shim.NAME) nor Python.", ("otherwise",))
-        return cls(roots, None, tuple(otherwise.splitlines()), flag)
+        return cls(roots, None, tuple(_lines(otherwise, body)), flag, bound=_bound(otherwise, body))
 
     @property
     def forms(self) -> tuple[str, ...]:
@@ -105,11 +111,23 @@ class GuardImport:
         group: list[ImportStatement],
     ) -> list[str]:
         if self.shim is None:
+            self._check_bound(draft, source, group, left)
             return [_indented(line, source) for line in self.code]
         lines: list[str] = []
         for statement in group:
             lines += self._second(draft, source, statement, copies, files, left)
         return lines or ["pass"]
+
+    def _check_bound(self, draft: Draft, source: Source, group: list[ImportStatement], left: list[Site]) -> None:
+        """Refuse code that leaves a name unbound which is read; what nobody reads is added to `left`."""
+        names = {local_name(source, alias): alias for one in group for alias in imported_aliases(one)}
+        missing = [] if self.bound is None else [name for name in names if name not in (*self.bound, self.flag)]
+        for name in missing:
+            used = bool(source.names.uses(name, names[name])) or source.names.exported(name)
+            if reader := _reader(draft, source, name, used=used):
+                raise SiteError(f"`otherwise` does not bind {name}, and it is used {reader}; bind it there too")
+            reason = f"{name} is left out of the second arm: `otherwise` lacks it, and nothing in the tree reads it"
+            left.append(Site(source.span(group[0])[0], Status.ABSENT, reason))
 
     def _second(
         self,
@@ -131,7 +149,7 @@ class GuardImport:
         modules = [f"{name}.{one.name}" for one in names if has_module(draft.shims, f"{name}.{one.name}")]
         kept = [one for one in names if one.name in there or f"{name}.{one.name}" in modules]
         for one in names:
-            if one not in kept and (reader := _reader(draft, source, one)):
+            if one not in kept and (reader := _reader(draft, source, one.local, used=one.used)):
                 raise SiteError(
                     f"the shim has no {one.name}, and it is used {reader}; write it by hand, or remove its use"
                 )
@@ -152,16 +170,34 @@ def _in_scope(draft: Draft, step: Step, source: Source, statement: Any) -> bool:
     return draft.in_qualname(step, source.path, source.names.qualname(statement))
 
 
-def _reader(draft: Draft, source: Source, imported: Imported) -> str:
-    """Say where an imported name is read, or nothing."""
-    if imported.used:
-        return "here"
-    other = importer_of(draft, source.path, imported.local)
-    return f"in {other}" if other else ""
+def _reader(draft: Draft, source: Source, name: str, *, used: bool) -> str:
+    """Say where an imported name is read, or nothing; `used`: in its own file."""
+    other = None if used else importer_of(draft, source.path, name)
+    return "here" if used else f"in {other}" if other else ""
+
+
+def _bound(text: str, body: Sequence[ast.stmt]) -> frozenset[str] | None:
+    """Return the names that the recipe's code binds; None where it ends by raising, so that nothing follows it."""
+    if isinstance(body[-1], ast.Raise):
+        return None
+    symbols = symtable(text, "otherwise", "exec").get_symbols()
+    return frozenset(one.get_name() for one in symbols if one.is_assigned() or one.is_imported())
+
+
+def _lines(text: str, body: Sequence[ast.stmt]) -> Iterator[str]:
+    """Yield the lines of the recipe's code; one that begins inside a string stays with the line above it."""
+    strings = [node for one in body for node in ast.walk(one) if isinstance(node, (ast.Constant, ast.JoinedStr))]
+    inside = {line for one in strings for line in range(one.lineno, one.end_lineno or one.lineno)}
+    lines = text.split("\n")
+    first = 0
+    for number in range(1, len(lines) + 1):
+        if number not in inside:
+            yield "\n".join(lines[first:number])
+            first = number
 
 
 def _indented(line: str, source: Source) -> str:
     """Return a line of the recipe's code with the file's own indentation."""
     bare = line.lstrip(" ")
     depth, rest = divmod(len(line) - len(bare), len(RECIPE_INDENT))
-    return source.indent * depth + " " * rest + bare
+    return source.indent * depth + " " * rest + bare.replace("\n", source.newline)

@@ -17,6 +17,7 @@ ROUND = "replace: abs($X)\nwith: round($X)"
 EVERY = f"{ROUND}\nexpect: 1.."
 MEAN = "rename: speed.mean\nto: statistics.fmean"
 CODEMOD = "import libcst\n\n\nclass Mine(libcst.CSTTransformer):\n    x = 1 / 0\n"
+NO_WANDB = "guard_import: wandb\notherwise: wandb = None"
 GUARD = "guard_import: flash_attn\notherwise: shim.flash_attn_torch"
 
 
@@ -178,6 +179,13 @@ PLACES: dict[str, Play] = {
     "a guarded `import *`": check("from flash_attn import *\n", GUARD),
     "a guarded import of two packages": check("import flash_attn, os\n", GUARD),
     "a guarded package as a whole": check("import flash_attn\nflash_attn.flash_attn_func(1)\n", GUARD),
+    "a guard whose code binds too little": check("from wandb import init\ninit()\n", NO_WANDB),
+    "a flag in a guard of another form": check(
+        "try:\n    import wandb\nexcept ImportError: pass\nexcept OSError: pass\n", f"{NO_WANDB}\nflag: HAS"
+    ),
+    "a flag for an error that is suppressed": check(
+        "import contextlib\nwith contextlib.suppress(ImportError):\n    import wandb\n", f"{NO_WANDB}\nflag: HAS"
+    ),
     "a flag that is taken": check("HAS = 1\nfrom flash_attn import flash_attn_func\n", f"{GUARD}\nflag: HAS"),
     "a name that the shim has not": check("from flash_attn import flash_attn_fast\nflash_attn_fast(1)\n", GUARD),
     "a shim that there is not": check("import m\nm.f()\n", "replace: m.f()\nwith: shim.m.f()"),

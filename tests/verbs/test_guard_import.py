@@ -479,6 +479,152 @@ def test_a_flag_with_a_shim() -> None:
     )
 
 
+GUARDED = "try:\n    import wandb\nexcept ImportError:\n    wandb = None\n"
+FLAGGED = "try:\n    import wandb\n    HAS_WANDB = True\nexcept ImportError:\n    wandb = None\n    HAS_WANDB = False\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (GUARDED, FLAGGED),
+        (GUARDED + "else:\n    pass\nfinally:\n    pass\n", FLAGGED + "else:\n    pass\nfinally:\n    pass\n"),
+        (
+            "try: import wandb\nexcept ImportError: wandb = None\n",
+            "try: import wandb; HAS_WANDB = True\nexcept ImportError: wandb = None; HAS_WANDB = False\n",
+        ),
+        (FLAGGED.replace("    HAS_WANDB = True\n", ""), FLAGGED),
+        (FLAGGED.replace("    HAS_WANDB = False\n", ""), FLAGGED),
+        (GUARDED.replace("None\n", "None  # c"), FLAGGED.replace("None\n", "None  # c\n").removesuffix("\n")),
+        (f"{GUARDED}import os\n{GUARDED}", f"{FLAGGED}import os\n{FLAGGED}"),
+    ],
+)
+def test_a_guard_that_somebody_wrote_gets_the_flag_in_both_arms(before: str, after: str) -> None:
+    check_transformed(FLAG, before, after)
+
+
+def test_a_chain_of_guards_gets_the_flag_in_each_arm() -> None:
+    check_transformed(
+        {**CODE, "guard_import": ["flash_attn", "flash_attn_interface"], "flag": "HAS"},
+        code(
+            """
+            try:
+                from flash_attn_interface import flash_attn_func
+            except ImportError:
+                from flash_attn import flash_attn_func
+            flash_attn_func(1)
+            """
+        ),
+        code(
+            """
+            try:
+                from flash_attn_interface import flash_attn_func
+                HAS = True
+            except ImportError:
+                try:
+                    from flash_attn import flash_attn_func
+                    HAS = True
+                except ImportError:
+                    flash_attn_func = None
+                    HAS = False
+            flash_attn_func(1)
+            """
+        ),
+    )
+
+
+def test_a_flag_that_is_bound_in_both_arms_is_there() -> None:
+    check_noop(FLAG, FLAGGED, "2: already")
+
+
+def test_a_flag_that_is_bound_above_and_in_one_arm_is_there() -> None:
+    check_noop(FLAG, "HAS_WANDB = False\n" + FLAGGED.replace("    HAS_WANDB = False\n", ""), "3: already")
+
+
+def test_a_flag_that_another_guard_sets_is_there() -> None:
+    check_noop(FLAG, f"{FLAGGED}import os\n{GUARDED}", "2: already", "9: already")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{GUARDED}except OSError:\n    wandb = None\n",
+        "try:\n    import apex\nexcept ImportError:\n    import wandb\nwandb\n",
+    ],
+)
+def test_a_guard_of_another_form_gets_no_flag(text: str) -> None:
+    line = 2 if text.startswith(GUARDED) else 4
+    reason = "it cannot be told where `HAS_WANDB` belongs in its guard; set it in each arm by hand"
+    check_noop(FLAG, text, f"{line}: refused: {reason}")
+
+
+def test_an_error_that_is_suppressed_has_no_arm_for_a_flag() -> None:
+    reason = "no try guards it, so there is no second arm for `HAS_WANDB`; write one, or set it there by hand"
+    text = "import contextlib\nwith contextlib.suppress(ImportError):\n    import wandb\n"
+    check_noop(FLAG, text, f"3: refused: {reason}")
+
+
+def test_a_flag_that_is_taken_beside_a_guard_is_refused() -> None:
+    reason = "`HAS_WANDB` is bound in line 5 already; choose another flag in the recipe"
+    check_noop(FLAG, f"{GUARDED}HAS_WANDB = 1\n", f"2: refused: {reason}")
+
+
+# --- what code binds --------------------------------------------------------------------------------------------------
+
+NONE = {"guard_import": "wandb", "otherwise": "wandb = None"}
+
+
+def test_code_for_several_names() -> None:
+    check_transformed(
+        {**NONE, "otherwise": "wandb = None\ndef init(*_): ...\nlog = init"},
+        "import wandb\nfrom wandb import init, log as log\nwandb, init(), log()\n",
+        "try:\n    import wandb\n    from wandb import init, log as log\nexcept ImportError:\n    wandb = None\n"
+        "    def init(*_): ...\n    log = init\nwandb, init(), log()\n",
+    )
+
+
+def test_a_name_that_nobody_reads_needs_no_code() -> None:
+    found = check_transformed(
+        NONE,
+        "from wandb import log\n",
+        "try:\n    from wandb import log\nexcept ImportError:\n    wandb = None\n",
+        "1: applied",
+        "1: absent: log is left out of the second arm: `otherwise` lacks it, and nothing in the tree reads it",
+    )
+    assert found.status is Status.APPLIED
+
+
+def test_the_inside_of_a_string_in_the_code_stays() -> None:
+    keys = {**NONE, "otherwise": 'class wandb:\n    """One\n        two\n  three."""\n    run = None'}
+    check_transformed(
+        keys,
+        "import wandb\nwandb.run\n",
+        'try:\n    import wandb\nexcept ImportError:\n    class wandb:\n        """One\n        two\n  three."""\n'
+        "        run = None\nwandb.run\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("from wandb import init\ninit()\n", "init"),
+        ("import wandb as w\nw.run\n", "w"),
+        ("from wandb import init, log\nlog()\n", "log"),
+        ("import wandb\nimport wandb.sdk\nfrom wandb import init as i\nwandb, i()\n", "i"),
+        ("from wandb import log\n__all__ = ['log']\n", "log"),
+        ("from wandb import log\ndef f(run: log): ...\n", "log"),
+    ],
+)
+def test_code_that_leaves_a_name_unbound_is_refused(text: str, name: str) -> None:
+    reason = f"`otherwise` does not bind {name}, and it is used here; bind it there too"
+    check_noop(NONE, text, f"1: refused: {reason}")
+
+
+def test_code_that_leaves_a_name_unbound_for_another_file_is_refused() -> None:
+    files = {"a.py": "from wandb import log\n", "b.py": "from a import log\nlog()\n"}
+    reason = "`otherwise` does not bind log, and it is used in b.py; bind it there too"
+    check_noop(NONE, files, f"a.py:1: refused: {reason}")
+
+
 def test_a_flag_that_is_taken_is_refused() -> None:
     reason = "`HAS_WANDB` is bound in line 2 already; choose another flag in the recipe"
     check_noop(FLAG, "import wandb\nHAS_WANDB = 1\n", f"1: refused: {reason}")
