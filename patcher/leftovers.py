@@ -59,6 +59,8 @@ def _in_python(draft: Draft, old: set[str], unused: set[str], callees: set[str])
             told += [*handed_on(source, name), *starred(source, name)] if name in callees else ()
             for offset, reason in told:
                 line, column = draft.origin(path, offset)
+                if (path, line) in draft.unseen:  # told already
+                    continue
                 yield Place(path, line, column, Status.REFUSED, reason)
 
 

@@ -45,7 +45,8 @@ def stands_in(source: Source, block: cst.CSTNode, code: Code, match: Match) -> c
     """Return the first statement of a block at which the code stands already, or None."""
     lines, count = statements(block), len(code.roots)
     for at in range(len(lines) - count + 1):
-        if match_at(code, source, lines[at : at + count], captures=match.captures):
+        found = lines[at : at + count]
+        if source.together(found) and match_at(code, source, found, captures=match.captures):
             return lines[at]
     return None
 
@@ -183,7 +184,7 @@ def local_name(source: Source, alias: cst.ImportAlias) -> str:
 
 def is_read(source: Source, name: str, at: cst.CSTNode) -> bool:
     """Tell whether a file reads an imported name, exports it, deletes it, or speaks of it in a string."""
-    if source.names.uses(name, at) or source.names.exported(name):
+    if source.names.uses(name, at) or source.names.exported(name) or source.mentioned(name):
         return True
     word = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
     quoted = (one for one in source.of(cst.SimpleString) if not isinstance(source.parent(one), cst.Expr))

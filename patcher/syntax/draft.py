@@ -20,7 +20,7 @@ from patcher.model import Change, Edit, Layer, Scope, Skipped, Step
 from patcher.syntax.gate import Exports, lacking, reached
 from patcher.syntax.matching import Miss
 from patcher.syntax.names import module_name
-from patcher.syntax.notebook import NotebookSource
+from patcher.syntax.notebook import NotebookSource, notebook
 from patcher.syntax.source import Source, splice
 
 __all__ = ["PROGRAMS", "Draft", "glob_match"]
@@ -61,6 +61,7 @@ class Draft:
         self._unparsed: dict[str, tuple[bytes, TargetError]] = {}
         self._exports = Exports()
         self.skipped: dict[str, str] = {}
+        self.unseen: dict[tuple[str, int], str] = {}  # by line, what of a notebook no step sees
         self._focus: tuple[str, int] | None = None
 
     @contextmanager
@@ -201,16 +202,25 @@ class Draft:
                     scope.append(path)
                 except TargetError as error:
                     self._pass_over(step, path, error)
-        for path in self.holding(scope, list(words), follow=follow):
+        gates = list(words)
+        for path in self.holding(scope, gates, follow=follow):
             try:
-                yield self.source(path)
+                source = self.source(path)
             except TargetError as error:
                 self._pass_over(step, path, error)
+                continue
+            self._tell_unseen(source, gates)
+            yield source
 
     def _pass_over(self, step: Step, path: str, error: TargetError) -> None:
         if any(scope.path == path for scope in step.within):
             raise error
         self.skipped.setdefault(path, str(error))
+
+    def _tell_unseen(self, source: Source, words: Sequence[frozenset[bytes]]) -> None:
+        for offset, reason in source.passed_over(words) if isinstance(source, NotebookSource) else ():
+            line = self.origin(source.path, offset)[0]
+            self.unseen.setdefault((source.path, line), f"{source.path}:{line} {reason}")
 
     def holding(self, paths: Sequence[str], words: Sequence[frozenset[bytes]], *, follow: bool = False) -> list[str]:
         """Return the paths of the files that hold all words of one of the sets; `follow` as in `sources`."""
@@ -264,8 +274,9 @@ class Draft:
         return tuple(found)
 
     def passed_over(self) -> tuple[Skipped, ...]:
-        """Return the files that could not be used, and why."""
-        return tuple(Skipped(path, reason) for path, reason in sorted(self.skipped.items()))
+        """Return the files that could not be used, what of notebooks no step sees, and why."""
+        told = [*sorted(self.skipped.items()), *((path, why) for (path, _), why in sorted(self.unseen.items()))]
+        return tuple(Skipped(path, reason) for path, reason in told)
 
     def origin(self, path: str, offset: int) -> tuple[int, int]:
         """Return line and column before the plan for an offset in a file's present text.
@@ -275,7 +286,7 @@ class Draft:
         for layer in reversed(self._layers.get(path, ())):
             offset = _before(layer.edits, offset)
         if path.endswith(NOTEBOOK):
-            return self.parsed(path, self._bytes.get(path, self.read(path))).line_column(offset)
+            return notebook(path, self._bytes.get(path, self.read(path))).line_column(offset)
         text = self._utf8(path, self._bytes[path] if path in self._bytes else self.read(path))
         line_start = text.rfind(b"\n", 0, offset) + 1
         return text.count(b"\n", 0, offset) + 1, len(text[line_start:offset].decode("utf-8", "replace")) + 1
@@ -287,7 +298,7 @@ class Draft:
     def _utf8(self, path: str, data: bytes) -> bytes:
         known = self._sources.get(path)
         if path.endswith(NOTEBOOK):
-            return self.parsed(path, data).text
+            return notebook(path, data).program.encode()
         if known is None or known.module.encoding in ("utf-8", "utf-8-sig"):
             return data.removeprefix(b"\xef\xbb\xbf")
         return data.decode(known.module.encoding).encode()

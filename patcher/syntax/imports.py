@@ -50,7 +50,7 @@ def imported_names(source: Source, statement: cst.Import | cst.ImportFrom) -> tu
         name = source.code(alias.name)
         local = source.code(alias.asname.name) if alias.asname else name
         written = f"{name} as {local}" if alias.asname else name
-        used = bool(source.names.uses(local, alias)) or source.names.exported(local)
+        used = bool(source.names.uses(local, alias) or source.names.exported(local) or source.mentioned(local))
         found.append(Imported(name, local, written, used))
     return source.names.module_of(statement), found
 
@@ -286,4 +286,6 @@ def _header_end(source: Source) -> int:
         # The encoding is read from the first two lines only.
         cookie = [index for index, line in enumerate(header[:2]) if line.comment and "coding" in line.comment.value]
         header = header[: max(*blank, *cookie, 0) + 1]
-    return source.span(header[-1])[1] if header else 0
+    end = source.span(header[-1])[1] if header else 0
+    first = source.span(source.module.body[0])[0] if source.module.body else 0
+    return max(end, *(one.behind for one in source.unseen if one.end <= first), 0)

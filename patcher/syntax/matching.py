@@ -76,6 +76,7 @@ def candidates(code: Code, source: Source) -> Iterator[tuple[cst.CSTNode, ...]]:
     if code.kind == "statements" and not (count == 1 and isinstance(root, cst.BaseCompoundStatement)):
         blocks = [statements(block) for block in source.of(cst.Module, cst.IndentedBlock, cst.SimpleStatementSuite)]
         found = [tuple(lines[at : at + count]) for lines in blocks for at in range(len(lines) - count + 1)]
+        found = [nodes for nodes in found if source.together(nodes)]
         yield from sorted(found, key=lambda nodes: source.span(nodes[0])[0])
     elif root in code.dotted:
         yield from _sorted(source, _mentions(source, code.dotted[root]))

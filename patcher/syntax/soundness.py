@@ -40,6 +40,9 @@ class _Culprit(NamedTuple):
 Find = Callable[[Change, Source | None, Source | None], _Damage | None]
 
 
+NARROW = "Narrow its pattern, or mend what it writes."
+
+
 def mistake(step: Step, message: str) -> RecipeError:
     """Return the error for a mistake of a step that only a tree brings to light."""
     file, line, column = step.origin.rsplit(":", 2)
@@ -127,8 +130,16 @@ def _quietly(read: Callable[[], Source | None]) -> Source | None:
 
 def _unparsed(change: Change, before: Source | None, after: Source | None) -> _Damage | None:
     if after is not None or (before is None and change.before is not None):
-        return None
-    return _Damage("PLACE would not parse", remedy="Narrow its pattern, or mend what it writes.")
+        return _torn(before, after) if before and after else None
+    return _Damage("PLACE would not parse", remedy=NARROW)
+
+
+def _torn(before: Source, after: Source) -> _Damage | None:
+    """Return what of a notebook was Python, or another line for IPython, before."""
+    known = Counter(one.text for one in before.unseen)
+    known.subtract(one.text for one in after.unseen)
+    torn = next((one for one in after.unseen if known[one.text] < 0), None)
+    return _Damage("PLACE would not parse", after=torn.start, remedy=NARROW) if torn else None
 
 
 def _lost(before: Source | None, after: Source | None) -> _Damage | None:

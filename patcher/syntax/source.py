@@ -12,17 +12,18 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import accumulate
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import libcst as cst
 
 from patcher.errors import TargetError
 from patcher.model import Edit
 from patcher.syntax.nodes import children, walk
+from patcher.syntax.parsing import parse, too_deep
 from patcher.syntax.spans import behind_param, spans_of
 
 if TYPE_CHECKING:
+    from patcher.syntax.ipython import Passage
     from patcher.syntax.names import Names
 
 __all__ = ["Behind", "Source", "splice", "walk"]
@@ -31,9 +32,6 @@ __all__ = ["Behind", "Source", "splice", "walk"]
 Node = TypeVar("Node", bound=cst.CSTNode)
 
 Behind = Callable[[str], Iterable[str]]
-
-# Of what the parser takes, far less than makes it crash, and far more than Python itself allows.
-MOST_BRACKETS = 1000
 
 
 class Source:
@@ -48,6 +46,9 @@ class Source:
         TargetError: the file does not parse, is nested too deeply, or LibCST does not give its bytes back.
     """
 
+    ENCODING: ClassVar[str | None] = None
+    unseen: tuple[Passage, ...] = ()
+
     def __init__(
         self, path: str, data: bytes, stand_ins: Mapping[str, str] | None = None, behind: Behind = lambda _: ()
     ) -> None:
@@ -55,11 +56,11 @@ class Source:
         self.data = data
         self.stand_ins = stand_ins or {}
         self.behind = behind
-        self.module = _parse(path, data)
+        self.module = parse(path, data, self.ENCODING)
         try:
             self.text, self._spans = spans_of(self.module)
         except RecursionError:
-            raise _too_deep(path) from None
+            raise too_deep(path) from None
         if not _same_bytes(self.text, self.module.encoding, data):
             raise _unfaithful(path, data)
 
@@ -192,6 +193,14 @@ class Source:
         line = bisect.bisect_right(self._line_starts, offset)
         return self._line_starts[line] if line < len(self._line_starts) else len(self.text)
 
+    def together(self, nodes: Sequence[cst.CSTNode]) -> bool:
+        """Tell whether statements of one block stand together also as they are run."""
+        return True
+
+    def mentioned(self, name: str) -> Passage | None:
+        """Return what no step sees and may read a name."""
+        return next((one for one in self.unseen if name in one.names), None)
+
     @property
     def newline(self) -> str:
         """The line end that the file uses first."""
@@ -238,28 +247,6 @@ def splice(path: str, text: bytes, edits: Sequence[Edit]) -> bytes:
     return b"".join((*parts, text[position:]))
 
 
-def _parse(path: str, data: bytes) -> cst.Module:
-    """Return the module, or say where and why the file cannot be parsed."""
-    if _brackets(data) > MOST_BRACKETS:
-        raise _too_deep(path)
-    try:
-        return cst.parse_module(data)
-    except cst.ParserSyntaxError as error:
-        raise TargetError(
-            f"{path}:{error.raw_line} does not parse as Python 3; mend that line, or leave the file out with not_in."
-        ) from None
-    except (UnicodeError, LookupError, ValueError, SyntaxError) as error:  # SyntaxError: the encoding line is wrong
-        raise TargetError(f"{path} cannot be decoded ({error}); save it as UTF-8.") from None
-
-
-def _brackets(data: bytes) -> int:
-    """Return about how deep brackets are nested; exact where no string or comment holds an unbalanced one."""
-    if sum(map(data.count, (b"(", b"[", b"{"))) <= MOST_BRACKETS:
-        return 0
-    signs = data.translate(None, bytes(set(range(256)) - set(b"([{}])")))
-    return max(accumulate(1 if sign in b"([{" else -1 for sign in signs))
-
-
 def _encoded(text: bytes, encoding: str) -> bytes:
     """Return UTF-8 text in a file's own encoding."""
     if encoding == "utf-8":
@@ -282,7 +269,3 @@ def _unfaithful(path: str, data: bytes) -> TargetError:
         f"{path} would not be given back byte for byte ({culprit}?); take that out of it, or leave the file out "
         "with not_in."
     )
-
-
-def _too_deep(path: str) -> TargetError:
-    return TargetError(f"{path} is nested too deeply to be parsed; leave it out with not_in.")
