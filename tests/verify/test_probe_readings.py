@@ -249,7 +249,9 @@ print(torch.rand(1).item().hex(), "torch._dynamo" in __import__("sys").modules)
 def test_no_bit_of_the_program_changes(tmp_path: Path) -> None:
     write_tree(tmp_path, {"train.py": TRAIN})
     own = {**os.environ, "OMP_NUM_THREADS": "2"}
-    plain = subprocess.run([sys.executable, "train.py"], cwd=tmp_path, env=own, capture_output=True, text=True, check=True)
+    plain = subprocess.run(
+        [sys.executable, "train.py"], cwd=tmp_path, env=own, capture_output=True, text=True, check=True
+    )
     assert run(tmp_path, "train.py", OMP_NUM_THREADS="2").stdout == plain.stdout
     everything = {**EVERYTHING, "lines": {str(tmp_path / "train.py"): [8]}}
     assert run(tmp_path, "train.py", config=everything, OMP_NUM_THREADS="2").stdout == plain.stdout
