@@ -1,0 +1,159 @@
+"""Goldens come from the reference path, and a check that does not see a planted error gets none."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.tiny import Tiny, replace
+from tests.verify.trainer import NUMBERS, Trainer
+
+STEP = replace("float($X)", "abs($X)")
+
+
+@pytest.fixture
+def trainer(tiny: Tiny) -> Trainer:
+    return Trainer(tiny)
+
+
+def recorded(trainer: Trainer) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((trainer.tiny.folder / "golden.json").read_text())
+    return found
+
+
+def numbers(**functions: str) -> str:
+    """Return the numbers of the trainer with other functions, each given by its body."""
+    text = NUMBERS
+    for name, body in functions.items():
+        start = text.index(f"def {name}(")
+        header, _, rest = text[start:].partition("\n")
+        text = f"{text[:start]}{header}\n    {body}\n{rest.partition(chr(10))[2]}"
+    return text
+
+
+class TestRecord:
+    def tree(self, trainer: Trainer, numbers: str = NUMBERS, **keys: Any) -> Trainer:
+        return trainer.tree(numbers=numbers).recipe(STEP, reference=["attention"], **keys)
+
+    def test_the_golden_stands_beside_the_recipe(self, trainer: Trainer) -> None:
+        result = self.tree(trainer, readings={"loss": "1..3", "lr": "1..3"}).verify("--record")
+        assert result.code == 0
+        assert result.out.startswith(f"Recorded {trainer.tiny.folder / 'golden.json'}\ntrain: same; 3 steps in ")
+        assert recorded(trainer)["readings"] == {"loss": [2.5, 2.25, 2.0], "lr": [0.1, 0.1, 0.1]}
+        assert trainer.verify().code == 0
+
+    def test_another_file_may_be_named(self, trainer: Trainer) -> None:
+        other = trainer.tiny.folder / "other" / "a.json"
+        assert self.tree(trainer).verify("--record", "--golden", other).code == 0
+        assert other.exists() and not (trainer.tiny.folder / "golden.json").exists()
+        assert trainer.verify("--golden", other).out.startswith("train: same;")
+
+    def test_its_noise_is_what_the_reference_wavers_by(self, trainer: Trainer) -> None:
+        noise = "return 1e-6 if environ.get('ATEN_CPU_CAPABILITY') == 'default' else 0.0"
+        self.tree(trainer, numbers(noise=noise)).verify("--record")
+        assert recorded(trainer)["noise"]["loss"] == pytest.approx([1e-6 / 2.5, 1e-6 / 2.25, 1e-6 / 2])
+
+    def test_threads_are_shaken_too(self, trainer: Trainer) -> None:
+        noise = "return 1e-6 * int(environ['OMP_NUM_THREADS'])"
+        self.tree(trainer, numbers(noise=noise), environment={"OMP_NUM_THREADS": "2"}).verify("--record")
+        assert recorded(trainer)["noise"]["loss"][0] == pytest.approx(1e-6 / 2.5)
+
+    def test_the_tree_that_is_judged_may_differ_from_it(self, trainer: Trainer) -> None:
+        result = self.tree(trainer, numbers(noise="return 0.5")).verify("--record")
+        assert result.code == 4
+        assert recorded(trainer)["readings"]["loss"] == [3.0, 2.75, 2.5]
+        assert "train: drifted; 3 steps" in result.out
+
+    def test_it_says_what_it_was_made_of(self, trainer: Trainer) -> None:
+        self.tree(trainer, packages=["click"]).verify("--record")
+        found = recorded(trainer)
+        assert (found["recipe"], found["check"], found["device"]) == ("tiny", "train", "cpu")
+        assert found["reference"] == ["attention"]
+        assert set(found["environment"]) >= {"python", "machine", "click"}
+        assert list(found["steps"]) == ["swap"]
+
+    def test_it_says_what_was_seen_of_the_planted_errors(self, trainer: Trainer) -> None:
+        self.tree(trainer).verify("--record")
+        assert recorded(trainer)["seen"]["scale-1"] == {"first": "loss 1", "times": pytest.approx(1e5)}
+
+    def test_a_check_that_is_blind_gets_none(self, trainer: Trainer) -> None:
+        result = self.tree(trainer, numbers(wrong="return loss(step) * (1 + 5e-7)")).verify("--record")
+        assert result.code == 2
+        assert "because the check is blind: with the wrong attention scale-1" in result.stderr
+        assert not (trainer.tiny.folder / "golden.json").exists()
+
+    def test_an_error_that_changes_nothing_is_no_blindness(self, trainer: Trainer) -> None:
+        same = "return loss(step) if plant == 'causal-flipped' else 9.0"
+        assert self.tree(trainer, numbers(wrong=same)).verify("--record").code == 0
+        assert recorded(trainer)["seen"]["causal-flipped"] == {"first": "", "times": 0.0}
+
+    def test_a_reference_that_does_not_train_is_told(self, trainer: Trainer) -> None:
+        result = self.tree(trainer, numbers(noise="raise ValueError('no room')")).verify("--record")
+        assert result.code == 2
+        assert "The reference of train does not train. It ended with exit code 1 after 0 steps." in result.stderr
+        assert "ValueError: no room" in result.stderr
+
+    def test_fewer_steps_than_wanted_are_told(self, trainer: Trainer) -> None:
+        result = self.tree(trainer, readings={"loss": "1..10"}).verify("--record")
+        assert result.code == 2
+        assert "The check wants 10 values of loss, and the run made 3." in result.stderr
+
+    def test_checks_that_share_a_golden_are_held_to_one_recording(self, trainer: Trainer) -> None:
+        checks = [
+            {
+                "id": "train",
+                "why": "w",
+                "run": ["python", "train.py"],
+                "reference": "attention",
+                "golden": "golden.json",
+            },
+            {"id": "again", "like": "train", "why": "w"},
+        ]
+        trainer.tree().tiny.recipe(STEP, checks=checks)
+        told = trainer.verify("--record").out
+        assert told.count("Recorded") == 1
+        assert "again: same;" in told
+
+
+class TestSensitivity:
+    def tree(self, trainer: Trainer, numbers: str = NUMBERS) -> Trainer:
+        return trainer.tree(numbers=numbers).recipe(STEP).golden()
+
+    def test_each_wrong_attention_is_told_with_the_first_value_that_shows_it(self, trainer: Trainer) -> None:
+        result = self.tree(trainer, numbers(wrong="return loss(step) * (1.01 if step == 1 else 1)")).verify(
+            "--sensitivity"
+        )
+        assert result.code == 0
+        rows = [line.split() for line in result.out.splitlines() if "yes" in line]
+        assert [row[0] for row in rows][:2] == ["scale-1", "causal-flipped"]
+        assert {tuple(row[1:4]) for row in rows} == {("yes", "loss", "2")}
+        assert result.out.endswith("Every wrong attention that changes something is seen.\n")
+
+    def test_one_that_is_not_seen_is_exit_4(self, trainer: Trainer) -> None:
+        wrong = "return loss(step) * (1 + 3e-7) if plant == 'scale-1' else 9.0"
+        found = self.tree(trainer, numbers(wrong=wrong)).data("--sensitivity")
+        assert found["exit_code"] == 4
+        blind = [one for one in found["sensitivity"] if not one["seen"]]
+        assert [(one["attention"], one["reason"]) for one in blind] == [
+            ("scale-1", "no value is off by more than 3.0 times what is allowed")
+        ]
+
+    def test_one_that_the_tree_does_not_call_is_told_so(self, trainer: Trainer) -> None:
+        self.tree(trainer)
+        program = (trainer.tiny.tree / "train.py").read_text().replace('{"planted": True}', "{}")
+        (trainer.tiny.tree / "train.py").write_text(program)
+        found = trainer.data("--sensitivity")
+        assert found["exit_code"] == 4
+        why = "it was not called: of attentions, the tree calls flash_attn_func"
+        assert {one["reason"] for one in found["sensitivity"]} == {why}
+
+    def test_one_with_which_it_crashes_is_no_difference_of_numbers(self, trainer: Trainer) -> None:
+        found = self.tree(trainer, numbers(wrong="raise ValueError(plant)")).data("--sensitivity")
+        assert not any(one["seen"] for one in found["sensitivity"])
+
+    def test_without_a_golden_nothing_says_what_is_the_same(self, trainer: Trainer) -> None:
+        result = trainer.tree().recipe(STEP, golden=None).verify("--sensitivity")
+        assert result.code == 2
+        assert "has no golden for cpu" in result.stderr
