@@ -26,6 +26,10 @@ def check(files: Files | str | bytes, *steps: str, head: str = "", options: tupl
     return lambda scene: scene.tree(files).steps(*steps, head=head).check(*options)
 
 
+def _cell(source: str) -> str:
+    return json.dumps({"cells": [{"cell_type": "code", "source": source}]})
+
+
 def _bare(scene: Scene) -> Result:
     scene.tree("abs(1)\n", git=True).steps(ROUND)
     (scene.root / ".git" / "config").write_text("[core\n")
@@ -46,6 +50,11 @@ TREES: dict[str, Play] = {
         "# coding: latin-1\nabs('ü')\n".encode("latin-1"), "replace: abs($X)\nwith: round($X, '€')\nin: a.py"
     ),
     "a notebook that is no JSON": check({"a.ipynb": "abs(1)"}, f"{ROUND}\nin: a.ipynb"),
+    "a notebook of another language": check(
+        {"a.ipynb": '{"metadata": {"kernelspec": {"language": "R"}}, "cells": [{"abs": 1}]}'}, f"{ROUND}\nin: a.ipynb"
+    ),
+    "a line of a notebook that only IPython reads": check({"a.ipynb": _cell("%time abs(1)")}, ROUND),
+    "a cell that is no Python": check({"a.ipynb": _cell("abs(1")}, ROUND),
     "a notebook without cells": check({"a.ipynb": '{"abs": 1}'}, f"{ROUND}\nin: a.ipynb"),
     "a file that a `text` step cannot decode": check(b"\xff", "text: a\nwith: b\nin: a.py"),
     "a file that is too large for a `text` step": check("a" * 1_000_001, "text: a\nwith: b\nin: a.py"),
