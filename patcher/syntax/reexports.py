@@ -1,60 +1,29 @@
 """What the names of a tree mean for one rename, also where a file imports them from another file of the tree.
 
-A name means the old symbol, the new one, neither, or the old one in one arm of a try and something else in another.
-Names that are built at run time, and those behind `import *`, mean nothing here.
+A name means the old symbol, the new one, neither, or the old one in one arm of a try and something else in another; an
+access may also mean the old one behind a module that another file hands on. Names that are built at run time, and those
+behind `import *`, mean nothing here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import Enum, auto
+from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from patcher.errors import TargetError
+from patcher.syntax.meanings import Chain, Meaning, Symbol
 from patcher.syntax.names import Binding, dotted
-from patcher.syntax.project import module_file, module_files, python_files, search_folders
+from patcher.syntax.project import module_file, module_files, python_files, search_folders, without_top
 from patcher.syntax.source import Source
+from patcher.syntax.through import Access
 
 if TYPE_CHECKING:
     from patcher.syntax.draft import Draft
 
-__all__ = ["Chain", "Meaning", "Symbol", "Symbols"]
-
-
-class Meaning(Enum):
-    """What a name means for the rename."""
-
-    OLD = auto()
-    NEW = auto()
-    MIXED = auto()
-    NEITHER = auto()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Symbol:
-    """A name that one scope of one file imports, with everything that binds it there, in the order of the text."""
-
-    source: Source
-    bindings: tuple[Binding, ...]
-
-    @property
-    def local(self) -> str:
-        """The name as the file has it."""
-        return self.bindings[0].name
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """An access `m.symbol`: its node, what binds `m`, what it means, and the symbols of other files that it reads."""
-
-    node: cst.Attribute
-    root: Symbol
-    meaning: Meaning
-    exporters: tuple[Symbol, ...]
-    old: str
+__all__ = ["Symbols"]
 
 
 class Symbols:
@@ -128,22 +97,42 @@ class Symbols:
     def _of_binding(self, source: Source, binding: Binding) -> Meaning:
         if not isinstance(binding.statement, cst.ImportFrom):
             return Meaning.NEITHER
-        if self.new in source.names.origins_of(binding):
+        if self.new in self.meant(source, binding):
             return Meaning.NEW
         if self._is_direct(source, binding):
             return Meaning.OLD
         return self._together(self.meaning(one) for one in self.exporters(source, binding))
 
+    def meant(self, source: Source, binding: Binding) -> frozenset[str]:
+        """Return what recipes call what an import binds."""
+        return self._names(binding, source.names.origins_of(binding))
+
+    def _names(self, binding: Binding, origins: Iterable[str]) -> frozenset[str]:
+        """Return what recipes call some names that lead through an import."""
+        names = frozenset(origins)
+        if not _is_relative(binding):
+            return names
+        # A dot in front: from the root of the tree, which is then a package itself.
+        shorter = {name.removeprefix(".") for name in names if self._is_module(name)}
+        shorter |= {without_top(self.draft, name) for name in names}
+        # A single module (`x.y`) is rather a package from elsewhere than a file that happens to be called so.
+        return names | {name for name in shorter if name.count(".") > 1 or self._is_file(name)}
+
+    def _is_file(self, module: str) -> bool:
+        return any(module_file(self.draft, PurePosixPath(top), module) for top in ("", *self.draft.tops))
+
+    def _is_module(self, name: str) -> bool:
+        return module_file(self.draft, PurePosixPath(), name.rpartition(".")[0]) is not None
+
     def _is_direct(self, source: Source, binding: Binding) -> bool:
         """Tell whether a from-import names the old symbol by its own module."""
-        old = set(self.old).intersection(source.names.origins_of(binding))
-        return bool(old) and isinstance(binding.statement, cst.ImportFrom) and not binding.statement.relative
+        return isinstance(binding.statement, cst.ImportFrom) and not self.meant(source, binding).isdisjoint(self.old)
 
     def hidden(self, symbol: Symbol, old: str = "") -> str | None:
         """Return the file of the tree that is imported in place of the top-level package that the old symbol is in."""
         for binding in symbol.bindings:
             module = (old or binding.origin or "").rpartition(".")[0]
-            if "." in module or not (old or self._is_direct(symbol.source, binding)):
+            if "." in module or _is_relative(binding) or not (old or self._is_direct(symbol.source, binding)):
                 continue
             near = (module_file(self.draft, folder, module) for folder in search_folders(symbol.source.path))
             found = next((path for path in near if path not in (None, symbol.source.path)), None)
@@ -162,7 +151,9 @@ class Symbols:
         return self.new.rpartition(".")[2] if direct or not names else min(names)
 
     def new_local(self, symbol: Symbol) -> str:
-        """Return what a file calls the old symbol once it is the new one; an alias stays."""
+        """Return what a file calls the old symbol once it is the new one; an alias and an attribute of a class stay."""
+        if any(_in_class(symbol.source, one.node) for one in symbol.bindings):
+            return symbol.local
         aliased = any(one.alias is not None and one.alias.asname is not None for one in symbol.bindings)
         wanted = {self.imported_name(symbol, one) for one in symbol.bindings if not aliased}
         return wanted.pop() if len(wanted) == 1 else symbol.local
@@ -184,18 +175,62 @@ class Symbols:
         inside = any(isinstance(above, (cst.Import, cst.ImportFrom)) for above in source.ancestors(node))
         if imported is None or inside:
             return None
+        symbol, rest = self._symbol(source, imported), (dotted(node) or "")[len(root) :]
+        return self._direct(source, node, symbol, rest) or self._indirect(source, node, symbol)
+
+    def _direct(self, source: Source, node: cst.Attribute, symbol: Symbol, rest: str) -> Chain | None:
+        """Return an access that means the old or the new symbol by the file's own imports."""
         origins = source.names.imported_as(node)
-        symbol = self._symbol(source, imported)
-        relative = isinstance(imported.statement, cst.ImportFrom) and bool(imported.statement.relative)
-        old = next((name for name in self.old if name in origins and not relative), "")
-        if self.new in origins:
-            return Chain(node, symbol, Meaning.NEW, (), "")
-        if old:
-            whole = all(one.origin and old.startswith(f"{one.origin}.") for one in symbol.bindings)
-            covered = whole or (set(origins) <= set(self.old) and all(one.origin for one in symbol.bindings))
-            return Chain(node, symbol, Meaning.OLD if covered else Meaning.MIXED, (), old)
+        relative = next((one for one in symbol.bindings if _is_relative(one)), symbol.bindings[0])
+        held = {origin: self._names(relative, (origin,)) for origin in origins}
+        means = frozenset[str]().union(*held.values())
+        if self.new in means:
+            return Chain(node, symbol, Meaning.NEW)
+        old = next((name for name in self.old if name in means), None)
+        if old is None:
+            return None
+        leading = tuple(one for one in symbol.bindings if self._leads(one, rest))
+        whole = all(old in self._names(one, (f"{one.origin}{rest}",)) for one in symbol.bindings)
+        known = all(not names.isdisjoint(self.old) for names in held.values())
+        covered = whole or (known and all(one.origin for one in symbol.bindings))
+        meaning = Meaning.OLD if covered else Meaning.MIXED
+        return Chain(node, symbol, meaning, access=Access(node, old, leading, whole))
+
+    def _leads(self, binding: Binding, rest: str) -> bool:
+        """Tell whether an import names the old symbol's module, or a package above it."""
+        if isinstance(binding.statement, cst.Import) and binding.alias is not None and binding.alias.asname is None:
+            return any(old.startswith(f"{dotted(binding.alias.name)}.") for old in self.old)
+        return not self._names(binding, (f"{binding.origin}{rest}",)).isdisjoint(self.old)
+
+    def _indirect(self, source: Source, node: cst.Attribute, symbol: Symbol) -> Chain:
+        """Return an access as what the file that it reads from makes of it."""
+        origins = source.names.imported_as(node)
         exporters = tuple(dict.fromkeys(one for origin in origins for one in self._behind(source, origin)))
-        return Chain(node, symbol, self._together(self.meaning(one) for one in exporters), exporters, "")
+        meaning = self._together(self.meaning(one) for one in exporters)
+        behind = meaning is Meaning.NEITHER and not set(self.old).isdisjoint(source.names.origins(node))
+        return Chain(node, symbol, Meaning.BEHIND if behind else meaning, exporters)
+
+    def handed_on(self, symbol: Symbol) -> bool:
+        """Tell whether something else than its own file may read a module by the name that a file has for it."""
+        source = symbol.source
+        if any(source.names.enclosing_function(one.node) is not source.module for one in symbol.bindings):
+            return False
+        return source.names.exported(symbol.local) or any(
+            symbol in self._behind(other, origin)
+            for other in python_files(self.draft, symbol.local)
+            if other is not source
+            for origin in self._read(other, symbol.local)
+        )
+
+    def _read(self, source: Source, local: str) -> Iterator[str]:
+        """Yield what a file imports or reads that ends in a name, through `import *` too."""
+        yield from (
+            one.origin for one in source.names.imports if (one.origin or "").endswith(f".{local}") and one.origin
+        )
+        for node in source.chains(local):
+            yield from source.names.imported_as(node)
+        if source.names.stars and local in source.names.unresolved():
+            yield from (f"{source.names.module_of(star)}.{local}" for star in source.names.stars)
 
     # --- who follows ------------------------------------------------------------------------------------------------
 
@@ -219,3 +254,13 @@ class Symbols:
     def _starred(self, source: Source, star: cst.ImportFrom, symbol: Symbol) -> list[Symbol | None]:
         paths = module_files(self.draft, source.path, source.names.module_of(star))
         return [self.exported(path, symbol.local) for path in paths if path != source.path]
+
+
+def _is_relative(binding: Binding) -> bool:
+    return isinstance(binding.statement, cst.ImportFrom) and bool(binding.statement.relative)
+
+
+def _in_class(source: Source, node: cst.CSTNode) -> bool:
+    """Tell whether an import makes an attribute of a class."""
+    kinds = (cst.FunctionDef, cst.ClassDef)
+    return isinstance(next((above for above in source.ancestors(node) if isinstance(above, kinds)), None), cst.ClassDef)

@@ -10,7 +10,10 @@ import libcst as cst
 from patcher.syntax.names import dotted
 from patcher.syntax.source import Source
 
-__all__ = ["handed_on", "mentions", "starred", "word_pattern"]
+__all__ = ["handed_on", "is_annotation", "mentions", "starred", "word_pattern"]
+
+# What a string in an annotation is not a quoted name for.
+PLAIN_TEXT = ("Literal", "Annotated")
 
 
 def word_pattern(words: Iterable[str]) -> re.Pattern[str]:
@@ -32,6 +35,19 @@ def mentions(source: Source, old: str) -> Iterator[tuple[int, str]]:
     for star in source.names.stars:
         if source.names.module_of(star) == module:
             yield source.span(star)[0], f"a star import may bring {name}"
+    for one in source.unseen:
+        if found := pattern.search(one.text):
+            yield one.start, f"{'a cell that is no Python' if one.whole else 'a line for IPython'} mentions {found[0]}"
+
+
+def is_annotation(source: Source, string: cst.CSTNode) -> bool:
+    """Tell whether a string is a quoted annotation, or a part of one."""
+    for above in source.ancestors(string):
+        if isinstance(above, cst.Subscript) and (dotted(above.value) or "").endswith(PLAIN_TEXT):
+            return False
+        if isinstance(above, cst.Annotation):
+            return True
+    return False
 
 
 def starred(source: Source, name: str) -> Iterator[tuple[int, str]]:

@@ -153,6 +153,21 @@ PLACES: dict[str, Play] = {
     "a module in a try that has other uses": check(
         "try:\n    import speed\nexcept ImportError:\n    raise\nspeed.mean([speed.x])\n", MEAN
     ),
+    "a module that has another name in each arm": check(
+        "try:\n    import speed\nexcept ImportError:\n    from old import speed\nspeed.mean([])\n",
+        "rename: [speed.mean, old.speed.mean]\nto: scipy.stats.fmean",
+    ),
+    "a name that is imported as a module": check("import speed.mean\nspeed.mean.f()\n", MEAN),
+    "a module that another file imports": check(
+        {"a.py": "import speed as s\n", "b.py": "from a import s\ns.mean([])\n"}, MEAN
+    ),
+    "a target that the tree lacks": check(
+        {"pack/fast.py": "mean = 1\n", "a.py": "from speed import mean\nmean([])\n"},
+        "rename: speed.mean\nto: pack.fast.fmean",
+    ),
+    "the file of the target": check(
+        {"pack/fast.py": "from speed import mean\nfmean = mean\n"}, "rename: speed.mean\nto: pack.fast.fmean"
+    ),
     "a comment between imported names": check("from speed import (mean,  # both\n    median)\nmean([median])\n", MEAN),
     "a name that comes from elsewhere": check(
         {

@@ -14,6 +14,7 @@ from tests.verbs.checks import SHAPES, check_noop, check_transformed, notebook, 
 PACKAGE = {"rename": "adam_atan2.AdamATan2", "to": "adam_atan2_pytorch.AdamAtan2"}
 SHIM = {"rename": "adam_atan2.AdamATan2", "to": "shim.adam_atan2_torch.AdamATan2"}
 TORCH = {"rename": "adam_atan2.AdamATan2", "to": "torch.optim.Adam"}
+MOVED = {"rename": "a.b", "to": "c.d"}
 SCALER = {"rename": "torch.cuda.amp.GradScaler", "to": "torch.amp.GradScaler"}
 
 
@@ -445,10 +446,81 @@ def test_a_new_name_that_is_imported_already_is_shared() -> None:
     check_transformed(
         PACKAGE,
         "from adam_atan2_pytorch import AdamAtan2\nfrom adam_atan2 import AdamATan2\nAdamAtan2(AdamATan2)\n",
-        "from adam_atan2_pytorch import AdamAtan2\nfrom adam_atan2_pytorch import AdamAtan2\nAdamAtan2(AdamAtan2)\n",
+        "from adam_atan2_pytorch import AdamAtan2\nAdamAtan2(AdamAtan2)\n",
         "3: already",
         "3: applied",
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("from a import b\nfrom c import d\nb(d)\n", "from c import d\nd(d)\n"),
+        ("from a import b\nfrom c import d\nb()\n", "from c import d\nd()\n"),
+        ("from a import b, x\nfrom c import d\nb(x)\n", "from a import x\nfrom c import d\nd(x)\n"),
+        ("import a\nimport c\na.b(c.z)\n", "import c\nc.d(c.z)\n"),
+        ("import a, c\na.b(c.z)\n", "import c\nc.d(c.z)\n"),
+        ("def f():\n    from c import d\n    from a import b\n    b(d)\n", "def f():\n    from c import d\n    d(d)\n"),
+    ],
+)
+def test_an_import_is_not_there_twice(before: str, after: str) -> None:
+    check_transformed(MOVED, before, after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        # The other one holds only later, or only there, or a comment would go with it.
+        ("from a import b\nb()\nfrom c import d\n", "from c import d\nd()\nfrom c import d\n"),
+        ("from a import b\nif x:\n    from c import d\nb()\n", "from c import d\nif x:\n    from c import d\nd()\n"),
+        ("from a import b  # noqa\nfrom c import d\nb()\n", "from c import d  # noqa\nfrom c import d\nd()\n"),
+        ("from a import b\nfrom c import d as e\nb(e)\n", "from c import d\nfrom c import d as e\nd(e)\n"),
+    ],
+)
+def test_an_import_that_does_not_stand_for_another_leaves_it(before: str, after: str) -> None:
+    check_transformed(MOVED, before, after)
+
+
+@pytest.mark.parametrize(
+    ("names", "left"),
+    [
+        ("b, d", "d"),
+        ("b, e", "d"),
+        ("e, b", "d"),
+        ("b, e, d", "d"),
+        ("(\n    b,\n    e,\n    d,\n)", "(\n    d,\n)"),
+        ("e as x, b, d", "d as x, d"),
+    ],
+)
+def test_names_of_one_module_become_one(names: str, left: str) -> None:
+    step = {"rename": ["lib.b", "lib.e"], "to": "lib.d"}
+    check_transformed(step, f"from lib import {names}\nb()\n", f"from lib import {left}\nd()\n")
+
+
+@pytest.mark.parametrize(
+    ("names", "after"),
+    [
+        ("b, e", "from c import d"),
+        ("(b,\n    e)", "from c import d"),
+        ("x, b, e", "from a import x\nfrom c import d"),
+        ("b, x, e", "from a import x\nfrom c import d"),
+        (
+            "(\n    b,  # one\n    e,  # two\n    x,\n)",
+            "from a import (\n    x,\n)\nfrom c import d  # one\nfrom c import d  # two",
+        ),
+    ],
+)
+def test_several_names_leave_one_import(names: str, after: str) -> None:
+    step = {"rename": ["a.b", "a.e"], "to": "c.d"}
+    more = "\nx" if "x" in names else ""
+    check_transformed(step, f"from a import {names}\nb(e){more}\n", f"{after}\nd(d){more}\n")
+
+
+def test_several_names_that_leave_a_comment_behind_are_refused() -> None:
+    step = {"rename": ["a.b", "a.e"], "to": "c.d"}
+    reason = "a comment beside `b` would be lost; give the name an import line of its own first"
+    places = [f"{line}: refused: {reason}" for line in (2, 3)]
+    check_noop(step, "from a import (  # kept\n    b,\n    e,\n)\nb(e)\n", *places)
 
 
 def test_an_alias_does_not_need_the_new_name() -> None:
@@ -470,6 +542,130 @@ def test_a_module_that_would_hide_an_outer_one_is_refused() -> None:
         "import torch\n\ndef f():\n    x = torch.zeros(1)\n    import adam_atan2\n    return adam_atan2.AdamATan2(x)\n"
     )
     check_noop(TORCH, text, f"5: refused: {reason}")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("import a\ndef f(c):\n    return a.b(c)\n", 2),
+        ("import a\ndef f():\n    c = 1\n    return a.b(c)\n", 3),
+        ("import a\ndef f():\n    for c in x: a.b(c)\n", 3),
+        ("import a\nlambda c: a.b(c)\n", 2),
+        ("import a\n[a.b(c) for c in x]\n", 2),
+        ("import a\nclass K:\n    c = 1\n    a.b\n", 3),
+        ("import a\nif a.b: c = 1\n", 2),
+        ("import a\ndef f(c):\n    return a.b(c), a.z\n", 2),
+        ("def f(c):\n    import a\n    return a.b(c)\n", 1),
+        ("import a as c\nx = c.b, c.z\n", 1),
+        ("import a\ndef f(c):\n    class K: x: 'a.b'\na.b\n", 2),
+        ("import c.x as c\nimport a\na.b(c)\n", 1),
+    ],
+)
+def test_a_module_whose_name_is_taken_at_an_access_is_refused(text: str, line: int) -> None:
+    at = 1 + text[: text.index("import a")].count("\n")
+    reason = f"`c` is bound to something else in line {line}; rename one of the two first"
+    check_noop(MOVED, text, f"{at}: refused: {reason}")
+
+
+def test_a_module_whose_name_is_taken_elsewhere_is_no_hindrance() -> None:
+    check_transformed(MOVED, "import a\ndef f(c): ...\na.b\n", "import c\ndef f(c): ...\nc.d\n")
+
+
+# --- how the file spells it -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("import numpy as np\nx = np.bool, np.array\n", "import numpy as np\nx = np.bool_, np.array\n"),
+        ("import numpy as np\nx: 'np.bool' = np.bool\n", "import numpy as np\nx: 'np.bool_' = np.bool_\n"),
+        (
+            "import numpy as np\ndef f(numpy):\n    return np.bool\n",
+            "import numpy as np\ndef f(numpy):\n    return np.bool_\n",
+        ),
+        ("import numpy.ma\nx = numpy.bool\n", "import numpy.ma\nx = numpy.bool_\n"),
+    ],
+)
+def test_another_symbol_of_the_same_module_is_reached_as_before(before: str, after: str) -> None:
+    check_transformed({"rename": "numpy.bool", "to": "numpy.bool_"}, before, after)
+
+
+def test_each_access_is_written_through_its_own_import() -> None:
+    check_transformed(
+        {"rename": "torch.nn.Foo", "to": "torch.nn.Bar"},
+        "from torch import nn\nimport torch\nx = nn.Foo, nn.Linear, torch.nn.Foo, torch.cuda\n",
+        "from torch import nn\nimport torch\nx = nn.Bar, nn.Linear, torch.nn.Bar, torch.cuda\n",
+    )
+
+
+def test_two_old_names_of_one_module() -> None:
+    check_transformed(
+        {"rename": ["numpy.bool", "numpy.bool8"], "to": "numpy.bool_"},
+        "import numpy as np\nx = np.bool, np.bool8, np.array\n",
+        "import numpy as np\nx = np.bool_, np.bool_, np.array\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("import a\nfrom c import d\na.b(a.z)\n", "import a\nfrom c import d\nd(a.z)\n"),
+        ("import a\nimport c as q\na.b(a.z)\n", "import a\nimport c as q\nq.d(a.z)\n"),
+        ("import a\nimport c.x\na.b(a.z)\n", "import a\nimport c.x\nc.d(a.z)\n"),
+        ("import a\nimport a as q\na.b(a.z, q.b, q.z)\n", "import a\nimport c\nimport a as q\nc.d(a.z, c.d, q.z)\n"),
+        # Not where it is made too late, or not always.
+        ("import a\na.b(a.z)\nimport c as q\n", "import a\nimport c\nc.d(a.z)\nimport c as q\n"),
+        ("import a\nif x:\n    import c as q\na.b(a.z)\n", "import a\nimport c\nif x:\n    import c as q\nc.d(a.z)\n"),
+    ],
+)
+def test_an_import_of_the_new_module_is_used(before: str, after: str) -> None:
+    check_transformed(MOVED, before, after)
+
+
+@pytest.mark.parametrize(
+    ("to", "before", "after"),
+    [
+        ("lib.B.d", "import lib\nfrom lib import B\nB.c, lib.B.c\n", "import lib\nfrom lib import B\nB.d, lib.B.d\n"),
+        ("lib.E.d", "from lib import B\nB.c, B()\n", "from lib import B\nfrom lib import E\nE.d, B()\n"),
+        ("lib.E.d", "import lib\nlib.B.c, lib.z\n", "import lib\nfrom lib import E\nE.d, lib.z\n"),
+        ("lib.B.E.d", "from lib import B\nB.c, B()\n", "from lib import B\nB.E.d, B()\n"),
+    ],
+)
+def test_what_may_be_a_class_is_not_imported_as_a_module(to: str, before: str, after: str) -> None:
+    check_transformed({"rename": "lib.B.c", "to": to}, before, after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("import a.q\nx = a.b\n", "import a.q\nimport c\nx = c.d\n"),
+        ("import a.q\nimport a\nx = a.b\n", "import a.q\nimport c\nx = c.d\n"),
+        ("import a\nx: 'a.z' = a.b\n", "import a\nimport c\nx: 'a.z' = c.d\n"),
+    ],
+)
+def test_a_package_that_is_imported_for_more_stays(before: str, after: str) -> None:
+    check_transformed(MOVED, before, after)
+
+
+def test_a_name_that_is_imported_as_a_module_is_refused() -> None:
+    reason = "`a.b` is imported as a module in line 1, and not a name in one; change it by hand"
+    check_noop(MOVED, "import a.b\na.b.c\n", f"1: refused: {reason}")
+
+
+def test_the_modules_of_both_arms_go_along() -> None:
+    check_transformed(
+        {"rename": ["a.x", "b.x"], "to": "c.y"},
+        "try:\n    import a as m\nexcept ImportError:\n    import b as m\nm.x\n",
+        "try:\n    import c as m\nexcept ImportError:\n    import c as m\nm.y\n",
+    )
+
+
+def test_the_attribute_of_a_class_keeps_its_name() -> None:
+    check_transformed(
+        MOVED,
+        "class C:\n    from a import b\n    z = b\n    def g(self): return self.b\n",
+        "class C:\n    from c import d as b\n    z = b\n    def g(self): return self.b\n",
+    )
 
 
 # --- two arms -------------------------------------------------------------------------------------------------------
@@ -739,6 +935,139 @@ def test_a_file_that_does_not_parse_is_passed_over() -> None:
 def test_a_file_that_does_not_parse_and_is_named_is_told() -> None:
     with pytest.raises(TargetError, match=r"a\.py:1 does not parse as Python 3"):
         check_noop({**PACKAGE, "in": "a.py"}, "print 'AdamATan2'\n")
+
+
+@pytest.mark.parametrize("other", ["from m import a\na.z\n", "import m\nm.a.z\n", "from m import *\na.z\n"])
+def test_a_module_that_another_file_has_from_here_stays(other: str) -> None:
+    before = {"m.py": "import a\na.b\n", "n.py": other}
+    check_transformed(MOVED, before, {"m.py": "import a\nimport c\nc.d\n"})
+
+
+def test_a_module_that_all_lists_stays() -> None:
+    before = "import a\n__all__ = ['a']\na.b\n"
+    check_transformed(MOVED, {"m.py": before}, {"m.py": "import a\nimport c\n__all__ = ['a']\nc.d\n"})
+
+
+def test_a_use_through_a_module_of_another_file_is_refused() -> None:
+    reason = "the module is taken from another file, which imports it; import it here"
+    files = {"m.py": "import adam_atan2 as aa\n", "o.py": "from m import aa\naa.AdamATan2()\n"}
+    check_noop(PACKAGE, files, f"o.py:2: refused: {reason}")
+
+
+# --- a symbol of the tree -------------------------------------------------------------------------------------------
+
+TREE = {"pkg/__init__.py": "", "pkg/a.py": "def b(): ...\n", "pkg/c.py": "def d(): ...\n", "pkg/s/__init__.py": ""}
+OWN = {"rename": "pkg.a.b", "to": "pkg.c.d"}
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after"),
+    [
+        ("pkg/m.py", "from .a import b\nb()\n", "from .c import d\nd()\n"),
+        ("pkg/m.py", "from .a import b, q\nb(q)\n", "from .a import q\nfrom .c import d\nd(q)\n"),
+        ("pkg/m.py", "from . import a\na.b()\n", "from . import c\nc.d()\n"),
+        ("pkg/m.py", "from . import a, x\na.b(x)\n", "from . import c, x\nc.d(x)\n"),
+        ("pkg/m.py", "from . import a\na.b(a.q)\n", "from . import a\nfrom . import c\nc.d(a.q)\n"),
+        ("pkg/m.py", "from . import a, c\na.b(c.q)\n", "from . import c\nc.d(c.q)\n"),
+        ("pkg/m.py", "from ..pkg.a import b\nb()\n", "from ..pkg.c import d\nd()\n"),
+        ("pkg/s/m.py", "from ..a import (\n    b)\nb()\n", "from ..c import (\n    d)\nd()\n"),
+        ("pkg/s/m.py", "from .. import a as A\nA.b()\n", "from .. import c as A\nA.d()\n"),
+        ("m.py", "from pkg.a import b\nb()\n", "from pkg.c import d\nd()\n"),
+    ],
+)
+@pytest.mark.parametrize("top", ["", "src/"])
+def test_a_relative_import_stays_relative_in_its_package(top: str, path: str, before: str, after: str) -> None:
+    tree = {f"{top}{name}": text for name, text in TREE.items()}
+    if top or ".." not in before or path != "pkg/m.py":
+        check_transformed(OWN, {**tree, f"{top}{path}": before}, {f"{top}{path}": after})
+
+
+@pytest.mark.parametrize(
+    ("to", "before", "after"),
+    [
+        ("torch.optim.D", "from .a import b\nb()\n", "from torch.optim import D\nD()\n"),
+        ("torch.optim.D", "from . import a\na.b(a.q)\n", "from . import a\nimport torch.optim\ntorch.optim.D(a.q)\n"),
+        ("other.c.d", "from .a import b\nb()\n", "from other.c import d\nd()\n"),
+    ],
+)
+def test_a_relative_import_of_another_package_is_absolute(to: str, before: str, after: str) -> None:
+    files = {**TREE, "other/c.py": "d = 1\n", "pkg/m.py": before}
+    check_transformed({"rename": "pkg.a.b", "to": to}, files, {"pkg/m.py": after})
+
+
+def test_a_deeper_module_is_left_for_one_further_up() -> None:
+    check_transformed(
+        {"rename": "pkg.s.e.b", "to": "pkg.c.d"},
+        {**TREE, "pkg/s/e.py": "b = 1\n", "pkg/s/m.py": "from .e import b\nb()\n"},
+        {"pkg/s/m.py": "from ..c import d\nd()\n"},
+    )
+
+
+def test_a_tree_that_is_itself_a_package() -> None:
+    files = {"__init__.py": "", **TREE, "m.py": "from .pkg.a import b\nfrom .pkg import a\nb(a.b)\n"}
+    check_transformed(OWN, files, {"m.py": "from .pkg.c import d\nfrom .pkg import c\nd(c.d)\n"})
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a.py": "b = 1\n", "c.py": "d = 1\n", "__init__.py": "", "m.py": "from .a import b\nb()\n"},
+        {"pkg/__init__.py": "", "pkg/a.py": "b = 1\n", "pkg/m.py": "from .a import b\nb()\n"},
+        {"src/a.py": "b = 1\n", "src/m.py": "from .a import b\nb()\n"},
+    ],
+)
+def test_a_module_of_the_tree_is_no_package_of_that_name(files: dict[str, str]) -> None:
+    check_noop(MOVED, files)
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        ("models/layers.py", "from models.layers import Attention\nAttention()\n"),
+        ("models/layers.py", "import models.layers as L\nL.Attention()\n"),
+        ("models/layers.py", "from models import layers\nlayers.Attention()\n"),
+        ("src/models/layers.py", "from models.layers import Attention\nAttention()\n"),
+    ],
+)
+def test_a_target_that_its_module_lacks_is_refused(module: str, text: str) -> None:
+    step = {"rename": "models.layers.Attention", "to": "models.layers.Attn"}
+    reason = f"{module} of this tree has no `Attn`; define it there first, by hand or in an earlier step"
+    files = {module: "class Attention: ...\n", "train.py": text}
+    check_noop(step, files, f"train.py:1: refused: {reason}")
+
+
+def test_a_target_whose_module_the_package_lacks_is_refused() -> None:
+    reason = "pkg/__init__.py of this tree has no `new`; define it there first, by hand or in an earlier step"
+    files = {**TREE, "train.py": "from pkg.a import b\n"}
+    check_noop({"rename": "pkg.a.b", "to": "pkg.new.d"}, files, f"train.py:1: refused: {reason}")
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "class Attn: ...\n",
+        "from .core import Attn\n",
+        "from .core import *\n",
+        "def __getattr__(name): ...\n",
+        "print 2\n",
+    ],
+)
+def test_a_target_that_its_module_has_or_may_have(module: str) -> None:
+    check_transformed(
+        {"rename": "models.old.Attention", "to": "models.layers.Attn"},
+        {"models/layers.py": module, "train.py": "from models.old import Attention as A\nA()\n"},
+        {"train.py": "from models.layers import Attn as A\nA()\n"},
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["from .a import b as old\nd = old\n", "from . import a\nd = a.b\n", "from pkg.a import b as old\nd = old\n"],
+)
+def test_the_new_module_itself_is_refused(text: str) -> None:
+    check_noop(
+        OWN, {**TREE, "pkg/c.py": text}, "pkg/c.py:1: refused: this file is pkg.c itself; leave it out with `not_in`"
+    )
 
 
 # --- scope ----------------------------------------------------------------------------------------------------------
