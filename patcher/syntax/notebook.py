@@ -141,6 +141,11 @@ class NotebookSource(Source):
                 return one.text
         return super().lost_comment(edits)
 
+    def kept(self) -> list[tuple[str, int]]:
+        """Return every comment and every line for IPython, with its offset; what stands in for that is no comment."""
+        comments = [one for one in super().kept() if not any(each.start <= one[1] < each.end for each in self.unseen)]
+        return [*comments, *((one.text, one.start) for one in self.unseen)]
+
     def passed_over(self, words: Iterable[frozenset[bytes]]) -> Iterator[tuple[int, str]]:
         """Yield offset and reason for what no step sees and that holds all words of a set, by what it calls imports."""
         for one in self.unseen:

@@ -143,11 +143,13 @@ def _torn(before: Source, after: Source) -> _Damage | None:
 
 
 def _lost(before: Source | None, after: Source | None) -> _Damage | None:
-    lost = Counter(before.comment_texts()) - Counter(after.comment_texts()) if before and after else Counter[str]()
-    text = next(iter(lost), None)
-    if before is None or text is None:
+    if before is None or after is None:
         return None
-    start = next(start for start, end in before.comments if before.slice(start, end) == text)
+    lost = Counter(text for text, _ in before.kept()) - Counter(text for text, _ in after.kept())
+    text = next(iter(lost), None)
+    if text is None:
+        return None
+    start = next(start for kept, start in before.kept() if kept == text)
     clause = f"the comment `{text}` of PLACE would be lost"
     return _Damage(clause, before=start, remedy="Narrow its pattern so that the comment stays.")
 

@@ -153,9 +153,9 @@ class Source:
         spans = [self.span(node) for node in self.of(*kinds)]
         return [(start, end) for start, end in spans if b"\n" in self.text[start:end]]
 
-    def comment_texts(self) -> list[str]:
-        """Return the text of every comment."""
-        return [self.slice(start, end) for start, end in self.comments]
+    def kept(self) -> list[tuple[str, int]]:
+        """Return what no plan may lose, with its offset: every comment."""
+        return [(self.slice(start, end), start) for start, end in self.comments]
 
     def lost_comment(self, edits: Sequence[Edit]) -> str | None:
         """Return a comment that the edits would delete, or None."""

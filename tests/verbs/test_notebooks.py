@@ -184,6 +184,11 @@ def test_no_line_for_ipython_is_edited(cell: str) -> None:
     stays(CUDA, cell, "MD:y.cuda()")
 
 
+def test_a_line_for_ipython_is_not_called_lost_where_its_block_gets_another_line() -> None:
+    keys = {"insert": "z = 1", "last_in": "if $_"}
+    becomes(keys, ["if x:\n    !ls\nelse:\n    y"], ["if x:\n    !ls\n    z = 1\nelse:\n    y"])
+
+
 def test_a_line_for_ipython_that_holds_the_words_of_a_step_is_told() -> None:
     said = "is read by IPython alone (`%time y.cuda()`); change it by hand where it must follow."
     assert told(CUDA, "x = 1\n%time y.cuda()", "%time f()") == [said]
