@@ -56,7 +56,7 @@ def _check_place(recipe: Recipe, checkout: Checkout, draft: Draft, path: str, li
         )
     if path not in draft.paths:
         raise UsageError(f"{path} is left alone by {recipe.name}, as its `leave` says.")
-    text = draft.text(path)
+    text = draft.read(path)
     lines = max(1, text.count(b"\n") + (not text.endswith(b"\n")))
     if not 1 <= line <= lines:
         raise UsageError(f"{path} has {lines} line{'s' if lines > 1 else ''}; there is no line {line}.")
@@ -76,7 +76,8 @@ def _explained(step: Step, draft: Draft, path: str, line: int) -> Explained:
         for site in one.sites:
             if draft.origin(path, site.offset)[0] == line:
                 return Explained(step, site.status, _becomes(site))
-    return Explained(step, None, _nearly(found) or missing or _nothing(step))
+    unseen = draft.unseen.get((path, line), "")
+    return Explained(step, None, unseen or _nearly(found) or missing or _nothing(step))
 
 
 def _missing(step: Step, draft: Draft, path: str) -> str:

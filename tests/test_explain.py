@@ -8,6 +8,7 @@ import pytest
 
 from tests.helpers import Patcher, fixture_tree
 from tests.tiny import Tiny, edit, replace, requirements, step
+from tests.verbs.checks import notebook
 
 
 def told(tiny: Tiny, place: str, *options: str) -> dict[str, str]:
@@ -89,6 +90,14 @@ def test_a_step_sees_what_the_one_before_it_left(tiny: Tiny) -> None:
     second = replace("a.g($X)", "a.h($X)", "again")
     tiny.one("# 1\nimport a\na.f(1)\n").recipe(step("lines", insert="import b", before="import a"), SWAP, second)
     assert told(tiny, "a.py:3")["again"] == "applied: The step changes this place."
+
+
+def test_a_line_of_a_notebook(tiny: Tiny) -> None:
+    tiny.files({"a.ipynb": notebook("import a", "a.f(1)\n%time a.f(2)")}).recipe(SWAP)
+    lines = (tiny.tree / "a.ipynb").read_text().splitlines()
+    first = next(number for number, line in enumerate(lines, 1) if "a.f(1)" in line)
+    assert told(tiny, f"a.ipynb:{first}") == {"swap": "applied: The step changes this place."}
+    assert "is read by IPython alone" in told(tiny, f"a.ipynb:{first + 1}")["swap"]
 
 
 def test_a_requirement(tiny: Tiny) -> None:
