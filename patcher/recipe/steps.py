@@ -14,6 +14,7 @@ from patcher.model import Range, Step, Upstream
 from patcher.recipe.keys import read_effect, read_expect, read_id, read_when, read_yes
 from patcher.recipe.nodes import Items, Node, Reader, Table, Text, did_you_mean, plain
 from patcher.recipe.parameters import Parameters, Setting
+from patcher.recipe.proofs import read_proof
 from patcher.recipe.scopes import read_scopes
 from patcher.recipe.shapes import fits
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RecipeFile", "StepReader", "Steps"]
 
-_STEP_KEYS = ("id", "why", "effect", "expect", "in", "not_in", "when", "requires", "optional")
+_STEP_KEYS = ("id", "why", "effect", "expect", "in", "not_in", "when", "requires", "optional", "proof")
 _FOLDED = " YAML joins these lines by spaces; several lines of code go in a `|` block."
 
 
@@ -92,6 +93,7 @@ class StepReader:
             when=read_when(fields["when"], found.setting, self._reader) if "when" in fields else None,
             requires=tuple(text.value for text in required),
             optional=read_yes(fields.get("optional"), "optional", self._reader),
+            proof=read_proof(fields["proof"], self._reader) if "proof" in fields else None,
         )
         found.steps.append(step)
 

@@ -27,7 +27,7 @@ STEPS = {
         "edit: f\nwith: g",
         [
             "8:5: The key `with` is not known here; known: edit, effect, expect, id, in, local, not_in, optional, "
-            "requires, to, when, where, why.",
+            "proof, requires, to, when, where, why.",
         ],
     ),
     "a misspelt key": ("edit: f\nexpct: 1", ["8:5: The key `expct` is not known here; did you mean `expect`?"]),
