@@ -25,6 +25,7 @@ COMMANDS = {
     "apply": "Apply a recipe to a checkout, or show what it would change.",
     "explain": "Say why each step did or did not match at a line.",
     "list": "List the recipes that come with patcher.",
+    "prove": "Run a step's equality proof.",
     "show": "Show what a recipe does, step by step.",
     "test": "Run a recipe's own cases.",
     "undo": "Take back what the last apply wrote.",

@@ -1,0 +1,203 @@
+"""What was proved of a step, and of which code: the records beside a recipe, and whether one fits a plan.
+
+Nothing here runs anybody's code: a record holds for a plan if the code on both sides is the code that was run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from patcher.checkout import Checkout
+from patcher.errors import TargetError
+from patcher.model import Outcome, Plan, Recipe, Status, Step
+from patcher.syntax.draft import glob_match
+from patcher.verify.definitions import Definition, find, key, without
+
+__all__ = [
+    "Case",
+    "Proved",
+    "Standing",
+    "beside",
+    "looked_at",
+    "record_file",
+    "records",
+    "standing",
+    "tied",
+    "write_record",
+]
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case on both sides: the largest error of each kind (None: there was none to measure), and what differs."""
+
+    name: str
+    outputs: float | None
+    gradients: float | None
+    buffers: float | None
+    differences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """Two versions of one definition that were run against each other; `before` and `after` are their keys."""
+
+    place: str
+    before: str
+    after: str
+    torch: str
+    allowed: float
+    cases: tuple[Case, ...] = field(default=())
+
+    @property
+    def equal(self) -> bool:
+        """Whether nothing differed in any case."""
+        return not any(case.differences for case in self.cases)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a record fits the code of a plan, in a sentence; else `step` is to be proved."""
+
+    step: Step
+    proved: bool
+    reason: str
+
+
+# --- records --------------------------------------------------------------------------------------------------------
+
+
+def beside(step: Step) -> Path:
+    """Return the folder of the recipe that a step stands in, also of a step that came through `use`."""
+    return Path(step.origin.rsplit(":", 2)[0]).parent
+
+
+def record_file(step: Step) -> Path:
+    """Return the file that keeps what was proved of a step."""
+    return beside(step) / "proofs" / f"{step.id.rpartition('/')[2]}.json"
+
+
+def records(step: Step) -> tuple[Proved, ...]:
+    """Return what was proved of a step.
+
+    Raises:
+        TargetError: the record cannot be read.
+    """
+    file = record_file(step)
+    try:
+        data: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"format": FORMAT, "proofs": []}
+        if data["format"] != FORMAT:
+            raise ValueError(f"it is of format {data['format']}")
+        return tuple(_proved(one) for one in data["proofs"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TargetError(f"{file} cannot be read ({error}); delete it, and make it anew with --record.") from None
+
+
+def _proved(data: Mapping[str, Any]) -> Proved:
+    cases = tuple(Case(**{**case, "differences": tuple(case.get("differences", ()))}) for case in data["cases"])
+    return Proved(**{**data, "cases": cases})
+
+
+def write_record(step: Step, proved: Proved) -> Path:
+    """Keep what was proved, in place of what was kept of the same two versions; return the file.
+
+    Raises:
+        TargetError: the record cannot be read or written.
+    """
+    file = record_file(step)
+    others = [one for one in records(step) if (one.before, one.after) != (proved.before, proved.after)]
+    kept = sorted((*others, proved), key=lambda one: (one.place, one.before, one.after))
+    try:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(_written(kept))
+    except OSError as error:
+        raise TargetError(f"{file} cannot be written ({error.strerror}); is the recipe's folder yours?") from None
+    return file
+
+
+def _written(proofs: Iterable[Proved]) -> str:
+    """Return records as JSON with one line a case, which is read in a diff."""
+    told = []
+    for one in proofs:
+        head = {name: value for name, value in asdict(one).items() if name != "cases"}
+        lines = [f"   {json.dumps(name)}: {json.dumps(value)}" for name, value in head.items()]
+        cases = [{name: value for name, value in asdict(case).items() if name != "differences"} for case in one.cases]
+        lines.append('   "cases": [\n' + ",\n".join(f"    {json.dumps(case)}" for case in cases) + "\n   ]")
+        told.append("  {\n" + ",\n".join(lines) + "\n  }")
+    return f'{{\n "format": {FORMAT},\n "proofs": [\n' + ",\n".join(told) + "\n ]\n}\n"
+
+
+# --- a plan ---------------------------------------------------------------------------------------------------------
+
+
+def tied(recipe: Recipe, step: Step) -> frozenset[str]:
+    """Return the ids of a step and of those that require it, and so go with it."""
+    found = {step.id}
+    for one in recipe.steps:  # what is required stands above
+        if found & set(one.requires):
+            found.add(one.id)
+    return frozenset(found)
+
+
+def standing(outcome: Outcome, plan: Plan) -> Standing | None:
+    """Return whether a step's proof is of the code that this plan has; None if nothing is to be proved."""
+    step = outcome.step
+    if step.proof is None or not any(place.status in (Status.APPLIED, Status.ALREADY) for place in outcome.places):
+        return None
+    try:
+        kept = records(step)
+        if not kept:
+            return Standing(step, False, "This was not proved yet.")
+        sides = _sides(outcome, plan)
+    except TargetError as error:
+        return Standing(step, False, str(error))
+    before, after = sides
+    fits = [one for one in kept if one.equal and one.after == after and (before is None or one.before in before)]
+    if before is not None and not before:
+        return Standing(
+            step, False, "A later step writes over what this one wrote, so the code before it is not seen here."
+        )
+    if not fits:
+        return Standing(step, False, "This code is not the one that was proved.")
+    what = "equal to the code before it" if before is not None else "equal to what it replaces"
+    count = f"{len(fits[0].cases)} case{'s' if len(fits[0].cases) != 1 else ''}"
+    return Standing(step, True, f"{what} in {count}, outputs and gradients in float64, with torch {fits[0].torch}")
+
+
+def _sides(outcome: Outcome, plan: Plan) -> tuple[frozenset[str] | None, str]:
+    """Return the keys that what is proved may have without a step, None if the step was there before, and its own."""
+    step = outcome.step
+    assert step.proof is not None
+    changes = {change.path: change for change in plan.changes}
+    checkout = Checkout.open(plan.root)
+
+    def after(path: str) -> bytes:
+        return changes[path].after if path in changes else checkout.read(path)
+
+    found = find(step.proof.of, looked_at(plan.recipe, sorted({*checkout.paths, *changes})), after)
+    if len(found) != 1:
+        return None, ""  # the key of no code
+    proved, skipped = found[0], tied(plan.recipe, step)
+    change = changes.get(proved.path)
+    if change is None or not skipped & set(change.steps):
+        return None, key(proved)
+    return frozenset(_keys(proved, without(change, skipped))), key(proved)
+
+
+def _keys(proved: Definition, texts: Iterable[str]) -> Iterator[str]:
+    """Yield the keys of those texts that are programs with the same name in them."""
+    for text in texts:
+        with suppress(TargetError, KeyError):
+            yield key(Definition(proved.path, proved.name, text))
+
+
+def looked_at(recipe: Recipe, paths: Iterable[str]) -> list[str]:
+    """Return the paths that a recipe does not leave alone."""
+    return [path for path in paths if not any(glob_match(path, one) for one in recipe.leave)]
