@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import Any
 
 from patcher import __version__
 from patcher.model import Change, Hint, Outcome, Plan, Status
 from patcher.report.patch import change_patch
+from patcher.report.text import prove_command
+from patcher.verify.proofs import standing
 
 __all__ = ["plan_data"]
 
@@ -27,7 +30,7 @@ def plan_data(plan: Plan, *, written: bool, exit_code: int, prefix: str = "") ->
         "written": written,
         "exit_code": exit_code,
         "counts": {status.value: len(plan.of(status)) for status in Status},
-        "steps": [_step(outcome) for outcome in plan.outcomes],
+        "steps": [_step(outcome, plan) for outcome in plan.outcomes],
         "changes": [_change(change, prefix) for change in plan.changes],
         "leave": dict(plan.recipe.leave),
         "skipped": [{"path": skipped.path, "reason": skipped.reason} for skipped in plan.skipped],
@@ -36,7 +39,7 @@ def plan_data(plan: Plan, *, written: bool, exit_code: int, prefix: str = "") ->
     }
 
 
-def _step(outcome: Outcome) -> dict[str, Any]:
+def _step(outcome: Outcome, plan: Plan) -> dict[str, Any]:
     step = outcome.step
     return {
         "id": step.id,
@@ -46,6 +49,7 @@ def _step(outcome: Outcome) -> dict[str, Any]:
         "expect": str(step.expect.total),
         "status": outcome.status.value,
         "reason": outcome.reason,
+        "proof": _proof(outcome, plan),
         "places": [
             {
                 "path": place.path,
@@ -58,6 +62,24 @@ def _step(outcome: Outcome) -> dict[str, Any]:
             for place in outcome.places
         ],
     }
+
+
+def _proof(outcome: Outcome, plan: Plan) -> dict[str, Any] | None:
+    """Return whether a step's proof is of this code, and the command that proves it; None if it has none."""
+    told = standing(outcome, plan)
+    if told is None or outcome.step.proof is None:
+        return None
+    command = prove_command(plan, outcome, plan.root, _named(plan, outcome))
+    return {"of": str(outcome.step.proof.of), "proved": told.proved, "reason": told.reason, "run": command}
+
+
+def _named(plan: Plan, outcome: Outcome) -> str:
+    """Return a recipe's name or path, as behind `--recipe`."""
+    if plan.recipe.bundled:
+        return plan.recipe.name
+    folder = Path(plan.recipe.folder)
+    file = outcome.step.origin.rsplit(":", 2)[0]
+    return str(folder.resolve()) if (folder / "recipe.yaml").is_file() else str(Path(file).resolve())
 
 
 def _hint(hint: Hint, root: str) -> dict[str, str]:

@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Callable, Iterator
 
 from patcher.model import Change, EffectKind, Outcome, Place, Plan, Status
+from patcher.verify.proofs import standing
 
-__all__ = ["Paint", "check_lines", "notes", "summary"]
+__all__ = ["Paint", "check_lines", "notes", "prove_command", "summary"]
 
 Paint = Callable[[str, str], str]
 """Gives a text the look of a role: a status word, `why`, `head`, `warn`. Without colour it gives the text back."""
@@ -21,7 +22,12 @@ IN_FORCE = (Status.APPLIED, Status.ALREADY)
 
 def summary(plan: Plan, paint: Paint, *, written: bool, tree: str, recipe: str) -> str:
     """Return the report of an apply; `tree` and `recipe` are what the user named, for the commands to run next."""
-    lines = [paint(f"{plan.recipe.name} on {tree}", "head"), *_steps(plan, paint), "", _counts(plan, written)]
+    lines = [
+        paint(f"{plan.recipe.name} on {tree}", "head"),
+        *_steps(plan, paint, tree, recipe),
+        "",
+        _counts(plan, written),
+    ]
     lines += _numbers(plan, paint)
     lines += [f"Left alone: {path}: {reason}." for path, reason in plan.recipe.leave.items()]
     lines += _passed_over(plan)
@@ -65,7 +71,7 @@ def _passed_over(plan: Plan) -> Iterator[str]:
     yield from (f"Passed over: {skipped.reason}" for skipped in plan.skipped)
 
 
-def _steps(plan: Plan, paint: Paint) -> Iterator[str]:
+def _steps(plan: Plan, paint: Paint, tree: str, recipe: str) -> Iterator[str]:
     width = max((len(outcome.step.id) for outcome in plan.outcomes), default=0)
     for outcome in plan.outcomes:
         status = paint(f"{outcome.status.value:8}", outcome.status.value)
@@ -79,6 +85,24 @@ def _steps(plan: Plan, paint: Paint) -> Iterator[str]:
             yield from (f"            {place}: {place.reason.rstrip('.')}." for place in left[:MOST_REFUSED])
             if len(left) > MOST_REFUSED:
                 yield f"            and {len(left) - MOST_REFUSED} more places (--format json has them all)."
+        yield from _proof(outcome, plan, paint, prove_command(plan, outcome, tree, recipe))
+
+
+def _proof(outcome: Outcome, plan: Plan, paint: Paint, command: str) -> Iterator[str]:
+    """Say whether what a step claims was proved for this code, and else how to do it; nothing is run."""
+    told = standing(outcome, plan)
+    if told is not None and told.proved:
+        yield paint(f"            Proved {told.reason}.", "why")
+    elif told is not None:
+        yield f"            {told.reason} To prove it:  {command}"
+
+
+def prove_command(plan: Plan, outcome: Outcome, tree: str, recipe: str) -> str:
+    """Return the command that proves a step; `tree` and `recipe` are what the user named."""
+    options = "".join(f" -p {shlex.quote(f'{name}={value}')}" for name, value in _chosen(plan))
+    allowed = "" if plan.recipe.bundled else " --allow-run"
+    named = f"{shlex.quote(tree)} --recipe {shlex.quote(recipe)}"
+    return f"patcher prove {named} --step {outcome.step.id}{options}{allowed}"
 
 
 def _untouched(outcome: Outcome) -> Iterator[Place]:

@@ -42,6 +42,11 @@ def texts(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(one, str) for pair in value.items() for one in pair)
 
 
+def proof(value: Any) -> bool:
+    wanted = {"of": str, "proved": bool, "reason": str, "run": str}
+    return value is None or not complaints(value, wanted)
+
+
 # A type, a test, a list of one schema, or a map of schemas by key; every key is there and no other.
 PLACE = {"path": str, "line": position, "column": position, "status": one_of(*STATUSES), "reason": str, "text": str}
 STEP = {
@@ -52,6 +57,7 @@ STEP = {
     "expect": str,
     "status": one_of(*STATUSES),
     "reason": str,
+    "proof": proof,
     "places": [PLACE],
 }
 SCHEMA: Mapping[str, Any] = {
