@@ -11,7 +11,7 @@ import pytest
 from tests.docs.scenes import Files, Play, Scene
 from tests.helpers import Result, commit_all, write_tree
 
-__all__ = ["APPLY", "BUGS", "PLACES", "PLANS", "TESTS", "TREES", "UNDO", "VERIFY"]
+__all__ = ["APPLY", "BUGS", "PLACES", "PLANS", "PROVE", "TESTS", "TREES", "UNDO", "VERIFY"]
 
 ROUND = "replace: abs($X)\nwith: round($X)"
 EVERY = f"{ROUND}\nexpect: 1.."
@@ -476,6 +476,94 @@ VERIFY: dict[str, Play] = {
         f"{RUN}, prepare: data.py, limit: 1s", **{"data.py": "import time\ntime.sleep(9)\n"}
     ),
     "a run that takes too long": train(f"{RUN}, limit: 1s", "import time\ntime.sleep(9)\n"),
+}
+
+
+# --- proofs ---------------------------------------------------------------------------------------------------------
+
+SQUARE = "replace: torch.pow($X, 2)\nwith: $X * $X\nproof: {of: model.py::size, cases: cases.py}"
+SIZE = "import torch\n\n\ndef size(x):\n    return torch.pow(x, 2)\n"
+HEADED = "import torch\n\n\ndef cases(of):\n"
+ONE = f"{HEADED}    yield {{'name': 'one', 'call': (torch.ones(2),)}}\n"
+
+
+def proof(*options: str, model: str = SIZE, cases: str | None = ONE, step: str = SQUARE, git: bool = False) -> Play:
+    """Prove the step of a tree of one file."""
+    beside = {} if cases is None else {"cases.py": cases}
+    given = ("--allow-run", "--python", sys.executable, *options)
+    return lambda scene: (
+        scene.files(beside)
+        .tree({"model.py": model}, git=git)
+        .steps(step)
+        .run("prove", "tree", "-r", "./mine.yaml", *given)
+    )
+
+
+def _case(text: str) -> Play:
+    """Prove on one case, as it is written."""
+    return proof(cases=f"{HEADED}    yield {text}\n")
+
+
+def _without_torch(scene: Scene) -> Result:
+    python = scene.folder / "python-without"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    python.chmod(0o755)
+    return proof("--python", str(python))(scene)
+
+
+def _slowly(scene: Scene) -> Result:
+    from patcher.verify import prove
+
+    scene.monkeypatch.setattr(prove, "LIMIT", 1.0)
+    return proof(model=f"import time\ntime.sleep(60)\n{SIZE}")(scene)
+
+
+def _damaged_record(scene: Scene) -> Result:
+    scene.files({"proofs/swap.json": "{"})
+    return proof("--record")(scene)
+
+
+PROVE: dict[str, Play] = {
+    "a recipe without proofs": proof(step=ROUND),
+    "a proof of a step that there is not": proof("--step", "swop"),
+    "a proof that did not come with patcher": lambda scene: (
+        scene.tree(SIZE).steps(SQUARE).run("prove", "tree", "-r", "./mine.yaml")
+    ),
+    "cases that are not there": proof(cases=None),
+    "a proof of an absent step": proof(model="def size(x):\n    return x\n"),
+    "a proof of a step that does not hold": proof(model="def size(x):\n    return x\n", step=f"{SQUARE}\nexpect: 1.."),
+    "a proof on a tree that is patched": proof(
+        model=SIZE.replace("torch.pow(x, 2)", "x * x"), step=f"{SQUARE}\nin: model.py"
+    ),
+    "a proof of what no file has": proof(step=SQUARE.replace("::size", "::Size")),
+    "a proof of two functions": proof(
+        model=f"{SIZE}\n\ndef size_of(x):\n    return x\n", step=SQUARE.replace("::size", "::size*")
+    ),
+    "a proof of what the step does not edit": proof(
+        model=f"{SIZE}\n\ndef other(x):\n    return x\n", step=SQUARE.replace("::size", "::other")
+    ),
+    "a Python without torch": _without_torch,
+    "a side that cannot be imported": proof(model=f"import nowhere\n{SIZE}"),
+    "a side that ends the process": proof(model=f"import os\nos._exit(3)\n{SIZE}"),
+    "a side that takes too long": _slowly,
+    "cases that are no Python": proof(cases="def cases(of:\n"),
+    "cases without `cases`": proof(cases="def case(of): ...\n"),
+    "cases that give none": proof(cases="def cases(of):\n    return []\n"),
+    "cases that fail": proof(cases="def cases(of):\n    yield 1 / 0\n"),
+    "a case that is no dict": _case("1"),
+    "a case with a mistyped key": _case("{'name': 'one', 'cal': ()}"),
+    "a case without a name": _case("{'call': ()}"),
+    "a case without `call`": _case("{'name': 'one'}"),
+    "a case whose `call` is no tuple": _case("{'name': 'one', 'call': torch.ones(2)}"),
+    "an `init` for a function": _case("{'name': 'one', 'init': (1,), 'call': ()}"),
+    "a `train` that is neither True nor False": _case("{'name': 'one', 'call': (), 'train': 1}"),
+    "two cases of one name": proof(cases=f"{ONE}{ONE.splitlines()[-1]}\n"),
+    "a case that runs on neither side": _case("{'name': 'one', 'call': ()}"),
+    "a case that gives nothing": proof(
+        model="import torch\n\n\ndef size(x):\n    torch.pow(x, 2)\n",
+    ),
+    "a record of proofs that cannot be read": _damaged_record,
+    "two sides that differ": proof(step=SQUARE.replace("$X * $X", "$X + $X")),
 }
 
 
