@@ -126,8 +126,10 @@ class Through(Redirect):
         """Tell whether nothing but the accesses reads the module."""
         roots = {_root(access.node) for access in accesses}
         quoted = {start for access in accesses for _, start, _ in self.quotes(access.written)}
-        return all(use in roots for use in self.uses) and all(
-            start in quoted for _, start, _ in self.quotes(self.local)
+        return (
+            all(use in roots for use in self.uses)
+            and all(start in quoted for _, start, _ in self.quotes(self.local))
+            and not self.source.mentioned(self.local)
         )
 
     def _spelled(self, access: Access) -> str | None:

@@ -150,6 +150,12 @@ class _Renaming:
         if outside:
             line = line_number(symbol.source, outside[0])
             raise SiteError(f"`{symbol.local}` is used outside of the step's scope too, in line {line}; widen `in`")
+        unseen = symbol.source.mentioned(symbol.local) if self.symbols.new_local(symbol) != symbol.local else None
+        if unseen is not None:
+            line, _ = symbol.source.line_column(unseen.start)
+            raise SiteError(
+                f"`{symbol.local}` may be read in line {line} too, where no step sees it; change it there first"
+            )
 
     def _not_hidden(self, symbol: Symbol, old: str = "") -> None:
         path = self.symbols.hidden(symbol, old)

@@ -65,6 +65,14 @@ def stays(keys: dict[str, Any], *sources: str) -> None:
         check_noop(keys, {"a.ipynb": cells(*sources, listed=listed)})
 
 
+def refuses(keys: dict[str, Any], reason: str, *sources: str) -> None:
+    """Hold that a step leaves its one place, in the first cell, and why; LINE is where the last cell begins."""
+    written = cells(*sources).decode().split("\n")
+    lines = [number for number, line in enumerate(written, 1) if line.lstrip().startswith('"source"')]
+    said = f"{lines[0]}: refused: {reason.replace('LINE', str(lines[-1]))}"
+    check_noop(keys, {"a.ipynb": cells(*sources)}, said)
+
+
 def told(keys: dict[str, Any], *sources: str) -> list[str]:
     """Return what a plan says it passed over, without the file, and the line counted from the first of a source."""
     with tempfile.TemporaryDirectory() as folder:
@@ -271,3 +279,35 @@ def test_an_import_that_only_a_shell_names_is_unused(cell: str) -> None:
 )
 def test_an_import_goes_into_a_cell_that_is_python(before: list[str], after: list[str]) -> None:
     becomes(NEEDS, before, after)
+
+
+# --- rename ---------------------------------------------------------------------------------------------------------
+
+RENAME: dict[str, Any] = {"rename": "a.b", "to": "c.d"}
+
+
+@pytest.mark.parametrize("magic", ["%%time", "%%timeit -n 3", "%%capture out", "%%prun"])
+def test_a_name_below_a_magic_follows(magic: str) -> None:
+    becomes(RENAME, ["from a import b", f"{magic}\nb(1)", "b(2)"], ["from c import d", f"{magic}\nd(1)", "d(2)"])
+
+
+@pytest.mark.parametrize("cell", ["%timeit b(3)", "x = %run_it b", "!echo {b(3)}", "%%sql\nb", "b(", "b?"])
+def test_a_name_that_ipython_alone_reads_is_not_renamed(cell: str) -> None:
+    reason = "`b` may be read in line LINE too, where no step sees it; change it there first"
+    refuses(RENAME, reason, "from a import b", "b(2)", cell)
+
+
+def test_a_name_that_keeps_its_spelling_may_be_read_by_ipython() -> None:
+    becomes({**RENAME, "to": "c.b"}, ["from a import b\n%timeit b(1)"], ["from c import b\n%timeit b(1)"])
+    becomes(RENAME, ["from a import b as e\n%timeit e(1)"], ["from c import d as e\n%timeit e(1)"])
+
+
+def test_a_module_that_ipython_alone_reads_stays_imported() -> None:
+    before, after = ["import a\na.b(1)", "%timeit a.b(2)"], ["import a\nimport c\nc.d(1)", "%timeit a.b(2)"]
+    becomes(RENAME, before, after)
+    assert len(told(RENAME, *before)) == 1
+
+
+@pytest.mark.parametrize("cell", ["!pip install b", "%%bash\nb", "%%html\n<b>", "# b", "MD:b", "%time x.c"])
+def test_what_only_looks_like_the_name_keeps_nothing_back(cell: str) -> None:
+    becomes(RENAME, ["from a import b\nb(1)", cell], ["from c import d\nd(1)", cell])
