@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -186,6 +185,5 @@ def test_what_is_compiled_is_seen_where_that_is_off(tmp_path: Path) -> None:
     write_tree(tmp_path, {"train.py": COMPILED})
     wanted = [number(text, COMPILED) for text in ("return x * 2", "y = inner", "print")]
     assert told(tmp_path, "train.py", wanted=wanted, TORCHDYNAMO_DISABLE="1") == wanted
-    plain = subprocess.run([sys.executable, "train.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
     config: dict[str, Any] = {"lines": {str(tmp_path / "train.py"): wanted}}
-    assert run(tmp_path, "train.py", config=config).stdout == plain.stdout
+    assert run(tmp_path, "train.py", config=config).stdout == "[3.0, 3.0]\n"

@@ -246,25 +246,24 @@ print(torch.rand(1).item().hex(), "torch._dynamo" in __import__("sys").modules)
 """
 
 
-def test_no_bit_of_the_program_changes(tmp_path: Path) -> None:
+def test_no_bit_of_the_program_changes_and_it_is_said_what_it_is(tmp_path: Path) -> None:
     write_tree(tmp_path, {"train.py": TRAIN})
     own = {**os.environ, "OMP_NUM_THREADS": "2"}
     plain = subprocess.run(
         [sys.executable, "train.py"], cwd=tmp_path, env=own, capture_output=True, text=True, check=True
     )
-    assert run(tmp_path, "train.py", OMP_NUM_THREADS="2").stdout == plain.stdout
+    assert run(tmp_path, "train.py", "--lr", "1", OMP_NUM_THREADS="2", RANK="3").stdout == plain.stdout
+    says_what_it_is(tmp_path)
     everything = {**EVERYTHING, "lines": {str(tmp_path / "train.py"): [8]}}
     assert run(tmp_path, "train.py", config=everything, OMP_NUM_THREADS="2").stdout == plain.stdout
 
 
-def test_a_process_says_what_it_is_ahead_of_its_first_number(tmp_path: Path) -> None:
-    write_tree(tmp_path, {"train.py": TRAIN})
-    assert run(tmp_path, "train.py", "--lr", "1", RANK="3").returncode == 0
-    ((first, *rest),) = lines(tmp_path)
+def says_what_it_is(folder: Path) -> None:
+    ((first, *rest),) = lines(folder)
     assert len(rest) == 6
     told = first["process"]
-    assert (told["rank"], told["argv"], told["threads"]) == ("3", ["train.py", "--lr", "1"], 1)
+    assert (told["rank"], told["argv"], told["threads"]) == ("3", ["train.py", "--lr", "1"], 2)
     assert told["torch"] == torch.__version__
     assert told["device"] == ("cuda" if torch.cuda.is_available() else "cpu")
     assert re.fullmatch(r"[A-Z0-9]+", told["cpu"])
-    assert list((tmp_path / "probe").glob(f"{told['pid']}.jsonl"))
+    assert list((folder / "probe").glob(f"{told['pid']}.jsonl"))

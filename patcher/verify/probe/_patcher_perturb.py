@@ -11,6 +11,7 @@ Parameters that FSDP or others have merged into one are not told apart, so they 
 """
 
 import sys
+import warnings
 import weakref
 import zlib
 
@@ -22,7 +23,7 @@ def perturb(torch, recorder):
     """Hook what asks for parameters, and the calling of modules."""
     kind = torch.nn.Module
     named_parameters = kind.named_parameters
-    compiling = getattr(getattr(torch, "compiler", None), "is_compiling", None) or torch._dynamo.is_compiling
+    compiling = getattr(getattr(torch, "compiler", None), "is_compiling", lambda: False)  # torch.compile knows it
     called = {}  # the id of each module that has been called, or of its parts -> a reference to it
 
     def known(module):
@@ -47,6 +48,8 @@ def perturb(torch, recorder):
         if not compiling() and visit(module):
             called.update((id(part), weakref.ref(part)) for part in module.modules())
 
+    # That a hook of all modules is called once more for a compiled one does not matter here.
+    warnings.filterwarnings("ignore", message="Using `torch.compile.*global hooks")
     watched.__wrapped__, watched.__doc__ = named_parameters, named_parameters.__doc__
     kind.named_parameters = watched
     torch.nn.modules.module.register_module_forward_pre_hook(before_call)
