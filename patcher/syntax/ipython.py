@@ -26,6 +26,8 @@ FOREIGN = frozenset({
     "system", "uv", "writefile",
 })  # fmt: skip
 
+SHOWN = 60
+
 CELL_MAGIC = re.compile(r"\s*%%(!|\w*)[^\n]*\n?")
 NAME = re.compile(r"[%,;/ \t]*(!|\w*)")
 WORD = re.compile(r"[^\W\d]\w*")
@@ -75,6 +77,7 @@ class Passage:
     def reason(self) -> str:
         """Why no step sees it, and what to do."""
         first = self.text.strip().partition("\n")[0]
+        first = first if len(first) <= SHOWN else f"{first[: SHOWN - 1]}…"
         if self.whole:
             return f"begins a cell that is no Python (`{first}`); mend the cell, or change it by hand."
         return f"is read by IPython alone (`{first}`); change it by hand where it must follow."

@@ -26,8 +26,8 @@ def check(files: Files | str | bytes, *steps: str, head: str = "", options: tupl
     return lambda scene: scene.tree(files).steps(*steps, head=head).check(*options)
 
 
-def _cell(source: str) -> str:
-    return json.dumps({"cells": [{"cell_type": "code", "source": source}]})
+def _cell(*sources: str) -> str:
+    return json.dumps({"cells": [{"cell_type": "code", "source": source} for source in sources]})
 
 
 def _bare(scene: Scene) -> Result:
@@ -108,6 +108,7 @@ PLANS: dict[str, Play] = {
 
 PLACES: dict[str, Play] = {
     "a comment that would be lost": check("x = [  # why\n    1]\n", "delete: x = [1]\nlocal: [x]"),
+    "a name that IPython alone may read": check({"a.ipynb": _cell("from speed import mean", "%time mean([1])")}, MEAN),
     "a name that is not in scope": check("abs(1)\n", "replace: abs($X)\nwith: config.size($X)"),
     "a name that is bound further down": check("abs(1)\nlimit = 2\n", "replace: abs($X)\nwith: min($X, limit)"),
     "a package that is not imported": check(
