@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from patcher.errors import TargetError
+from patcher.files.named import named
 from patcher.model import Outcome, Place, Status
 from patcher.syntax.draft import PROGRAMS, Draft
 from patcher.syntax.names import module_name
@@ -25,6 +26,8 @@ def leftovers(outcomes: Iterable[Outcome], draft: Draft) -> tuple[Place, ...]:
     old: set[str] = set()
     unused: set[str] = set()  # what a step would have replaced, had it found a use
     callees: set[str] = set()
+    packages: set[str] = set()
+    known: set[tuple[str, int]] = set()
     for outcome in outcomes:
         if outcome.status in (Status.APPLIED, Status.ALREADY, Status.REFUSED):
             old.update(getattr(outcome.step.action, "replaced_names", ()))
@@ -32,8 +35,11 @@ def leftovers(outcomes: Iterable[Outcome], draft: Draft) -> tuple[Place, ...]:
         if outcome.status is not Status.ABSENT or not outcome.reason:
             callees.update(getattr(outcome.step.action, "callees", ()))
             unused.update(getattr(outcome.step.action, "replaced_names", ()))
+        if outcome.status is not Status.DRIFTED and outcome.reason in ("", getattr(outcome.step.action, "nowhere", "")):
+            packages.update(getattr(outcome.step.action, "packages", ()))
+            known.update((place.path, place.line) for place in outcome.places)
     found: dict[tuple[str, int, int], Place] = {}
-    for place in (*_in_python(draft, old, unused, callees), *_in_texts(draft, old)):
+    for place in (*_in_python(draft, old, unused, callees), *_in_texts(draft, old), *named(draft, packages, known)):
         found.setdefault((place.path, place.line, place.column), place)
     return tuple(found[key] for key in sorted(found))[:MOST]
 

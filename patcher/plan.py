@@ -81,7 +81,7 @@ def _taken(step: Step, draft: Draft, before: dict[str, Outcome]) -> Outcome:
         return Outcome(step, Status.DRIFTED, kept, reason)
     _make(step, draft, found)
     places += _again(step, draft, found, places)
-    return Outcome(step, _status(places), places)
+    return Outcome(step, _status(places), places, "" if places else getattr(step.action, "nowhere", ""))
 
 
 def held_back(step: Step, draft: Draft, before: dict[str, Outcome]) -> Outcome | None:

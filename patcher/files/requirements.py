@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
 __all__ = [
+    "WORD",
     "Cut",
     "Entry",
     "Format",
@@ -33,6 +34,9 @@ __all__ = [
 Span: TypeAlias = tuple[int, int]
 """From and to, in characters of the decoded text."""
 
+WORD = r"(?<![\w.-])[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?"
+"""What may be the name of a package in some text, as a regular expression."""
+
 Cut: TypeAlias = tuple[int, int, str]
 """From, to, and the text that stands there instead."""
 
@@ -47,7 +51,7 @@ class Entry:
     `baggage` goes along with a replaced requirement: its hashes and options. `text` is the requirement without
     marker as PEP 508 has it, or empty. `group` tells lists within one file apart, `installs` whether this list
     installs anything into the environment. `cannot` gives, for a word of the verb, the sentence that says why it is
-    not done here.
+    not done here. `mention`: the name stands in a text that may ask for it or not.
     """
 
     name: str
@@ -61,6 +65,7 @@ class Entry:
     group: str = ""
     installs: bool = True
     cannot: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    mention: bool = False
 
     def moved(self, places: Sequence[int], line: Span) -> Entry:
         """Return the entry with its spans counted in another text: character i of this one stands at places[i]."""
@@ -151,7 +156,7 @@ def mentions(text: str, reason: str) -> Listing:
     """Return every word outside comments as an entry that cannot be edited, for a file that does not parse."""
     seen: dict[str, Entry] = {}
     cannot = dict.fromkeys(("replace", "drop", "loosen"), reason)
-    for word in re.finditer(r"#.*|(?<![\w.-])[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?", text):
+    for word in re.finditer(rf"#.*|{WORD}", text):
         name = canonical(word[0])
         if not word[0].startswith("#"):
             seen.setdefault(name, Entry(name, word.span(), word.span(), installs=False, cannot=cannot))

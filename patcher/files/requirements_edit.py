@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from packaging.requirements import InvalidRequirement, Requirement
-
+from patcher.files.comparing import excludes, same
 from patcher.files.requirements import Cut, Entry, Span, matches
 from patcher.files.requirements_tree import FORMATS, File
 from patcher.model import Status
 
-__all__ = ["New", "Touch", "Wish", "chosen", "touch"]
+__all__ = ["New", "Touch", "Wish", "chosen", "is_glob", "touch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +36,11 @@ class Wish:
     word: str
     pattern: str
     new: New | None = None
+
+    @property
+    def is_glob(self) -> bool:
+        """Whether its pattern may mean more than one name."""
+        return is_glob(self.pattern)
 
     def by_hand(self, name: str) -> str:
         """Return the sentence that says what a person does where patcher does not; `name` may be unknown."""
@@ -69,6 +73,11 @@ class _Verdict:
     act: str = ""
 
 
+def is_glob(text: str) -> bool:
+    """Tell whether a pattern has a sign that stands for other characters."""
+    return "*" in text or "?" in text
+
+
 def chosen(wishes: Iterable[Wish], *names: str) -> Wish | None:
     """Return the first wish that means one of the names; what a glob replaces by itself is left alone."""
     for wish in wishes:
@@ -87,6 +96,7 @@ def touch(files: Sequence[File], wishes: Sequence[Wish], added: Sequence[New]) -
     for file in files:
         touches[file.path] += [_touch(file, verdict, gone[file.path]) for verdict in verdicts[file.path]]
     met = {verdict.wish for found in verdicts.values() for verdict in found}
+    files = [file for file in files if file.lists]
     for wish in wishes if files else ():
         if wish.word == "drop" and wish not in met:
             first = next((file for file in files if not file.constraint and not file.problem), files[0])
@@ -99,19 +109,29 @@ def touch(files: Sequence[File], wishes: Sequence[Wish], added: Sequence[New]) -
 
 def _verdicts(file: File, wishes: Sequence[Wish]) -> Iterator[_Verdict]:
     """Yield a verdict for every entry that a wish means or has already led to."""
-    news = {wish.new.name for wish in wishes if wish.new is not None}
+    news = {wish.new.name: wish.new for wish in wishes if wish.new is not None}
     markers: dict[tuple[str, str], set[str]] = defaultdict(set)
     for entry in file.listing.entries:
         markers[entry.group, entry.name].add(entry.marker)
     for entry in file.listing.entries:
         wish = chosen(wishes, *((entry.name,) if entry.name else entry.hints))
+        if entry.mention and (wish is None or wish.word not in entry.cannot):
+            continue
         if wish is not None:
             verdict = _verdict(file, entry, wish, markers)
             if verdict.act == "replace" and wish.new is not None:
                 markers[entry.group, wish.new.name].add(entry.marker or wish.new.marker)
             yield verdict
         elif entry.name in news and "drop" not in entry.cannot:
-            yield _Verdict(entry, None, Status.ALREADY, f"{entry.name} is listed already.")
+            yield _listed_verdict(entry, news[entry.name])
+
+
+def _listed_verdict(entry: Entry, new: New) -> _Verdict:
+    """Return what to say of an entry that has the name of a new one: it is there, unless it rules the new one out."""
+    if excludes(entry.text, new.text):
+        reason = f"{entry.text} is listed, and {new.text} is wanted. Change it by hand."
+        return _Verdict(entry, None, Status.REFUSED, reason)
+    return _Verdict(entry, None, Status.ALREADY, f"{entry.name} is listed already.")
 
 
 def _verdict(file: File, entry: Entry, wish: Wish, markers: Mapping[tuple[str, str], set[str]]) -> _Verdict:
@@ -140,19 +160,9 @@ def _reached(entry: Entry, wish: Wish) -> str:
     if wish.word == "loosen" and not entry.pins and "loosen" not in entry.cannot:
         return f"{entry.name} has no pin."
     new = wish.new
-    if new and new.name == entry.name and new.marker in ("", entry.marker) and _same(entry.text, new.text):
+    if new and new.name == entry.name and new.marker in ("", entry.marker) and same(entry.text, new.text):
         return f"{entry.name} is required in this way already."
     return ""
-
-
-def _same(one: str, other: str) -> bool:
-    """Tell whether two requirements ask for the same, whatever their markers."""
-    try:
-        first, second = Requirement(one), Requirement(other)
-    except InvalidRequirement:
-        return False
-    first.marker = second.marker = None
-    return first == second
 
 
 def _is_written(file: File, entry: Entry, new: New) -> bool:
@@ -237,7 +247,8 @@ def _listed(file: File, verdicts: Sequence[_Verdict], new: New) -> Iterator[tupl
         name = "" if verdict and put_in is None else put_in.name if put_in else entry.name
         if name == new.name and entry.installs:
             index = 0 if file.unread else entry.span[0]
-            yield file.path, Touch(index, Status.ALREADY, f"{new.name} is listed already.")
+            there = _listed_verdict(entry if put_in is None else replace(entry, text=put_in.text), new)
+            yield file.path, Touch(index, there.status, there.reason)
 
 
 def _target(files: Sequence[File], wishes: Sequence[Wish], added: Sequence[New]) -> tuple[File, str] | None:
@@ -259,7 +270,7 @@ def _target(files: Sequence[File], wishes: Sequence[Wish], added: Sequence[New])
 
 def _rank(file: File) -> tuple[int, int]:
     """Return how good a file is for additions that no file is known for; the least is the best."""
-    return (-1 if file.main else FORMATS.index(file.format)), file.depth
+    return file.depth, -1 if file.main else FORMATS.index(file.format)
 
 
 def _added(file: File, problem: str, gone: Sequence[Span], missing: Sequence[New]) -> Iterator[Touch]:

@@ -36,6 +36,12 @@ class File:
         return self.unread or self.listing.problem
 
     @property
+    def lists(self) -> bool:
+        """Whether it is there to list requirements, and does not only mention packages."""
+        listed = any(not entry.mention for entry in self.listing.entries)
+        return listed or not self.listing.entries or self.listing.accepts
+
+    @property
     def depth(self) -> int:
         """How many folders it lies in."""
         return self.path.count("/")

@@ -1,7 +1,7 @@
-"""setup.py: the requirements that stand as plain strings in a list called after requirements.
+"""setup.py: the requirements that stand as plain strings in a list that its setup asks for.
 
-The file is parsed and never run. What it computes stays unknown; a string that is more than one plain literal, or that
-stands in something else than a list, is told and left.
+The file is parsed and never run. Plain assignments and sums of lists are followed; what else it computes stays unknown,
+and a string that may ask for a package in any other way is told and left.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import ast
 import posixpath
 import re
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from patcher.files import bracketed
 from patcher.files.requirement_line import parse
-from patcher.files.requirements import Cut, Entry, Listing, Span, canonical, mentions
+from patcher.files.requirements import WORD, Cut, Entry, Listing, Span, canonical, mentions
 
 __all__ = ["claims", "cuts", "extend", "read", "spell"]
 
@@ -23,18 +25,30 @@ _NAME = re.compile(r"requir|dependenc|(?:^|_)deps(?:$|_)|^extras", re.IGNORECASE
 _COOKIE = re.compile(r"(?:[ \t\f]*#.*\n)?[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _MAIN = "install_requires"
 _CANNOT = dict.fromkeys(("replace", "drop", "loosen"), "It is not one plain string in a list of its own.")
+_TOLD = "It stands in a string that is no item of a plain list of requirements."
+# What says something about the project, and the functions that take paths or words for a person.
+_ABOUT = re.compile(
+    r"name|version|.*description.*|author.*|maintainer.*|.*url.*|license.*|keywords|classifiers|platforms|.*packages?"
+    r"|py_modules|package_dir|.*_data|data_files|include|exclude|scripts|entry_points|python_requires|cmdclass"
+    r"|ext_modules|test_suite|provides|obsoletes"
+)
+_PATHS = re.compile(r"join|exists|isfile|isdir|open|Path|abspath|dirname|glob|find_\w*packages|print")
 _LITERALS = (ast.List, ast.Tuple, ast.Set)
 
 
 @dataclass(frozen=True, slots=True)
 class _Items:
-    """The items of one list, tuple or set: under what name, where, and the span of each."""
+    """The items of one list, tuple or set: under what name, where, and the span of each.
+
+    `plain`: it is what its name stands for, or an operand of a sum that is.
+    """
 
     name: str
     is_list: bool
     span: Span
     items: tuple[ast.expr, ...]
     spans: tuple[Span, ...]
+    plain: bool
 
 
 def claims(path: str) -> bool:
@@ -49,10 +63,12 @@ def read(text: str) -> Listing | None:
         return mentions(text, f"It is written in {cookie[1]}, not in UTF-8, so it is not edited.")
     try:
         found = list(_lists(text))
+        entries = {item: entry for items in found for item, entry in _entries(text, items)}
+        told = tuple(_mentions(text, entries))
     except (SyntaxError, ValueError, RecursionError):
         return mentions(text, "This file is not Python that can be read, so it is not edited.")
-    entries = tuple(entry for items in found for entry in _entries(text, items))
-    return Listing(entries, accepts=_main(found) is not None) if entries else None
+    accepts = _main(found) is not None
+    return Listing((*entries.values(), *told), accepts=accepts) if entries or told or accepts else None
 
 
 def cuts(text: str, gone: Sequence[Entry]) -> Sequence[Sequence[Span]]:
@@ -85,37 +101,95 @@ def extend(text: str, gone: Collection[Span], requirements: Sequence[str]) -> Se
 
 
 def _main(found: Sequence[_Items]) -> _Items | None:
-    """Return the one list that `install_requires` is."""
+    """Return the list that `install_requires` is, or the last of those that it is the sum of."""
     main = [items for items in found if items.name == _MAIN and items.is_list]
-    return main[0] if len(main) == 1 else None
+    plain = [items for items in main if items.plain]
+    return plain[-1] if plain else main[0] if len(main) == 1 else None
 
 
 def _lists(text: str) -> Iterator[_Items]:
-    """Yield every list, tuple and set under a name that speaks of requirements."""
-    where = _Where(text)
+    """Yield every list, tuple and set that stands for requirements."""
+    tree, where = _parsed(text), _Where(text)
+    assigned: dict[str, list[ast.expr]] = defaultdict(list)
+    for name, value in _assignments(tree):
+        assigned[name].append(value)
+    seen: set[ast.expr] = set()
+    for name, value in (*_named(tree), *_assignments(tree)):
+        for root in _followed(value, assigned, seen) if _NAME.search(name) else ():
+            sums = set(_sum(root))
+            for node in ast.walk(root):
+                if isinstance(node, _LITERALS) and (node is root or node not in seen):
+                    seen.add(node)
+                    spans = tuple(where.span(item) for item in node.elts)
+                    is_list = isinstance(node, ast.List)
+                    yield _Items(name, is_list, where.span(node), tuple(node.elts), spans, node in sums)
+
+
+@lru_cache(maxsize=4)
+def _parsed(text: str) -> ast.Module:
     with warnings.catch_warnings():
         # Python warns of old escapes as it parses; they are nothing to this tree's user.
         warnings.simplefilter("ignore")
-        tree = ast.parse(text)
+        return ast.parse(text)
+
+
+def _named(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the keywords of calls, and the values of dictionaries whose keys are strings."""
     for node in ast.walk(tree):
-        name = ""
-        if isinstance(node, ast.keyword):
-            name = node.arg or ""
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            name = node.targets[0].id
-        if isinstance(node, (ast.keyword, ast.Assign)) and _NAME.search(name):
-            yield from _below(name, node.value, where)
+        if isinstance(node, ast.keyword) and node.arg:
+            yield node.arg, node.value
+        elif isinstance(node, ast.Dict):
+            pairs = zip(node.keys, node.values, strict=True)
+            yield from ((str(key.value), value) for key, value in pairs if isinstance(key, ast.Constant))
 
 
-def _below(name: str, value: ast.expr, where: _Where) -> Iterator[_Items]:
-    for node in ast.walk(value):
-        if isinstance(node, _LITERALS):
-            spans = tuple(where.span(item) for item in node.elts)
-            yield _Items(name, isinstance(node, ast.List), where.span(node), tuple(node.elts), spans)
+def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """Yield what is assigned to names and to items of dictionaries, or added to them: `+=` and `extend`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            yield from ((name, node.value) for target in node.targets if (name := _target(target)))
+        elif isinstance(node, (ast.AnnAssign, ast.AugAssign)) and node.value is not None:
+            yield _target(node.target), node.value
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "extend":
+            yield from ((_target(node.func.value), value) for value in node.args)
 
 
-def _entries(text: str, items: _Items) -> Iterator[Entry]:
-    """Yield the requirements among the items of a list."""
+def _target(node: ast.expr) -> str:
+    """Return the name that is assigned to, or the key in brackets behind one."""
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        return str(node.slice.value)
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _followed(value: ast.expr, assigned: Mapping[str, Sequence[ast.expr]], seen: set[ast.expr]) -> Iterator[ast.expr]:
+    """Yield a value, and those that the names in it were assigned where they stand for themselves; each once."""
+    pending = [value]
+    while pending:
+        root = pending.pop(0)
+        if root in seen:
+            continue
+        seen.add(root)
+        yield root
+        for node in _sum(root):
+            if isinstance(node, ast.Dict):
+                pending += [one for item in node.values for one in _sum(item) if isinstance(one, ast.Name)]
+            elif isinstance(node, ast.Name):
+                pending += assigned.get(node.id, ())
+
+
+def _sum(node: ast.expr) -> Iterator[ast.expr]:
+    """Yield the operands that a value is the sum of, or the value; what is starred into a list is one of them."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        yield from (*_sum(node.left), *_sum(node.right))
+        return
+    yield node
+    for item in node.elts if isinstance(node, _LITERALS) else ():
+        if isinstance(item, ast.Starred):
+            yield from _sum(item.value)
+
+
+def _entries(text: str, items: _Items) -> Iterator[tuple[ast.expr, Entry]]:
+    """Yield the requirements among the items of a list, each with its item."""
     before = items.span[0] + 1
     unusual = {} if bracketed.usual(text, items.spans) else {"drop": bracketed.UNUSUAL}
     for item, (start, end) in zip(items.items, items.spans, strict=True):
@@ -128,8 +202,45 @@ def _entries(text: str, items: _Items) -> Iterator[Entry]:
             places = range(start + 1, end - 1) if plain else [start] * len(told)
             placed = found.moved(places, (start, end))
             group = f"{items.name} {items.span[0]}"
-            yield replace(placed, group=group, cannot={**found.cannot, **unusual} if plain else _CANNOT)
+            yield item, replace(placed, group=group, cannot={**found.cannot, **unusual} if plain else _CANNOT)
         before = end
+
+
+def _mentions(text: str, listed: Collection[ast.expr]) -> Iterator[Entry]:
+    """Yield the words of all other strings that may ask for a package; what only describes the project does not."""
+    where = _Where(text)
+    pending: list[ast.AST] = [_parsed(text)]
+    while pending:
+        node = pending.pop()
+        if node in listed:
+            continue
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            start, end = where.span(node)
+            at = text.find(node.value, start, end)
+            for word in re.finditer(rf"(?<!/){WORD}(?!/)", node.value):
+                place = at + word.start() if at >= 0 else start
+                pinned = re.match(r"\s*(?:\[[^\]]*\])?\s*[=<>!~]", node.value[word.end() :])
+                cannot = dict.fromkeys(("replace", "drop", *(("loosen",) if pinned else ())), _TOLD)
+                span = (place, place + len(word[0]))
+                yield Entry(canonical(word[0]), span, span, installs=False, cannot=cannot, mention=True)
+        else:
+            pending += reversed([below for below in ast.iter_child_nodes(node) if not _describes(node, below)])
+
+
+def _describes(node: ast.AST, below: ast.AST) -> bool:
+    """Tell whether what stands below a node is text about the project, a path or a key."""
+    match node:
+        case ast.Expr():
+            return isinstance(below, ast.Constant)
+        case ast.keyword():
+            return bool(node.arg and _ABOUT.fullmatch(node.arg))
+        case ast.Dict():
+            return below in node.keys
+        case ast.Subscript():
+            return below is node.slice
+        case ast.Call():
+            return bool(_PATHS.fullmatch(ast.unparse(node.func).rpartition(".")[2]))
+    return False
 
 
 def _told(item: ast.expr) -> str:

@@ -20,7 +20,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from patcher.errors import PatternError, TargetError
 from patcher.files.requirements import canonical, position
-from patcher.files.requirements_edit import New, Touch, Wish, chosen, touch
+from patcher.files.requirements_edit import New, Touch, Wish, chosen, is_glob, touch
 from patcher.files.requirements_tree import File, find
 from patcher.model import Edit, Site, Step
 from patcher.verbs.base import Findings, Shape
@@ -34,7 +34,6 @@ _WORDS = ("replace", "drop", "add", "loosen")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 # No brackets: `torch[cuda]` would be a glob that looks like extras.
 _GLOB = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._*?-]+")
-_GLOB_SIGNS = "*?"
 
 At = tuple[str | int, ...]
 """The way from the step's map to an item, for a message."""
@@ -56,6 +55,22 @@ class Requirements:
     def words(self) -> list[frozenset[bytes]]:
         """See Verb: a requirement file is found by its name, not by a word in it."""
         return []
+
+    @property
+    def packages(self) -> frozenset[str]:
+        """The packages that the step takes out of the tree, for the files that name them and list nothing."""
+        gone = {wish.pattern for wish in self.wishes if wish.word != "loosen" and not wish.is_glob}
+        return frozenset(gone.difference(new.name for new in self._news))
+
+    @property
+    def nowhere(self) -> str:
+        """Why nothing came of the step if no file lists anything."""
+        names = " and ".join(new.text for new in self.added)
+        return f"No file here lists requirements, so there is none to add {names} to." if names else ""
+
+    @property
+    def _news(self) -> list[New]:
+        return [*self.added, *(wish.new for wish in self.wishes if wish.new is not None)]
 
     @classmethod
     def compile(cls, arguments: Mapping[str, Any]) -> Self:
@@ -144,10 +159,8 @@ def _replacements(content: object) -> Iterator[tuple[At, Wish]]:
 
 def _pattern(text: object, at: At) -> str:
     """Return a name or a glob of names in its canonical spelling."""
-    if isinstance(text, str):
-        signs = any(sign in text for sign in _GLOB_SIGNS)
-        if (_GLOB if signs else _NAME).fullmatch(text):
-            return canonical(text)
+    if isinstance(text, str) and (_GLOB if is_glob(text) else _NAME).fullmatch(text):
+        return canonical(text)
     raise PatternError(f"`{text}` is not the name of a package; it stands alone, without version or extras.", at)
 
 
@@ -166,7 +179,7 @@ def _new(text: object, at: At) -> New:
 
 
 def _rank(wish: Wish) -> tuple[bool, int]:
-    return any(sign in wish.pattern for sign in _GLOB_SIGNS), _WORDS.index(wish.word)
+    return wish.is_glob, _WORDS.index(wish.word)
 
 
 def _each_once(names: Iterable[tuple[At, str]]) -> None:
@@ -180,8 +193,7 @@ def _each_once(names: Iterable[tuple[At, str]]) -> None:
 
 def _settled(verb: Requirements) -> None:
     """Refuse a step whose second run would undo or change what its first run put in."""
-    news = [*verb.added, *(wish.new for wish in verb.wishes if wish.new is not None)]
-    for new in news:
+    for new in verb._news:
         wish = chosen(verb.wishes, new.name)
         if wish is None or wish.new is new or (wish.word == "loosen" and new.loose):
             continue

@@ -262,6 +262,12 @@ PLACES: dict[str, Play] = {
         {"setup.py": "from setuptools import setup\nsetup(install_requires=read(), extras_require={'x': ['numpy']})\n"},
         "requirements: {add: [cupy]}",
     ),
+    "a string of a setup.py that may ask for it": check(
+        {"setup.py": "setup(install_requires='numpy torch'.split())\n"}, "requirements: {drop: [numpy]}"
+    ),
+    "a version that rules out the one that is wanted": check(
+        {"requirements.txt": "numpy<2\n"}, "requirements: {add: ['numpy>=2']}"
+    ),
     "a last line that goes on": check({"requirements.txt": "numpy \\\n"}, "requirements: {add: [cupy]}"),
     "a file of requirements in another encoding": check(
         {"requirements.txt": "numpy  # für\n".encode("latin-1")}, "requirements: {drop: [numpy]}"

@@ -445,11 +445,97 @@ def test_setup_py_refuses_what_is_no_list(value: str) -> None:
         "import torch\n",
         "setup(name='torch')\n",
         "setup(install_requires=open('torch').read())\n",
-        "x = ['torch']\n",
+        "x = os.path.join('torch', 'a')\nprint('torch')\n",
+        "def f():\n    'torch'\nsetup(packages=['torch'], description='torch', extra={'torch': 1}['torch'])\n",
     ],
 )
 def test_other_python_is_no_list(text: str) -> None:
     check_noop(PY, text, drop=["torch"], add=["numpy"])
+
+
+WANDB: dict[str, Any] = {"replace": {"adam-atan2": "b>=1"}, "drop": ["wandb"]}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("R = ['adam-atan2', 'wandb']\nsetup(install_requires=R)", "R = ['b>=1']\nsetup(install_requires=R)"),
+        (
+            "k = {'install_requires': ['adam_atan2', 'wandb']}\nsetup(**k)",
+            "k = {'install_requires': ['b>=1']}\nsetup(**k)",
+        ),
+        ("k['install_requires'] = ['wandb', 'adam-atan2']", "k['install_requires'] = ['b>=1']"),
+        (
+            "R = ['wandb']\nsetup(install_requires=R + ['adam-atan2', 'c'])",
+            "R = []\nsetup(install_requires=R + ['b>=1', 'c'])",
+        ),
+        (
+            "E = {'wandb': ['wandb'], 'all': ['adam-atan2']}\nsetup(extras_require=E)",
+            "E = {'wandb': [], 'all': ['b>=1']}\nsetup(extras_require=E)",
+        ),
+        (
+            "L = ['wandb', 'q']\nE = {'a': L, 'b': [*L, 'adam-atan2']}\nsetup(extras_require=E)",
+            "L = ['q']\nE = {'a': L, 'b': [*L, 'b>=1']}\nsetup(extras_require=E)",
+        ),
+        (
+            "R = ['c']\nR += ['wandb']\nR.extend(['adam-atan2'])\nsetup(install_requires=R)",
+            "R = ['c']\nR += []\nR.extend(['b>=1'])\nsetup(install_requires=R)",
+        ),
+        (
+            "if x:\n    A: list[str] = ['wandb']\nelse:\n    A = B = ['adam-atan2']\nsetup(install_requires=A)",
+            "if x:\n    A: list[str] = []\nelse:\n    A = B = ['b>=1']\nsetup(install_requires=A)",
+        ),
+    ],
+)
+def test_setup_py_follows_plain_assignments(before: str, after: str) -> None:
+    check_transformed(PY, f"{before}\n", f"{after}\n", 2, **WANDB)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("R = ['a']\nsetup(install_requires=R)\n", "R = ['a', 'n']\nsetup(install_requires=R)\n"),
+        ("R = ['a']\nsetup(install_requires=['b'] + R)\n", "R = ['a', 'n']\nsetup(install_requires=['b'] + R)\n"),
+        (
+            "requirements = []\nsetup(install_requires=requirements)\n",
+            'requirements = ["n"]\nsetup(install_requires=requirements)\n',
+        ),
+    ],
+)
+def test_setup_py_gets_one_more_where_its_list_is_assigned(before: str, after: str) -> None:
+    check_transformed(PY, before, after, 1, add=["n"])
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("setup(install_requires='adam-atan2 wandb'.split())\n", 2),
+        ("setup(install_requires='''\nadam-atan2==1\nwandb\n''')\n", 2),
+        ("R = ['c']\nR.append('wandb')\nsetup(install_requires=R)\n", 1),
+        ("setup(install_requires=['wandb' if x else 'y', 'z'])\n", 1),
+        ("A, B = ['wandb'], ['adam-atan2']\nsetup(install_requires=A + B)\n", 2),
+        ("R = ['wandb']\nsetup(install_requires=list(R))\n", 1),
+        ("R = ('wandb',)\nsetup(install_requires=R)\n", 1),
+        ("subprocess.run(['pip', 'install', 'wandb==1'])\n", 1),
+        ("X = f'wandb=={V}'\n", 1),
+        ("x = ['Adam.Atan2']\n", 1),
+    ],
+)
+def test_setup_py_tells_a_string_that_it_cannot_follow(text: str, count: int) -> None:
+    check_noop(PY, text, *["refused"] * count, **WANDB)
+
+
+def test_setup_py_tells_a_pin_alone_that_it_cannot_follow() -> None:
+    check_noop(PY, "x = 'torch'\n", loosen=["torch"])
+    check_noop(PY, "x = 'torch>=' + v\n", "refused", loosen=["torch"])
+
+
+def test_setup_py_with_a_longer_word_is_left() -> None:
+    check_noop(PY, "x = ['wandb-core', 'lib/wandb', 'wandb/x', 'wandb.sdk', 'xwandb']\n", **WANDB)
+
+
+def test_setup_py_that_only_mentions_packages_lists_nothing() -> None:
+    check_noop(PY, "x = ['torch']\n", drop=["wandb"], add=["numpy"])
 
 
 def test_setup_py_that_does_not_parse_is_refused_where_it_names_one() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -14,6 +15,8 @@ from patcher.model import Edit, Effect, EffectKind, Expect, Scope, Site, Status,
 from patcher.syntax.draft import Draft
 from patcher.verbs.base import Findings
 from patcher.verbs.requirements import Requirements
+from tests.helpers import write_tree
+from tests.verbs.checks import tree_plan
 
 BOM = b"\xef\xbb\xbf"
 HASH = "sha256:" + "a" * 64
@@ -410,6 +413,15 @@ def test_add_goes_to_the_top_most_file() -> None:
     )
 
 
+def test_add_goes_to_a_file_at_the_top_before_a_requirements_file_below() -> None:
+    for path, before, after in (
+        ("pyproject.toml", b"[project]\ndependencies = []\n", b'[project]\ndependencies = ["numpy"]\n'),
+        ("setup.py", b"setup(install_requires=[])\n", b'setup(install_requires=["numpy"])\n'),
+    ):
+        below = {"sub/requirements.txt": b"torch\n"}
+        check_transformed_tree({path: before, **below}, {path: after, **below}, ADD)
+
+
 def test_add_goes_to_the_only_file() -> None:
     check_transformed_tree({"reqs.txt": b"a\n"}, {"reqs.txt": b"a\nnumpy\n"}, ADD)
 
@@ -441,6 +453,25 @@ def test_add_is_there_already_in_another_file() -> None:
 
 def test_add_without_any_file_has_no_place() -> None:
     check_noop_tree({"train.py": b"import numpy", "constraints.txt": b"numpy"}, ADD)
+
+
+def test_add_without_any_file_is_told(tmp_path: Path) -> None:
+    (outcome,) = tree_plan({"requirements": ADD}, write_tree(tmp_path, {"train.py": "import numpy\n"})).outcomes
+    assert outcome.status is Status.ABSENT
+    assert outcome.reason == "No file here lists requirements, so there is none to add numpy to."
+
+
+@pytest.mark.parametrize("words", [{"add": ["b>=2"]}, {"replace": {"a": "b>=2"}}])
+@pytest.mark.parametrize("listed", ["b==1", "b<2  # c", "B ~= 1.4; os_name == 'nt'"])
+def test_a_version_that_rules_out_the_one_that_is_wanted_is_told(words: Words, listed: str) -> None:
+    (site,) = check_noop(f"{listed}\n", words, "refused")
+    assert site.reason.endswith(" is listed, and b>=2 is wanted. Change it by hand.")
+
+
+@pytest.mark.parametrize("words", [{"add": ["b>=2"]}, {"replace": {"a": "b>=2"}}])
+@pytest.mark.parametrize("listed", ["b", "b==2.1", "b>=1,<3", "b @ https://x.org/b.whl"])
+def test_a_version_that_allows_the_one_that_is_wanted_is_there_already(words: Words, listed: str) -> None:
+    check_noop(f"{listed}\n", words, "already")
 
 
 def test_add_refuses_to_choose() -> None:

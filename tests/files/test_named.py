@@ -1,0 +1,62 @@
+"""Files beside the lists of requirements that name what a step takes out: told, never edited."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers import write_tree
+from tests.verbs.checks import tree_plan
+
+REPLACE = {"replace": {"adam-atan2": "adam-atan2-pytorch>=0.1.18"}}
+LISTED = {"requirements.txt": "adam-atan2==1\n"}
+
+
+def told(folder: Path, files: Mapping[str, str], words: Mapping[str, Any] = REPLACE) -> list[str]:
+    made = tree_plan({"requirements": words}, write_tree(folder, files))
+    return [f"{place}: {place.reason}" for place in made.leftovers]
+
+
+@pytest.mark.parametrize(
+    "path", ["Pipfile", "Dockerfile", "docker/gpu.Dockerfile", "README.md", "docs/a.rst", "run.sh"]
+)
+@pytest.mark.parametrize("listed", [LISTED, {}])
+def test_a_file_that_names_a_package_is_told(tmp_path: Path, path: str, listed: dict[str, str]) -> None:
+    text = "x\npip install Adam_Atan2==1\nadam.atan2\nadam-atan2\n"
+    assert told(tmp_path, {**listed, path: text}) == [f"{path}:2: it names adam-atan2, as 2 more lines do"]
+
+
+def test_the_sources_of_a_pyproject_are_told(tmp_path: Path) -> None:
+    text = "[project]\ndependencies = ['adam-atan2']\n[tool.uv.sources]\nadam-atan2 = {git = 'x'}\n"
+    assert told(tmp_path, {"pyproject.toml": text}) == ["pyproject.toml:4: it names adam-atan2"]
+
+
+# --- nothing is told ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("README.md", "adam-atan2-pytorch, my-adam-atan2 and adam-atan23\n"),
+        ("config.yaml", "adam-atan2: 1\n"),
+        ("a.py", "x = 'adam-atan2'\n"),
+        ("requirements-dev.txt", "# adam-atan2\n"),
+        ("README.md", "a" * 1_000_001 + " adam-atan2\n"),
+    ],
+)
+def test_what_is_another_name_or_no_place_for_it_is_not_told(tmp_path: Path, path: str, text: str) -> None:
+    assert told(tmp_path, {**LISTED, path: text}) == []
+
+
+@pytest.mark.parametrize(
+    "words", [{"loosen": ["torch"]}, {"replace": {"torch": "torch>=2"}}, {"drop": ["tor*"]}, {"add": ["torch"]}]
+)
+def test_what_stays_in_the_tree_is_not_told(tmp_path: Path, words: dict[str, Any]) -> None:
+    assert told(tmp_path, {"requirements.txt": "torch==1\n", "README.md": "torch\n"}, words) == []
+
+
+def test_a_line_that_is_refused_is_not_told_twice(tmp_path: Path) -> None:
+    assert told(tmp_path, {"setup.cfg": "[options]\ninstall_requires = adam-atan2\n"}) == []
