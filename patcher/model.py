@@ -15,9 +15,6 @@ from types import MappingProxyType
 from typing import Any
 
 __all__ = [
-    "DEVICES",
-    "READINGS",
-    "REFERENCES",
     "Change",
     "Check",
     "Condition",
@@ -195,13 +192,6 @@ class Upstream:
     tested: tuple[str, ...] = ()
 
 
-# What the probe can read (besides what is given to wandb), the devices that a check can ask for, and what a golden can
-# be recorded with in place of the code that it judges. The first device is what is meant where none is said.
-READINGS = ("loss", "lr", "grad_norm", "parameters")
-DEVICES = ("cpu", "cuda")
-REFERENCES = ("attention", "adam_atan2")
-
-
 @dataclass(frozen=True, slots=True)
 class Check:
     """A run of the patched tree with readings and a golden.
@@ -224,7 +214,7 @@ class Check:
     golden: str | None = None
     packages: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
-    device: str = DEVICES[0]
+    device: str = "cpu"
     reference: tuple[str, ...] = ()
     perturb: bool = False
 

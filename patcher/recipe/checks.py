@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-from patcher.model import DEVICES, READINGS, REFERENCES, Check, Range
+from patcher.model import Check, Range
 from patcher.recipe.keys import read_id, read_range, read_when, read_yes
 from patcher.recipe.nodes import Node, Reader, Table, Text, did_you_mean
 from patcher.recipe.parameters import Setting
@@ -17,6 +17,11 @@ _KEYS = (
     "id", "why", "like", "prepare", "run", "environment", "limit", "readings", "golden", "packages", "programs",
     "device", "reference", "perturb",
 )  # fmt: skip
+# What the probe can read (besides what is given to wandb), the classes of devices, and what can stand in for the code
+# that a golden judges, while it is recorded.
+_READINGS = ("loss", "lr", "grad_norm", "parameters")
+_DEVICES = ("cpu", "cuda")
+_REFERENCES = ("attention", "adam_atan2")
 _LIMIT = re.compile(r"(\d+)\s*(s|m|)")
 _WORD = re.compile(r"\{(\w+)\}")
 _PLACES = ("tree", "data", "out")
@@ -63,7 +68,7 @@ def _check(table: Table, fields: Fields, taken: Mapping[str, Check], setting: Se
         golden=text("golden"),
         packages=tuple(_packages(fields.get("packages"), setting, reader)),
         programs=_texts(fields.get("programs"), "programs", reader),
-        device=_one_of(fields.get("device"), "device", DEVICES, reader) or DEVICES[0],
+        device=_one_of(fields.get("device"), "device", _DEVICES, reader) or "cpu",
         reference=_references(fields.get("reference"), reader),
         perturb=read_yes(fields.get("perturb"), "perturb", reader),
     )
@@ -112,8 +117,8 @@ def _limit(node: Node | None, reader: Reader) -> float:
 def _readings(node: Node | None, reader: Reader) -> dict[str, Range]:
     found = {}
     for key, value in reader.table(node, "readings").entries:
-        if key.value not in READINGS and not key.value.startswith("wandb."):
-            known = did_you_mean(key.value, (*READINGS, "wandb.NAME"))
+        if key.value not in _READINGS and not key.value.startswith("wandb."):
+            known = did_you_mean(key.value, (*_READINGS, "wandb.NAME"))
             reader.tell(key.mark, f"`{key.value}` is no reading of the probe{known}")
         found[key.value] = read_range(value, "readings", reader)
     return found
@@ -135,7 +140,7 @@ def _texts(node: Node | None, key: str, reader: Reader) -> tuple[str, ...]:
 
 
 def _references(node: Node | None, reader: Reader) -> tuple[str, ...]:
-    return tuple(_one_of(item, "reference", REFERENCES, reader) for item in reader.texts(node, "reference"))
+    return tuple(_one_of(item, "reference", _REFERENCES, reader) for item in reader.texts(node, "reference"))
 
 
 def _one_of(node: Node | None, key: str, words: tuple[str, ...], reader: Reader) -> str:

@@ -25,7 +25,7 @@ from patcher.verify.definitions import Definition, find, key
 from patcher.verify.pristine import pristine
 from patcher.verify.process import run_process, tail
 from patcher.verify.proofs import Case, Proved, beside, looked_at, tied
-from patcher.verify.run import PROBE, _copy
+from patcher.verify.run import PROBE, copy_tree
 
 __all__ = ["Proving", "prove"]
 
@@ -137,7 +137,7 @@ def _run_sides(ask: Proving, base: Checkout, sides: Mapping[str, Plan], work: _W
     for side, made in sides.items():
         shutil.rmtree(tree, ignore_errors=True)
         tree.mkdir()
-        _copy(base, tree, {change.path: change.after for change in made.changes})
+        copy_tree(base, tree, {change.path: change.after for change in made.changes})
         first = results[BEFORE] if side == AFTER else None
         what = f"{proved}, {side} the step {ask.step.id},"
         _child(ask, {**common, "first": first, "result": results[side]}, work.folder, what)

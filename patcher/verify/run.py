@@ -13,9 +13,9 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from patcher.checkout import Checkout
@@ -23,7 +23,7 @@ from patcher.errors import TargetError, UsageError
 from patcher.model import Check, Recipe
 from patcher.verify.process import run_process, tail
 
-__all__ = ["Ask", "Bench", "Overlay", "Readings", "Run", "interpreter", "run_check"]
+__all__ = ["Ask", "Bench", "Overlay", "Readings", "Run", "copy_tree", "interpreter", "run_check"]
 
 PROBE = Path(__file__).parent / "probe"
 
@@ -143,20 +143,16 @@ class Bench:
         self.recipe, self.check, self.python, self.device = recipe, check, python, device
 
     def __enter__(self) -> Self:
-        self._temporary = tempfile.TemporaryDirectory(prefix="patcher-", ignore_cleanup_errors=True)
-        self.folder = Path(self._temporary.name).resolve()
-        try:
+        with ExitStack() as stack:
+            name = stack.enter_context(tempfile.TemporaryDirectory(prefix="patcher-", ignore_cleanup_errors=True))
+            self.folder = Path(name).resolve()
             (self.folder / "prepared").mkdir()
             self._prepare()
-        except BaseException:
-            self._temporary.cleanup()
-            raise
+            self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._temporary.cleanup()
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
 
     def run(self, checkout: Checkout, overlay: Overlay, ask: Ask | None = None) -> Run:
         """Run the check on a copy of a tree.
@@ -169,7 +165,7 @@ class Bench:
             places = {part: Path(name, part) for part in ("tree", "data", "out")}
             for place in places.values():
                 place.mkdir()
-            _copy(checkout, places["tree"], overlay)
+            copy_tree(checkout, places["tree"], overlay)
             shutil.copytree(self.folder / "prepared", places["data"], symlinks=True, dirs_exist_ok=True)
             probe = Path(name, "probe")
             probe.mkdir()
@@ -232,7 +228,12 @@ def _filled(word: str, places: Mapping[str, Path]) -> str:
 # --- before the run -------------------------------------------------------------------------------------------------
 
 
-def _copy(checkout: Checkout, target: Path, overlay: Overlay) -> None:
+def copy_tree(checkout: Checkout, target: Path, overlay: Overlay) -> None:
+    """Copy the files of a tree into an empty folder, with others in their place.
+
+    Raises:
+        TargetError: one cannot be copied.
+    """
     try:
         for path in (*checkout.paths, *checkout.links, *overlay):
             (target / path).parent.mkdir(parents=True, exist_ok=True)

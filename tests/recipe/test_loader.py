@@ -60,7 +60,9 @@ next:
             Check(
                 "train",
                 "ten losses",
-                {"run": ["python", "{tree}/train.py", "--kind=slow"], "readings": {"loss": "1..10"}},
+                run=("python", "{tree}/train.py", "--kind=slow"),
+                origin=recipe.checks[0].origin,
+                readings={"loss": Range(1, 10)},
             ),
         ),
         next=(Hint("python {tree}/train.py slow", "trains"),),
@@ -124,7 +126,7 @@ TOP = {
     "broken YAML": ("recipe: 'demo\n", ["1:9: This quote is never closed."]),
     "an empty summary": ("recipe: demo\nsummary: ''\nsteps:\n" + STEP, ["2:10: `summary` is empty."]),
     "checks and next": (
-        "recipe: demo\nsummary: x\nsteps:\n" + STEP + "checks:\n  - {id: a, run: x}\n  - {id: a, why: x}\n"
+        "recipe: demo\nsummary: x\nsteps:\n" + STEP + "checks:\n  - {id: a, run: [x]}\n  - {id: a, why: x, run: [x]}\n"
         "next:\n  - {run: x, wyh: y}\n",
         [
             "9:5: `why` is missing here.",

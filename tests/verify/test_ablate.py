@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -87,7 +87,7 @@ class TestChanges:
         swap("gone.rate()", "0.25", {"changes": "twice as far", "avoid": {"way": "exact"}}, when={"way": "package"}),
         swap("gone.rate()", "2.5 / 10", "enables", "local", when={"way": "exact"}),
     )
-    WAY = {"way": {"type": "choice", "choices": ["package", "exact"], "default": "package", "help": "how"}}
+    WAY: ClassVar = {"way": {"type": "choice", "choices": ["package", "exact"], "default": "package", "help": "how"}}
 
     def test_how_far_it_is_from_there_is_measured(self, trainer: Trainer) -> None:
         steps = (dict(self.STEPS[0], **{"with": "0.5"}), self.STEPS[1])

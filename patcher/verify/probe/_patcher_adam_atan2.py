@@ -1,11 +1,13 @@
-"""The step of adam-atan2 0.0.3 by its formula, in float64, planted on the copied shim's class.
+"""The step of adam-atan2 0.0.3 by its formula, one parameter after the other, planted on the copied shim's class.
 
     p = p * (1 - lr * weight_decay)
     m = m + (1 - beta1) * (g - m)
     v = v + (1 - beta2) * (g * g - v)
     p = p - lr / (1 - beta1^t) * atan2(m, sqrt(v) / sqrt(1 - beta2^t))
 
-The state has the shim's keys and the parameter's dtype, so that either loads what the other saved.
+The arithmetic is float32 (float64 for float64) as the original's is: where the square of a tiny gradient is zero, its
+step is another one than in float64. The state has the shim's keys and the parameter's dtype, so either loads what the
+other saved.
 """
 
 import math
@@ -56,7 +58,8 @@ def update(torch, p, state, group):
         state["exp_avg_sq"] = torch.zeros_like(p, memory_format=torch.preserve_format)
     state["step"] += 1
     t, lr, (beta1, beta2) = int(state["step"]), float(group["lr"]), group["betas"]
-    x, g, m, v = [one.to(torch.float64) for one in (p, p.grad, state["exp_avg"], state["exp_avg_sq"])]
+    wide = torch.promote_types(p.dtype, torch.float32)
+    x, g, m, v = [one.to(wide) for one in (p, p.grad, state["exp_avg"], state["exp_avg_sq"])]
     x = x * (1 - lr * group["weight_decay"])
     m = m + (1 - beta1) * (g - m)
     v = v + (1 - beta2) * (g * g - v)
