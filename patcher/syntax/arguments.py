@@ -13,9 +13,10 @@ import libcst as cst
 
 from patcher.errors import SiteError
 from patcher.model import Edit
+from patcher.syntax.equality import same
 from patcher.syntax.source import Source
 
-__all__ = ["Brackets", "New", "is_named", "list_edits", "placed"]
+__all__ = ["Brackets", "New", "is_bare_generator", "is_named", "list_edits", "partner_of", "placed"]
 
 Item = cst.Arg | cst.BaseElement
 
@@ -134,3 +135,18 @@ def _behind(source: Source, brackets: Brackets, before: Item, new: list[str], be
     lines = f",{source.newline}{indent}".join(new)
     edits = [] if rest[1] else [Edit(end, end, ",")]
     return [*edits, Edit(rest.end(), rest.end(), f"{indent}{lines}{last}{source.newline}")]
+
+
+def partner_of(arg: cst.Arg, olds: Sequence[cst.Arg]) -> cst.Arg | None:
+    """Return the old argument that a new one continues: the same keyword, or the same positional code."""
+    for old in olds:
+        if arg.keyword and old.keyword and arg.keyword.value == old.keyword.value:
+            return old
+        if not arg.keyword and not old.keyword and arg.star == old.star and same(arg.value, old.value):
+            return old
+    return None
+
+
+def is_bare_generator(arg: cst.Arg) -> bool:
+    """Tell whether an argument is a generator in the parentheses of its call."""
+    return isinstance(arg.value, cst.GeneratorExp) and not arg.value.lpar

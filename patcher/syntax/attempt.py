@@ -18,7 +18,7 @@ __all__ = ["Attempt", "Captured", "Miss"]
 Captured = cst.CSTNode | tuple[cst.CSTNode, ...]
 
 # What a header says nothing about; `async` is a part of a loop's and of a with's.
-UNSAID = frozenset({"body", "orelse", "decorators", "type_parameters", "returns"})
+UNSAID = frozenset({"body", "orelse", "handlers", "finalbody", "cases", "decorators", "type_parameters", "returns"})
 UNSAID_OF_FUNCTIONS = UNSAID | {"asynchronous"}
 
 # How much deeper a failure is for each thing that held before it. A name that is spelled right and means something

@@ -21,6 +21,7 @@ __all__ = [
     "imported_aliases",
     "insertion",
     "is_read",
+    "line_beside",
     "local_name",
     "stands_in",
     "why_kept",
@@ -68,9 +69,15 @@ def insertion(source: Source, match: Match, where: str, write: Callable[[int], s
         if where == "first_in" and not docstring:
             return _before(source, lines[0], write)
         return _behind(source, lines[0] if docstring else lines[-1], write)
-    statement = _statement(source, match.nodes[0] if where == "before" else match.nodes[-1])
-    line = line_of(source, statement)
+    line = line_of(source, line_beside(source, match, where))
     return _before(source, line, write) if where == "before" else _behind(source, line, write)
+
+
+def line_beside(source: Source, match: Match, where: str) -> cst.CSTNode:
+    """Return the statement next to which an insertion goes: what is seen there is seen by its lines."""
+    if where in ("first_in", "last_in"):
+        return statements(block_of(source, match, where))[-1 if where == "last_in" else 0]
+    return _statement(source, match.nodes[0] if where == "before" else match.nodes[-1])
 
 
 def _statement(source: Source, node: cst.CSTNode) -> cst.CSTNode:

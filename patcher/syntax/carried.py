@@ -1,4 +1,4 @@
-"""Code that is written elsewhere than where it was taken: each name in it must mean there what it meant."""
+"""Names at the place where they are written: in scope there, and still what they were where the code was taken."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 import libcst as cst
 
 from patcher.errors import SiteError
-from patcher.syntax.names import Binding
+from patcher.syntax.names import BUILTINS, Binding
 from patcher.syntax.nodes import walk
 from patcher.syntax.scopes import Scope
 from patcher.syntax.source import Source
 
-__all__ = ["keep_meaning", "variables_in"]
+__all__ = ["check_in_scope", "keep_meaning", "variables_in"]
 
 Loops = (cst.For, cst.While)
 Assignments = (cst.AssignTarget, cst.AnnAssign, cst.AugAssign, cst.NamedExpr)
@@ -22,6 +22,25 @@ def variables_in(source: Source, *nodes: cst.CSTNode) -> Iterator[cst.Name]:
     """Yield the names of some code that read or bind variables."""
     found = (name for node in nodes for name in walk(node) if isinstance(name, cst.Name))
     return (name for name in found if source.names.scopes.is_variable(name))
+
+
+def check_in_scope(source: Source, name: str, at: cst.CSTNode, position: int) -> None:
+    """Refuse to write a name at a node, so that it is read at an offset, where nothing binds it before.
+
+    Raises:
+        SiteError: nothing does.
+    """
+    names = source.names
+    bindings = names.bindings(name, at)
+    if not bindings:
+        if name in BUILTINS:
+            return
+        raise SiteError(f"`{name}` is not in scope there, and the replacement needs it")
+    function = names.enclosing_function(at)
+    local = [one for one in bindings if names.enclosing_function(one.node) is function]
+    later = (not isinstance(one.node, cst.Param) and names.takes_effect(one) > position for one in local)
+    if len(local) == len(bindings) and all(later):
+        raise SiteError(f"`{name}` is bound only further down, and the replacement needs it")
 
 
 def keep_meaning(
@@ -46,11 +65,13 @@ def keep_meaning(
             continue
         there = around[name.value] if name.value in around else source.names.home(name.value, place)
         if there is not home:
-            what = "is not in scope there" if there is None else "is bound to something else there"
-            raise SiteError(f"`{name.value}` {what}, {_needed(source, name)}")
+            bound = there is not None
+            what = "is bound to something else there" if bound else "is not in scope there"
+            raise SiteError(f"`{name.value}` {what}, {_needed(source, name, bound=bound)}")
         anew = _bound_anew(source, name, home, place) if home is not None else None
         if anew is not None:
-            raise SiteError(f"`{name.value}` is bound anew in line {_line(source, anew.node)}, {_needed(source, name)}")
+            what = f"is bound anew in line {_line(source, anew.node)}"
+            raise SiteError(f"`{name.value}` {what}, {_needed(source, name, bound=True)}")
 
 
 def _comes_along(home: Scope, name: cst.Name, inner: set[cst.CSTNode]) -> bool:
@@ -89,8 +110,9 @@ def _goes_on(source: Source, other: Binding, name: cst.Name) -> bool:
     return value is None or any(one.value == name.value for one in variables_in(source, value))
 
 
-def _needed(source: Source, name: cst.Name) -> str:
-    return f"and the replacement needs that of line {_line(source, name)}"
+def _needed(source: Source, name: cst.Name, *, bound: bool) -> str:
+    remedy = "; rename one of the two first" if bound else ""
+    return f"and the replacement needs that of line {_line(source, name)}{remedy}"
 
 
 def _line(source: Source, node: cst.CSTNode) -> int:

@@ -111,6 +111,8 @@ def hole_of(node: cst.CSTNode) -> Hole | None:
             return hole_of(node.name)
         case cst.ImportAlias() if node.asname is None:
             return hole_of(node.name)
+        case cst.MatchAs() if node.pattern is None and node.name is not None:
+            return hole_of(node.name)
         case cst.SubscriptElement() if isinstance(node.slice, cst.Index) and not node.slice.star:
             hole = hole_of(node.slice.value)
             return hole if hole is not None and hole.many else None

@@ -6,24 +6,33 @@ only further down, is refused.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from patcher.errors import PatternError, SiteError, TargetError
+from patcher.errors import SiteError
 from patcher.model import Edit
+from patcher.syntax.carried import check_in_scope, variables_in
 from patcher.syntax.layout import lines_after
-from patcher.syntax.names import BUILTINS, Binding, dotted
-from patcher.syntax.pattern import Code, statements
+from patcher.syntax.names import BUILTINS, Binding, Names, dotted
+from patcher.syntax.needs import Needs
+from patcher.syntax.pattern import Code
 from patcher.syntax.shims import place, split
 from patcher.syntax.source import Source
 
 if TYPE_CHECKING:
     from patcher.syntax.draft import Draft
 
-__all__ = ["Imported", "Needs", "Spelling", "add_statement", "as_spelled", "compile_needs", "imported_names"]
+__all__ = [
+    "Imported",
+    "Spelling",
+    "add_statement",
+    "as_spelled",
+    "imported_names",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,64 +64,7 @@ def imported_names(source: Source, statement: cst.Import | cst.ImportFrom) -> tu
     return source.names.module_of(statement), found
 
 
-# --- needs ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """The `needs` of a step: bare names that must be in scope, and statements that are put in where missing.
-
-    `provided` is dotted name -> (name that the statement binds, statement). `asked` are those of them that a name of
-    the replacement leads to: they are put in where it is written so, the others always. `place` is the folder for the
-    shims that the replacement names, where the recipe says it.
-    """
-
-    bare: frozenset[str]
-    provided: Mapping[str, tuple[str, str]]
-    asked: frozenset[str]
-    place: str | None = None
-
-    @property
-    def packages(self) -> frozenset[str]:
-        """The packages that the statements import."""
-        imports = (origin for origin, (_, text) in self.provided.items() if text.startswith(("import ", "from ")))
-        return frozenset(origin.partition(".")[0] for origin in imports)
-
-
-def compile_needs(texts: Iterable[str], results: Iterable[Code] = (), place: str | None = None) -> Needs:
-    """Compile a step's `needs`, for a step that writes these results; `place` is the folder for shims.
-
-    Raises:
-        PatternError: an entry is neither a name nor an import or assignment.
-    """
-    bare: set[str] = set()
-    provided: dict[str, tuple[str, str]] = {}
-    for index, text in enumerate(texts):
-        if text.isidentifier():
-            bare.add(text)
-            continue
-        bound = _bound_by(text)
-        if len(bound) != 1:
-            raise PatternError(
-                f"`{text}` is neither a name nor one import or assignment of one name.", ("needs", index)
-            )
-        provided.update({origin: (name, text) for origin, name in bound.items()})
-    targets = [target for code in results for target in code.dotted.values()]
-    asked = (origin for origin in provided if any(f"{target}.".startswith(f"{origin}.") for target in targets))
-    return Needs(frozenset(bare), provided, frozenset(asked), place)
-
-
-def _bound_by(text: str) -> dict[str, str]:
-    """Return dotted name -> name for what a statement binds."""
-    try:
-        source = Source("<needs>", text.encode())
-    except TargetError:
-        return {}
-    bound = {binding.origin or "": binding.name for binding in source.names.imports}
-    for statement in statements(source.module):
-        if isinstance(statement, cst.Assign) and isinstance(statement.targets[0].target, cst.Name):
-            bound[statement.targets[0].target.value] = statement.targets[0].target.value
-    return bound if len(statements(source.module)) == 1 else {}
+# --- names of a replacement ----------------------------------------------------------------------------------------
 
 
 def as_spelled(code: Code, source: Source, at: cst.CSTNode, packages: frozenset[str]) -> Code:
@@ -124,18 +76,28 @@ def as_spelled(code: Code, source: Source, at: cst.CSTNode, packages: frozenset[
     local = {
         root
         for target in code.dotted.values()
-        if (root := target.partition(".")[0]) not in packages
-        and names.bindings(root, at)
+        if names.bindings(root := target.partition(".")[0], at)
+        and not _is_import(names, target, packages)
         and names.spell(target, at) is None
     }
     return replace(code, local=code.local | local) if local else code
+
+
+def _is_import(names: Names, target: str, packages: frozenset[str]) -> bool:
+    """Tell whether a name of a result means an import or a builtin, and never a variable that is called so.
+
+    So do the packages of the step, what Python itself has, and the modules that the file imports.
+    """
+    root, _, rest = target.partition(".")
+    own = root in sys.stdlib_module_names if rest else root in BUILTINS
+    return own or root in packages or any(one.origin == root for one in names.imports)
 
 
 class Spelling:
     """How dotted names of a replacement are written at one site, and what this adds to the file and to the tree.
 
     `packages` are the packages that the step itself speaks of: there a name means the package or the site is refused.
-    `copies` are the shims that the step copies already.
+    `copies` are the shims that the step copies already. `position` is where the names are read, if not as `at` begins.
     """
 
     def __init__(
@@ -146,7 +108,9 @@ class Spelling:
         packages: frozenset[str],
         draft: Draft | None = None,
         copies: Mapping[str, bytes] | None = None,
+        position: int | None = None,
     ) -> None:
+        self.position = source.span(at)[0] if position is None else position
         self.source, self.names, self.at, self.needs = source, source.names, at, needs
         self.packages = packages | needs.packages
         self.draft, self.copies = draft, copies
@@ -165,6 +129,22 @@ class Spelling:
             if origin not in self.needs.asked:
                 self(origin)
 
+    def check_locals(self, code: Code, nodes: Iterable[cst.CSTNode]) -> None:
+        """Refuse the site if a name that a replacement means as spelled is not in scope there.
+
+        One that the match has too may be anything, and so may one that the file reads and that nothing in it binds.
+
+        Raises:
+            SiteError: it is not.
+        """
+        provided = {name for name, _ in self.needs.provided.values()}
+        here = {one.value: self.names.scopes.of_variable(one) for one in variables_in(self.source, *nodes)}
+        for name in sorted(code.free - provided):
+            home = self.names.home(name, self.at)
+            foreign = home is None and (self.names.stars or name in self.names.unresolved())
+            if not foreign and here.get(name, self) is not home:
+                self._in_scope(name)
+
     def __call__(self, target: str) -> str:
         """Return the spelling of a dotted name.
 
@@ -177,14 +157,14 @@ class Spelling:
             return spelled
         if target.startswith("shim."):
             return self._from_shim(target)
-        root, _, rest = target.partition(".")
+        root = target.partition(".")[0]
         for origin, (name, statement) in self.needs.provided.items():
             if target == origin or target.startswith(f"{origin}."):
                 self._provide(name, origin, statement)
                 return name + target[len(origin) :]
         if root in BUILTINS and not self.names.bindings(root, self.at):
             return target
-        if root in self.packages or (root in BUILTINS and not rest):
+        if _is_import(self.names, target, self.packages):
             if self.names.bound(root, self.at):
                 raise SiteError(f"`{root}` is bound to something else there, and the replacement needs {target}")
             raise SiteError(f"`{root}` is not imported there, and the replacement needs {target}")
@@ -218,19 +198,7 @@ class Spelling:
         return isinstance(above, cst.Assign) and self.source.code(above).split() == statement.split()
 
     def _in_scope(self, name: str) -> None:
-        bindings = self.names.bindings(name, self.at)
-        if not bindings:
-            if name in BUILTINS:
-                return
-            raise SiteError(f"`{name}` is not in scope there, and the replacement needs it")
-        function = self.names.enclosing_function(self.at)
-        place = self.source.span(self.at)[0]
-        local = [one for one in bindings if self.names.enclosing_function(one.node) is function]
-        if len(local) == len(bindings) and all(self._later(one, place) for one in local):
-            raise SiteError(f"`{name}` is bound only further down, and the replacement needs it")
-
-    def _later(self, binding: Binding, place: int) -> bool:
-        return not isinstance(binding.node, cst.Param) and self.names.takes_effect(binding) > place
+        check_in_scope(self.source, name, self.at, self.position)
 
 
 def _for_types_only(source: Source, node: cst.CSTNode) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 import libcst as cst
 
-__all__ = ["children", "fields", "walk"]
+__all__ = ["children", "fields", "statements", "walk"]
+
+Blocks = (cst.Module, cst.IndentedBlock, cst.SimpleStatementSuite)
 
 # Layout and punctuation: two programs that differ only here are the same program.
 LAYOUT = (
@@ -63,3 +65,12 @@ def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         node = stack.pop()
         yield node
         stack.extend(reversed(list(children(node))))
+
+
+def statements(body: cst.CSTNode) -> list[cst.CSTNode]:
+    """Return the statements of a block, with those that are joined by `;` each on its own."""
+    lines: Iterable[cst.CSTNode] = body.body if isinstance(body, Blocks) else [body]
+    flat: list[cst.CSTNode] = []
+    for line in lines:
+        flat.extend(line.body if isinstance(line, cst.SimpleStatementLine) else [line])
+    return flat

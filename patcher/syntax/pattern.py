@@ -8,33 +8,23 @@ them is `patcher.syntax.template`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
 
 import libcst as cst
 
 from patcher.errors import PatternError
-from patcher.syntax.holes import Hole, fill, fillings, hole_of, is_placeholder, short, unfill, unstarred
+from patcher.syntax.holes import Hole, fill, fillings, hole_of, is_placeholder, short, unfill
 from patcher.syntax.names import dotted
-from patcher.syntax.nodes import children, walk
+from patcher.syntax.nodes import children, statements, walk
+from patcher.syntax.reading import parsed
 from patcher.syntax.scopes import BINDERS, Comprehension, identifier_of, names_in
 from patcher.syntax.spans import behind_param, spans_of
 
 __all__ = ["Code", "Hole", "compile_code", "hole_of", "parameters_of", "statements", "targets_of", "variables_of"]
 
 ALWAYS_LOCAL = frozenset({"self", "cls"})
-Blocks = (cst.Module, cst.IndentedBlock, cst.SimpleStatementSuite)
-Headed = (cst.For, cst.While, cst.With, cst.If, cst.FunctionDef, cst.ClassDef)
-
-
-def statements(body: cst.CSTNode) -> list[cst.CSTNode]:
-    """Return the statements of a block, with those that are joined by `;` each on its own."""
-    lines: Iterable[cst.CSTNode] = body.body if isinstance(body, Blocks) else [body]
-    flat: list[cst.CSTNode] = []
-    for line in lines:
-        flat.extend(line.body if isinstance(line, cst.SimpleStatementLine) else [line])
-    return flat
 
 
 def parameters_of(parameters: cst.Parameters) -> list[cst.Param]:
@@ -63,7 +53,8 @@ class Code:
     """Code of a recipe, with holes: a pattern, or what replaces one.
 
     `kind` is "expression", "statements" or "header"; `roots` is the expression, the statements, or the compound
-    statement whose body does not count. `local` are the names that are meant as spelled.
+    statement whose body does not count. `local` are the names that are meant as spelled, `known` those that the step
+    gives a meaning by an import.
     """
 
     text: str
@@ -71,6 +62,7 @@ class Code:
     roots: tuple[cst.CSTNode, ...]
     module: cst.Module
     local: frozenset[str]
+    known: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def root(self) -> cst.CSTNode:
@@ -133,11 +125,25 @@ class Code:
             if isinstance(node, (cst.Import, cst.ImportFrom)):
                 continue
             if name is not None and not self.as_spelled(name):
-                found[node] = name
+                found[node] = self._meant(name)
                 continue
             identifier = identifier_of(node)
             pending += [child for child in children(node) if child is not identifier]
         return found
+
+    def _meant(self, name: str) -> str:
+        """Return what a dotted name means by the imports of the step; `a.b` means itself where they have `a.b`."""
+        root = name.partition(".")[0]
+        whole = any(f"{name}.".startswith(f"{origin}.") for origin in self.known.values())
+        return name if whole else self.known.get(root, root) + name[len(root) :]
+
+    @cached_property
+    def free(self) -> frozenset[str]:
+        """The names that are meant as spelled, and that the code does not bind itself."""
+        names = [node for node in self.nodes() if isinstance(node, cst.Name)]
+        read = {node.value for node in names if identifier_of(self.parents.get(node)) is not node}
+        own = {node.value for node in self.targets if isinstance(node, cst.Name)}
+        return frozenset(read & (self.local | ALWAYS_LOCAL)) - own - self.bound
 
     @cached_property
     def roots_of_names(self) -> frozenset[str]:
@@ -148,6 +154,9 @@ class Code:
     def literals(self) -> frozenset[bytes]:
         """Words that every file with a match must hold; the gate before anything is parsed."""
         words = {node.value for node in self.nodes() if isinstance(node, cst.Name) and not is_placeholder(node.value)}
+        renamed = {dotted(node) or "": name for node, name in self.dotted.items() if dotted(node) != name}
+        words -= {name.partition(".")[0] for name in renamed}
+        words |= {part for name in renamed.values() for part in name.split(".")}
         return frozenset(word.encode() for word in words - self.bound - {"shim"})
 
     @cached_property
@@ -196,11 +205,19 @@ class Code:
         return self.spans[node]
 
 
-def compile_code(text: str, local: Iterable[str] = (), *, statement: bool = False, new: bool = False) -> Code:
+def compile_code(
+    text: str,
+    local: Iterable[str] = (),
+    *,
+    statement: bool = False,
+    new: bool = False,
+    known: Mapping[str, str] | None = None,
+    clause: bool = False,
+) -> Code:
     """Compile the text of a pattern or a replacement.
 
     `statement` makes an expression a statement of its own. `new` is code that is put in whole: a name that it assigns
-    is its own.
+    is its own. `known` is as in Code. `clause` lets a header also be one under which nothing can be put as it is.
 
     Raises:
         PatternError: it is not Python once its holes are filled, a hole stands where none can, or a name in it is
@@ -208,39 +225,16 @@ def compile_code(text: str, local: Iterable[str] = (), *, statement: bool = Fals
     """
     written = text.strip("\n").rstrip()
     kinds = ("statements", "header") if statement else ("expression", "statements", "header")
-    for filled, kind in product(fillings(written), kinds):
-        parsed = _parse(kind, filled)
-        if parsed is not None:
-            code = Code(text, kind, *parsed, frozenset(local))
+    for filled, kind in product(fillings(written), (*kinds, *(("clause",) if clause else ()))):
+        found = parsed(kind, filled)
+        if found is not None:
+            code = Code(text, "header" if kind == "clause" else kind, *found, frozenset(local), known or {})
             if new:
                 code = replace(code, local=code.local | {target.value for target in _assigned(code)})
             _check_holes(code)
             _check_assigned(code)
             return code
     raise PatternError(f"`{short(text)}` is not Python, not even with its holes filled{_complaint(fill(written))}.")
-
-
-def _parse(kind: str, text: str) -> tuple[tuple[cst.CSTNode, ...], cst.Module] | None:
-    # An expression over several lines is no module by itself; parentheses make it one.
-    forms = {"expression": (text, f"({text})", f"({text}\n)"), "header": (f"{text}: pass",)}
-    for form in forms.get(kind, (text,)):
-        try:
-            module = unstarred(cst.parse_module(form))
-        except cst.ParserSyntaxError:
-            continue
-        found = tuple(statements(module))
-        if kind == "statements":
-            return (found, module) if found else None
-        if len(found) != 1:
-            return None
-        if kind == "header" and isinstance(found[0], Headed):
-            return found, module
-        if kind == "expression" and isinstance(found[0], cst.Expr):
-            value = found[0].value
-            # The parentheses must be those of this expression: `a) + (b` and nothing at all are none.
-            if form is text or (value.lpar and not (isinstance(value, cst.Tuple) and not value.elements)):
-                return (value,), module
-    return None
 
 
 def _check_holes(code: Code) -> None:

@@ -9,7 +9,7 @@ import libcst as cst
 
 from patcher.errors import SiteError
 from patcher.model import Edit
-from patcher.syntax.arguments import Brackets, Item, New, is_named, list_edits, placed
+from patcher.syntax.arguments import Brackets, Item, New, is_bare_generator, is_named, list_edits, partner_of, placed
 from patcher.syntax.equality import alike, meaning, same
 from patcher.syntax.holes import hole_of
 from patcher.syntax.layout import indent_of, line_of
@@ -51,9 +51,11 @@ def render(code: Code, node: cst.CSTNode, source: Source, match: Match, spell: S
     return Rendering(code, source, match, spell).text(node)
 
 
-def render_lines(code: Code, source: Source, match: Match, spell: Speller, start: int) -> str:
-    """Return the statements of a replacement at a match, with their comments, as lines that stand at `start`."""
-    return Rendering(code, source, match, spell, start).lines()
+def render_lines(
+    code: Code, source: Source, match: Match, spell: Speller, start: int, beside: cst.CSTNode | None = None
+) -> str:
+    """Return the statements of a replacement, with their comments, as lines that stand at `start`, beside another."""
+    return Rendering(code, source, match, spell, start, beside).lines()
 
 
 @dataclass(frozen=True)
@@ -230,7 +232,7 @@ class _Rewrite:
         rendering = self.rendering(self.source.span(got)[0], got)
         wanted: list[Item | New] = []
         edits: list[Edit] = []
-        partners = {arg: _partner(arg, old.args) for arg in new.args}
+        partners = {arg: partner_of(arg, old.args) for arg in new.args}
         gone = [self.match.pairs.get(arg) for arg in old.args if arg not in partners.values()]
         for arg in new.args:
             partner = partners[arg]
@@ -249,7 +251,7 @@ class _Rewrite:
         opening = self.source.text.index(b"(", self.source.outer(got.func)[1]) + 1
         brackets = Brackets(got.args, opening, self.source.span(got)[1] - 1)
         listed = list_edits(self.source, brackets, final)
-        bare = got.args[0] if len(final) > 1 and got.args and _is_bare_generator(got.args[0]) else None
+        bare = got.args[0] if len(final) > 1 and got.args and is_bare_generator(got.args[0]) else None
         if bare is None or bare not in final:
             return edits + listed
         start, end = self.source.span(bare)
@@ -283,23 +285,9 @@ class _Rewrite:
         return found
 
 
-def _partner(arg: cst.Arg, olds: Sequence[cst.Arg]) -> cst.Arg | None:
-    """Return the old argument that a new one continues: the same keyword, or the same positional code."""
-    for old in olds:
-        if arg.keyword and old.keyword and arg.keyword.value == old.keyword.value:
-            return old
-        if not arg.keyword and not old.keyword and arg.star == old.star and same(arg.value, old.value):
-            return old
-    return None
-
-
 def _is_many(node: cst.CSTNode) -> bool:
     hole = hole_of(node)
     return hole is not None and hole.many
-
-
-def _is_bare_generator(arg: cst.Arg) -> bool:
-    return isinstance(arg.value, cst.GeneratorExp) and not arg.value.lpar
 
 
 def _parameters(function: cst.FunctionDef) -> dict[str, cst.Param]:

@@ -104,7 +104,7 @@ def _header(text: str | None, local: tuple[str, ...]) -> Code | None:
     if text is None:
         return None
     try:
-        code = compile_code(text, local, statement=True)
+        code = compile_code(text, local, statement=True, clause=True)
     except PatternError as error:
         raise PatternError(str(error), ("inside",)) from None
     if code.kind != "header":
@@ -148,7 +148,8 @@ def _is_inside(way: Sequence[cst.CSTNode], block: cst.CSTNode, header: Match) ->
     """
     named = [one for one in header.pairs.values() if isinstance(one, cst.Param)]
     defaults = [one.default for one in named if isinstance(block, cst.FunctionDef)]
-    return way[-1] is getattr(block, "body", None) or any(one in defaults for one in way)
+    body = block.cases if isinstance(block, cst.Match) else (getattr(block, "body", None),)
+    return way[-1] in body or any(one in defaults for one in way)
 
 
 def _assumed(subject: Source | Code, name: str, captured: cst.CSTNode) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,8 +12,9 @@ from patcher.errors import PatternError, SiteError
 from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.draft import Draft
 from patcher.syntax.holes import hole_of
-from patcher.syntax.imports import Needs, Spelling, as_spelled, compile_needs
+from patcher.syntax.imports import Spelling, as_spelled
 from patcher.syntax.matching import ALL_BUT_ONE, Match, Miss, find
+from patcher.syntax.needs import Needs, compile_needs, known_by
 from patcher.syntax.pattern import Code, compile_code
 from patcher.syntax.refusals import keep_strings
 from patcher.syntax.source import Source
@@ -33,6 +35,7 @@ __all__ = [
     "literal_sets",
     "needs_of",
     "pattern_at",
+    "result_at",
     "texts",
     "where_of",
     "worked",
@@ -78,10 +81,22 @@ def check_where(where: Where, *patterns: Code) -> None:
         raise PatternError(f"${unknown[0]} is bound by no pattern of the step; known: {known}.", ("where", unknown[0]))
 
 
-def compile_at(text: str, local: Iterable[str], *at: str | int, statement: bool = False, new: bool = False) -> Code:
+def compile_at(text: str, local: Iterable[str], *at: str | int, statement: bool = False) -> Code:
     """Compile code that stands at a key of the step; a PatternError names that key."""
+    return _compiled(partial(compile_code, text, local, statement=statement), at)
+
+
+def result_at(
+    text: str, arguments: Mapping[str, Any], *at: str | int, statement: bool = False, new: bool = False
+) -> Code:
+    """Compile code that the step writes, in which a name means what the imports under `needs` make of it."""
+    local, known = texts(arguments.get("local")), known_by(texts(arguments.get("needs")))
+    return _compiled(partial(compile_code, text, local, statement=statement, new=new, known=known), at)
+
+
+def _compiled(make: Callable[[], Code], at: tuple[str | int, ...]) -> Code:
     try:
-        return compile_code(text, local, statement=statement, new=new)
+        return make()
     except PatternError as error:
         raise PatternError(str(error), at) from None
 
@@ -181,19 +196,20 @@ class Work:
         found = ((match, code) for code in codes for match in find(code, self.source))
         return {match.node: code for match, code in found if self.in_scope(match)}
 
-    def spelling(self, match: Match, needs: Needs, codes: Iterable[Code]) -> Spelling:
-        """Return how names are written at a match, for a step that speaks of the packages of these codes."""
-        return Spelling(self.source, match.node, needs, packages_of(codes), self.draft, self.copies)
+    def spelling(self, at: Any, needs: Needs, codes: Iterable[Code], position: int | None = None) -> Spelling:
+        """Return how names are written at a node, for a step that speaks of the packages of these codes."""
+        return Spelling(self.source, at, needs, packages_of(codes), self.draft, self.copies, position)
 
     def result(self, code: Code, node: Any, needs: Needs, codes: Iterable[Code]) -> Code:
         """Return a result as it would read at a node, to be looked for there."""
         return as_spelled(code, self.source, node, packages_of(codes) | needs.packages)
 
-    def site(self, offset: int, spell: Spelling, make: Callable[[], list[Edit]]) -> Site:
-        """Return the site with its edits; what its names need is put in once for the file."""
+    def site(self, offset: int, spell: Spelling, match: Match, result: Code, make: Callable[[], list[Edit]]) -> Site:
+        """Return the site with its edits, which write a result; what its names need is put in once for the file."""
 
         def checked() -> list[Edit]:
             spell.check_needs()
+            spell.check_locals(result, match.nodes)
             return make()
 
         site = edited(self.source, offset, checked)

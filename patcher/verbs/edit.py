@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Self
 from patcher.errors import PatternError
 from patcher.model import Site, Status, Step
 from patcher.syntax.draft import Draft
-from patcher.syntax.imports import Needs
 from patcher.syntax.matching import ALL_BUT_ONE, Match, Miss, candidates, match_at
+from patcher.syntax.needs import Needs
 from patcher.syntax.pattern import Code, hole_of
 from patcher.syntax.source import walk
 from patcher.syntax.template import replaced
@@ -26,6 +26,7 @@ from patcher.verbs.common import (
     literal_sets,
     needs_of,
     pattern_at,
+    result_at,
     texts,
     where_of,
     worked,
@@ -64,7 +65,7 @@ class Edit:
             raise PatternError(
                 "edit changes nothing without `to`; give each hole its new code, as in to: {D: $D.cpu()}."
             )
-        to = {hole: compile_at(code, local, "to", hole) for hole, code in arguments["to"].items()}
+        to = {hole: result_at(code, arguments, "to", hole) for hole, code in arguments["to"].items()}
         where = where_of(arguments, *patterns)
         for hole, code in to.items():
             _check_hole(hole, code, patterns, where.bound)
@@ -129,8 +130,9 @@ class Edit:
         if self._is_result(work, match, hole, node):
             yield Site(offset, Status.ALREADY)
         elif failed is None:
-            spell = work.spelling(match, self.needs, self.patterns)
-            yield work.site(offset, spell, lambda: replaced(self.to[hole], source, match, node, spell))
+            spell = work.spelling(node, self.needs, self.patterns)
+            make = partial(replaced, self.to[hole], source, match, node, spell)
+            yield work.site(offset, spell, match, self.to[hole], make)
         else:
             work.miss.note(ALL_BUT_ONE, *failed)
 

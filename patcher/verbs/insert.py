@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Self
 
 from patcher.errors import PatternError
 from patcher.model import Edit, Site, Status, Step
-from patcher.syntax.blocks import block_of, insertion, stands_in
+from patcher.syntax.blocks import block_of, insertion, line_beside, stands_in
 from patcher.syntax.draft import Draft
-from patcher.syntax.imports import Needs
 from patcher.syntax.matching import Match, find
+from patcher.syntax.needs import Needs
 from patcher.syntax.pattern import Code
 from patcher.syntax.template import render_lines
 from patcher.syntax.where import Where
@@ -20,11 +20,11 @@ from patcher.verbs.base import Findings, Shape
 from patcher.verbs.common import (
     SHARED_KEYS,
     Work,
-    compile_at,
     known_holes,
     literal_sets,
     needs_of,
     pattern_at,
+    result_at,
     texts,
     where_of,
     worked,
@@ -67,7 +67,7 @@ class Insert:
         each = arguments.get("each", "no")
         if each not in ("yes", "no"):
             raise PatternError(f"`{each}` is neither yes nor no.", ("each",))
-        code = compile_at(arguments["insert"], local, "insert", statement=True, new=True)
+        code = result_at(arguments["insert"], arguments, "insert", statement=True, new=True)
         where = where_of(arguments, anchor)
         known_holes(code, anchor.holes | where.bound, "insert")
         return cls(code, place, anchor, each == "yes", where, needs_of(arguments, (code,)))
@@ -97,15 +97,17 @@ class Insert:
     def _site(self, work: Work, match: Match, block: Any) -> Site:
         source = work.source
         match = self.where.completed(source, match)
-        standing = stands_in(source, block, work.result(self.code, match.node, self.needs, (self.anchor,)), match)
+        beside = line_beside(source, match, self.place)
+        standing = stands_in(source, block, work.result(self.code, beside, self.needs, (self.anchor,)), match)
         if standing is not None:
             return Site(source.span(standing)[0], Status.ALREADY)
-        spell = work.spelling(match, self.needs, (self.anchor,))
+        position = source.span(beside)[self.place in ("after", "last_in")]
+        spell = work.spelling(beside, self.needs, (self.anchor,), position)
 
         def write(start: int) -> str:
-            return render_lines(self.code, source, match, spell, start)
+            return render_lines(self.code, source, match, spell, start, beside)
 
         def make() -> list[Edit]:
             return [insertion(source, match, self.place, write)]
 
-        return work.site(source.outer(match.node)[0], spell, make)
+        return work.site(source.outer(match.node)[0], spell, match, self.code, make)

@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Self
 from patcher.errors import PatternError
 from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.draft import Draft
-from patcher.syntax.imports import Needs
 from patcher.syntax.matching import Match, Miss, candidates, match_at
+from patcher.syntax.needs import Needs
 from patcher.syntax.pattern import Code
 from patcher.syntax.refusals import may_take
 from patcher.syntax.source import Source, walk
@@ -28,6 +28,7 @@ from patcher.verbs.common import (
     literal_sets,
     needs_of,
     pattern_at,
+    result_at,
     texts,
     worked,
 )
@@ -70,7 +71,7 @@ class Replace:
         local = texts(arguments.get("local"))
         where = compile_where(arguments.get("where", {}), local, arguments.get("inside"))
         written = _written(arguments)
-        pairs = tuple(_pair(old, new, where, local, at) for old, new, at in written)
+        pairs = tuple(_pair(old, new, where, arguments, at) for old, new, at in written)
         check_where(where, *(pair.pattern for pair in pairs))
         _check_order(pairs, where, [at for _, _, at in written])
         statement = pairs[0].pattern.kind == "statements"
@@ -146,13 +147,13 @@ class Replace:
 
     def _applied(self, pair: Pair, work: Work, match: Match, offset: int) -> Site:
         match = self.where.completed(work.source, match)
-        spell = work.spelling(match, self.needs, (pair.pattern,))
+        spell = work.spelling(match.node, self.needs, (pair.pattern,))
 
         def make() -> list[Edit]:
             may_take(work.source, match, pair.pattern, pair.result.keywords - pair.pattern.keywords)
             return smallest(pair.pattern, pair.result, match, work.source, spell)
 
-        return work.site(offset, spell, make)
+        return work.site(offset, spell, match, pair.result, make)
 
 
 def _written(arguments: Mapping[str, Any]) -> list[tuple[str, str, tuple[str | int, ...]]]:
@@ -171,9 +172,10 @@ def _written(arguments: Mapping[str, Any]) -> list[tuple[str, str, tuple[str | i
     return [(old, new, ("replace", index)) for index, old in enumerate(value)]
 
 
-def _pair(old: str, new: str, where: Where, local: list[str], at: tuple[str | int, ...]) -> Pair:
-    pattern = pattern_at(old, local, *at)
-    result = compile_at(new, local, *(("with",) if len(at) == 1 else at), statement=pattern.kind == "statements")
+def _pair(old: str, new: str, where: Where, arguments: Mapping[str, Any], at: tuple[str | int, ...]) -> Pair:
+    pattern = pattern_at(old, texts(arguments.get("local")), *at)
+    written = ("with",) if len(at) == 1 else at
+    result = result_at(new, arguments, *written, statement=pattern.kind == "statements")
     known_holes(result, pattern.holes | where.bound, *at)
     if pattern.kind != result.kind:
         raise PatternError(

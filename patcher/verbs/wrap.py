@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Self
 from patcher.errors import PatternError
 from patcher.model import Site, Status, Step
 from patcher.syntax.draft import Draft
-from patcher.syntax.imports import Needs
 from patcher.syntax.matching import Match, find
+from patcher.syntax.needs import Needs
 from patcher.syntax.pattern import Code
 from patcher.syntax.where import Where
 from patcher.syntax.wrapping import stands_under, wrap_edits
@@ -19,11 +19,11 @@ from patcher.verbs.base import Findings, Shape
 from patcher.verbs.common import (
     SHARED_KEYS,
     Work,
-    compile_at,
     known_holes,
     literal_sets,
     needs_of,
     pattern_at,
+    result_at,
     texts,
     where_of,
     worked,
@@ -54,7 +54,7 @@ class Wrap:
         pattern = pattern_at(arguments["wrap"], local, "wrap", statement=True)
         if "under" not in arguments:
             raise PatternError("wrap needs `under`, as in under: if torch.cuda.is_available().", ("wrap",))
-        under = compile_at(arguments["under"], local, "under", statement=True)
+        under = result_at(arguments["under"], arguments, "under", statement=True)
         if under.kind != "header":
             raise PatternError(f"`{under.text}` is no header; write it without its colon, as in `if TEST`.", ("under",))
         where = where_of(arguments, pattern)
@@ -86,5 +86,5 @@ class Wrap:
         match = self.where.completed(work.source, match)
         if stands_under(work.source, match, work.result(self.under, match.node, self.needs, (self.pattern,))):
             return Site(offset, Status.ALREADY)
-        spell = work.spelling(match, self.needs, (self.pattern,))
-        return work.site(offset, spell, lambda: wrap_edits(work.source, match, self.under, spell))
+        spell = work.spelling(match.node, self.needs, (self.pattern,))
+        return work.site(offset, spell, match, self.under, lambda: wrap_edits(work.source, match, self.under, spell))

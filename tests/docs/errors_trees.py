@@ -117,6 +117,16 @@ PLACES: dict[str, Play] = {
     "a package whose name is taken": check(
         "import torch.nn as nn\ntorch = 1\nnn.Linear(1)\n", "replace: torch.nn.Linear($X)\nwith: torch.zeros($X)"
     ),
+    "a name that something hides at the place": check(
+        "for i in x:\n    def g(i): print(1)\n",
+        "replace: print($X)\nwith: print($X, $I)\ninside: for $I in $_",
+    ),
+    "a name that is bound anew before the place": check(
+        "for i in x:\n    i = 2; print(1)\n", "replace: print($X)\nwith: print($X, $I)\ninside: for $I in $_"
+    ),
+    "a name that is moved out of its scope": check(
+        "y = lambda a: abs(a)\n", 'replace: "lambda $V: abs($X)"\nwith: abs($X)'
+    ),
     "an import whose name is taken": check(
         "math = 1\nabs(math)\n", "replace: abs($X)\nwith: math.fabs($X)\nneeds: [import math]"
     ),

@@ -11,7 +11,8 @@ import pytest
 from patcher.checkout import Checkout
 from patcher.errors import PatternError, SiteError
 from patcher.syntax.draft import Draft
-from patcher.syntax.imports import Spelling, add_statement, as_spelled, compile_needs, imported_names
+from patcher.syntax.imports import Spelling, add_statement, as_spelled, imported_names
+from patcher.syntax.needs import compile_needs
 from patcher.syntax.pattern import compile_code
 from patcher.syntax.source import Source
 from tests.helpers import ROOT, write_tree

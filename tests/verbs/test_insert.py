@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from patcher.errors import PatternError
@@ -236,3 +238,73 @@ def test_what_a_hole_took_keeps_the_lines_it_has() -> None:
     step = {"insert": "check($T)", "after": "print($T)", "needs": ["from checks import check"]}
     before = 'from checks import check\n\n\ndef main():\n    if True:\n        print("""one\n  two\n\n""")\n'
     check_transformed(step, before, before + '        check("""one\n  two\n\n""")\n')
+
+
+# --- names where the lines go -----------------------------------------------------------------------------------------
+
+SHOW = {"insert": "print($X)", "local": ["run"]}
+
+
+@pytest.mark.parametrize(
+    ("keys", "before", "after"),
+    [
+        ({**SHOW, "after": "run($X)"}, "[run(x) for y in z]\n", "[run(x) for y in z]\nprint(x)\n"),
+        ({**SHOW, "after": "$X = run($_)"}, "x = run(1)\n", "x = run(1)\nprint(x)\n"),
+        ({**SHOW, "first_in": "def f($X)"}, "def f(x):\n    y\n", "def f(x):\n    print(x)\n    y\n"),
+        ({**SHOW, "last_in": "for $X in $_"}, "for x in y:\n    y\n", "for x in y:\n    y\n    print(x)\n"),
+        (
+            {"insert": "print(y.shape)", "after": "run($_)", "local": ["run"]},
+            "x, y = run(1)\n",
+            "x, y = run(1)\nprint(y.shape)\n",
+        ),
+        (
+            {"insert": "print(y)", "first_in": "def f($$$)", "needs": ["y"], "local": ["y"]},
+            "def f(y):\n    return y\n",
+            "def f(y):\n    print(y)\n    return y\n",
+        ),
+    ],
+)
+def test_what_is_seen_where_the_lines_go(keys: dict[str, Any], before: str, after: str) -> None:
+    check_transformed(keys, before, after)
+
+
+@pytest.mark.parametrize(
+    ("keys", "text", "told"),
+    [
+        (
+            {**SHOW, "after": "run($X)"},
+            "[run(x) for x in y]\n",
+            "1: refused: `x` is not in scope there, and the replacement needs that of line 1",
+        ),
+        (
+            {**SHOW, "before": "run($X)"},
+            "x = 1\nz = lambda x: run(x)\n",
+            "2: refused: `x` is bound to something else there, and the replacement needs that of line 2; rename one of the two first",
+        ),
+        (
+            {**SHOW, "last_in": "for $X in $_"},
+            "for x in y:\n    with z as x: pass\n    w\n",
+            "1: refused: `x` is bound anew in line 2, and the replacement needs that of line 1; rename one of the two first",
+        ),
+        (
+            {"insert": "torch.init()", "first_in": "def f($$$)"},
+            "import torch\ndef f(torch):\n    y\n",
+            "2: refused: `torch` is bound to something else there, and the replacement needs torch.init",
+        ),
+        (
+            {"insert": "print(x)", "after": "run($_)", "needs": ["x"], "local": ["run", "x"]},
+            "[run(x) for x in y]\n",
+            "1: refused: `x` is not in scope there, and the replacement needs it",
+        ),
+    ],
+)
+def test_what_is_not_seen_where_the_lines_go(keys: dict[str, Any], text: str, told: str) -> None:
+    check_noop(keys, text, told)
+
+
+def test_a_name_means_what_needs_make_of_it() -> None:
+    check_transformed(
+        {"insert": "seed(0)", "first_in": "def main($$$)", "needs": ["from torch import manual_seed as seed"]},
+        "import torch\ndef main():\n    y\n",
+        "import torch\ndef main():\n    torch.manual_seed(0)\n    y\n",
+    )

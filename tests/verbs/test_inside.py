@@ -120,6 +120,57 @@ def test_a_parameter_stays_the_same_variable() -> None:
     )
 
 
+HANDLED = """\
+try:
+    step(1)
+except ValueError as e:
+    step(2)
+except (ValueError, KeyError) as e:
+    step(3)
+except ValueError:
+    step(4)
+else:
+    step(5)
+finally:
+    step(6)
+"""
+MATCHED = """\
+match step(1):
+    case [x, y] if step(2):
+        step(3)
+    case Point(x=0) | None:
+        step(4)
+    case _:
+        step(5)
+"""
+
+
+@pytest.mark.parametrize(
+    ("inside", "text", "changed"),
+    [
+        ("try", HANDLED, [1]),
+        ("except ValueError as $_", HANDLED, [2]),
+        ("except $_ as $E", HANDLED, [2, 3]),
+        ("except $_", HANDLED, [4]),
+        ("except* ValueError", HANDLED.replace("except", "except*"), [4]),
+        ("match step(1)", MATCHED, [2, 3, 4, 5]),
+        ("case $_ if $_", MATCHED, [3]),
+        ("case Point(x=$_) | None", MATCHED, [4]),
+        ("case $_", MATCHED, [4, 5]),
+        ("async with $_ as $_", "async def f():\n    async with x as y: step(1)\n    with x as y: step(2)\n", [1]),
+        ("with $_ as $_", "async def f():\n    async with x as y: step(1)\n    with x as y: step(2)\n", [2]),
+        ("for $_ in $_", "async def f():\n    async for x in y: step(1)\n    for x in y: step(2)\n", [2]),
+        ("def f($$$)", "async def f():\n    step(1)\n", [1]),
+    ],
+)
+def test_every_header_of_a_block(inside: str, text: str, changed: list[int]) -> None:
+    keys = {"replace": "step($X)", "with": "step($X, 0)", "inside": inside, "local": ["step", "Point"]}
+    after = text
+    for number in changed:
+        after = after.replace(f"step({number})", f"step({number}, 0)")
+    check_transformed(keys, text, after)
+
+
 # --- nothing changes ------------------------------------------------------------------------------------------------
 
 
@@ -179,13 +230,13 @@ def test_no_header_around_it() -> None:
     check_noop(LOOP, "step(1)\nfor i in range(3):\n    pass\nstep(2)\n")
 
 
-@pytest.mark.parametrize("inside", ["f(x)", "for x"])
+@pytest.mark.parametrize("inside", ["f(x)", "for x", "else", "finally", "try except", "case", "except X: pass"])
 def test_what_is_no_header_does_not_load(inside: str) -> None:
     with pytest.raises(PatternError, match=r"header|not Python"):
         Replace.compile({"replace": "f($X)", "with": "g($X)", "inside": inside})
 
 
-ELSE = "2: refused: `i` is bound to something else there, and the replacement needs that of line 1"
+ELSE = "2: refused: `i` is bound to something else there, and the replacement needs that of line 1; rename one of the two first"
 
 
 @pytest.mark.parametrize(
@@ -217,7 +268,7 @@ def test_what_hides_the_variable_of_a_header(line: str) -> None:
     ],
 )
 def test_what_binds_the_variable_of_a_header_anew(lines: str, bound: int, at: int) -> None:
-    reason = f"`i` is bound anew in line {bound}, and the replacement needs that of line 1"
+    reason = f"`i` is bound anew in line {bound}, and the replacement needs that of line 1; rename one of the two first"
     check_noop(LOOP, f"for i in range(3):\n    {lines}\n", f"{at}: refused: {reason}")
 
 
@@ -225,7 +276,7 @@ def test_a_name_of_a_default_that_a_parameter_hides() -> None:
     check_noop(
         {"replace": "step($X)", "with": "step($X, $D)", "inside": "def $_(device=$D)", "local": ["step"]},
         "def f(kind, device=kind):\n    step(1)\n",
-        "2: refused: `kind` is bound to something else there, and the replacement needs that of line 1",
+        "2: refused: `kind` is bound to something else there, and the replacement needs that of line 1; rename one of the two first",
     )
 
 
@@ -234,4 +285,21 @@ def test_a_variable_of_a_class_is_not_seen_in_its_methods() -> None:
         LOOP,
         "class A:\n    for i in range(3):\n        def g(self): step(1)\n",
         "3: refused: `i` is not in scope there, and the replacement needs that of line 2",
+    )
+
+
+@pytest.mark.parametrize("key", ["first_in", "last_in"])
+def test_a_clause_is_only_asked_for(key: str) -> None:
+    with pytest.raises(PatternError, match="not Python"):
+        check_noop({"insert": "print(1)", key: "except ValueError"}, HANDLED)
+    with pytest.raises(PatternError, match="not Python"):
+        check_noop({"wrap": "step($X)", "under": "try", "local": ["step"]}, HANDLED)
+
+
+def test_what_an_except_binds_is_not_written_where_another_name_hides_it() -> None:
+    keys = {"replace": "step($X)", "with": "step($X, $E)", "inside": "except $_ as $E", "local": ["step"]}
+    check_noop(
+        keys,
+        "try: pass\nexcept ValueError as e:\n    def g(e): step(1)\nelse:\n    step(2)\n",
+        "3: refused: `e` is bound to something else there, and the replacement needs that of line 2; rename one of the two first",
     )

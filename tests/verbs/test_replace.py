@@ -477,3 +477,148 @@ def test_a_comment_that_stands_there_is_not_written_twice() -> None:
 
 def test_statements_that_stand_there_with_other_comments_are_known() -> None:
     check_noop(TWO, "from a import new, old\nnew(1)\nnew(2)  # else\n", "2: already")
+
+
+# --- names of the result: local ones, those of `needs`, and what is no result -----------------------------------------
+
+CFG = {"replace": "f($X)", "with": "f($X, cfg)", "local": ["f", "cfg"]}
+NO_CFG = "refused: `cfg` is not in scope there, and the replacement needs it"
+NUMPY = {"replace": "math.sqrt($X)", "with": "np.sqrt($X)", "needs": ["import numpy as np"]}
+SQRT = {"replace": "torch.sqrt($X)", "with": "sqrt($X)", "needs": ["from math import sqrt"]}
+
+
+def test_a_local_of_the_result_that_one_place_lacks() -> None:
+    check_transformed(
+        CFG,
+        "def f(): pass\ndef g(cfg): return f(1)\ndef h(): return f(2)\n",
+        "def f(): pass\ndef g(cfg): return f(1, cfg)\ndef h(): return f(2)\n",
+        "2: applied",
+        f"3: {NO_CFG}",
+        partly=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("from x import *\nf(1)\n", "from x import *\nf(1, cfg)\n"),
+        ("cfg = 1\ndef h(): return f(2)\n", "cfg = 1\ndef h(): return f(2, cfg)\n"),
+        ("def h(): return f(2)\ncfg = 1\n", "def h(): return f(2, cfg)\ncfg = 1\n"),
+        ("f(cfg)\n", "f(cfg, cfg)\n"),
+        ("print(cfg)\nf(1)\n", "print(cfg)\nf(1, cfg)\n"),
+    ],
+)
+def test_a_local_of_the_result_that_is_in_scope(before: str, after: str) -> None:
+    check_transformed(CFG, before, after)
+
+
+def test_a_local_that_the_result_binds_itself() -> None:
+    keys = {"replace": "f($X)", "with": "(lambda cfg: cfg)($X)", "local": ["f", "cfg"]}
+    check_transformed(keys, "f(1)\n", "(lambda cfg: cfg)(1)\n")
+
+
+@pytest.mark.parametrize(
+    ("keys", "text", "told"),
+    [
+        (CFG, "f(1)\n", f"1: {NO_CFG}"),
+        (CFG, "f(1)\ncfg = 2\n", "1: refused: `cfg` is bound only further down, and the replacement needs it"),
+        (CFG, "def g():\n    cfg = 1\nf(1)\n", f"3: {NO_CFG}"),
+        (CFG, "class A:\n    cfg = 1\n    def g(self): f(1)\n", f"3: {NO_CFG}"),
+        (CFG, "[cfg for cfg in f(1)]\n", f"1: {NO_CFG}"),
+        (
+            {"replace": "f($X)", "with": "self.f($X)", "local": ["f"]},
+            "def g(this): f(1)\n",
+            "1: refused: `self` is not in scope there, and the replacement needs it",
+        ),
+    ],
+)
+def test_a_local_of_the_result_that_is_not_in_scope(keys: dict[str, Any], text: str, told: str) -> None:
+    check_noop(keys, text, told)
+
+
+@pytest.mark.parametrize(
+    ("keys", "before", "after"),
+    [
+        (SQRT, "import torch\ntorch.sqrt(1)\n", "import torch\nfrom math import sqrt\nsqrt(1)\n"),
+        (SQRT, "import torch, math\ntorch.sqrt(1)\n", "import torch, math\nmath.sqrt(1)\n"),
+        (
+            SQRT,
+            "import torch\nfrom math import sqrt as s\ntorch.sqrt(1)\n",
+            "import torch\nfrom math import sqrt as s\ns(1)\n",
+        ),
+        (NUMPY, "import math\nmath.sqrt(1)\n", "import math\nimport numpy as np\nnp.sqrt(1)\n"),
+        (NUMPY, "import math, numpy\nmath.sqrt(1)\n", "import math, numpy\nnumpy.sqrt(1)\n"),
+        (
+            NUMPY,
+            "import math\nfrom numpy import sqrt\nmath.sqrt(1)\n",
+            "import math\nfrom numpy import sqrt\nsqrt(1)\n",
+        ),
+        (
+            {"replace": "f.f($X)", "with": "datetime.datetime.now($X)", "needs": ["from datetime import datetime"]},
+            "from f import f\nf(1)\n",
+            "from f import f\nfrom datetime import datetime\ndatetime.now(1)\n",
+        ),
+        (
+            {"replace": "f.f($X)", "with": "datetime.now($X)", "needs": ["from datetime import datetime"]},
+            "import datetime\nfrom f import f\nf(1)\n",
+            "import datetime\nfrom f import f\ndatetime.datetime.now(1)\n",
+        ),
+    ],
+)
+def test_a_name_means_what_needs_make_of_it(keys: dict[str, Any], before: str, after: str) -> None:
+    check_transformed(keys, before, after)
+
+
+@pytest.mark.parametrize(
+    ("keys", "text", "told"),
+    [
+        (SQRT, "import torch\ndef sqrt(x): ...\ntorch.sqrt(1)\n", "`from math import sqrt`"),
+        (SQRT, "import torch\nfrom numpy import sqrt\ntorch.sqrt(1)\n", "`from math import sqrt`"),
+        (NUMPY, "import math\nnp = 1\n(math.sqrt(1))\n", "`import numpy as np`"),
+        (NUMPY, "import math\ndef np(): ...\n(math.sqrt(1))\n", "`import numpy as np`"),
+    ],
+)
+def test_a_name_of_needs_that_is_something_else(keys: dict[str, Any], text: str, told: str) -> None:
+    name = told.rpartition(" ")[2].strip("`")
+    reason = f"`{name}` is bound to something else there, and the replacement needs {told}"
+    check_noop(keys, text, f"3: refused: {reason}")
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        (SQRT, "def sqrt(x): ...\nsqrt(1)\n"),
+        (SQRT, "from numpy import sqrt\nsqrt(1)\n"),
+        (NUMPY, "def f(np): np.sqrt(1)\n"),
+        ({"replace": "foo.x", "with": "math.pi"}, "def f(math): return math.pi\n"),
+        ({"replace": "foo.x", "with": "math.pi"}, "import math\ndef f(math): return math.pi\n"),
+        ({"replace": "foo.x", "with": "lib.pi"}, "import lib\ndef f(lib): return lib.pi\n"),
+        ({"replace": "foo.x", "with": "lib.pi", "needs": ["import lib"]}, "def f(lib): return lib.pi\n"),
+        ({"replace": "foo.x", "with": "float"}, "def f(float): return float\n"),
+        ({"replace": "foo.x", "with": "foo.pi"}, "def f(foo): return foo.pi\n"),
+    ],
+)
+def test_what_only_looks_like_the_result_is_not_already_there(keys: dict[str, Any], text: str) -> None:
+    check_noop(keys, text)
+
+
+@pytest.mark.parametrize(
+    ("keys", "text", "told"),
+    [
+        ({"replace": "foo.x", "with": "math.pi"}, "import foo\ndef f(math): return foo.x\n", "math.pi"),
+        ({"replace": "foo.x", "with": "float"}, "import foo\ndef f(float): return foo.x\n", "float"),
+        ({"replace": "foo.x", "with": "lib.pi"}, "import foo, lib\ndef f(lib): return foo.x\n", "lib.pi"),
+    ],
+)
+def test_an_import_or_builtin_of_the_result_that_is_hidden(keys: dict[str, Any], text: str, told: str) -> None:
+    root = told.partition(".")[0]
+    reason = f"`{root}` is bound to something else there, and the replacement needs {told}"
+    check_noop(keys, text, f"2: refused: {reason}")
+
+
+def test_a_variable_of_the_result_is_known_as_its_own() -> None:
+    check_transformed(
+        {"replace": "foo.x", "with": "config.lr"},
+        "import foo\nfrom config import config\ndef f(config): return foo.x\nfoo.x\n",
+        "import foo\nfrom config import config\ndef f(config): return config.lr\nconfig.lr\n",
+    )
