@@ -10,7 +10,7 @@ from patcher.files.named import named
 from patcher.model import Outcome, Place, Status
 from patcher.syntax.draft import PROGRAMS, Draft
 from patcher.syntax.names import module_name
-from patcher.syntax.references import handed_on, mentions, starred, word_pattern
+from patcher.syntax.references import Gone, handed_on, mentions, starred, word_pattern
 from patcher.syntax.source import Source
 
 __all__ = ["leftovers"]
@@ -23,18 +23,19 @@ MOST = 50
 
 def leftovers(outcomes: Iterable[Outcome], draft: Draft) -> tuple[Place, ...]:
     """Return every mention of an old name that stands in the planned tree, at most fifty."""
-    old: set[str] = set()
-    unused: set[str] = set()  # what a step would have replaced, had it found a use
+    old: set[Gone] = set()
+    unused: set[Gone] = set()  # what a step would have replaced, had it found a use
     callees: set[str] = set()
     packages: set[str] = set()
     known: set[tuple[str, int]] = set()
     for outcome in outcomes:
+        gone = getattr(outcome.step.action, "gone", ())
         if outcome.status in (Status.APPLIED, Status.ALREADY, Status.REFUSED):
-            old.update(getattr(outcome.step.action, "replaced_names", ()))
+            old.update(gone)
         # A callee may be handed on although it is called nowhere; a step that was not asked for has nothing to tell.
         if outcome.status is not Status.ABSENT or not outcome.reason:
             callees.update(getattr(outcome.step.action, "callees", ()))
-            unused.update(getattr(outcome.step.action, "replaced_names", ()))
+            unused.update(gone)
         if outcome.status is not Status.DRIFTED and outcome.reason in ("", getattr(outcome.step.action, "nowhere", "")):
             packages.update(getattr(outcome.step.action, "packages", ()))
             known.update((place.path, place.line) for place in outcome.places)
@@ -44,8 +45,10 @@ def leftovers(outcomes: Iterable[Outcome], draft: Draft) -> tuple[Place, ...]:
     return tuple(found[key] for key in sorted(found))[:MOST]
 
 
-def _in_python(draft: Draft, old: set[str], unused: set[str], callees: set[str]) -> Iterator[Place]:
-    words = {name: name.rpartition(".")[2].encode() for name in old | unused | callees}
+def _in_python(draft: Draft, old: set[Gone], unused: set[Gone], callees: set[str]) -> Iterator[Place]:
+    gone = sorted(old | unused, key=str)
+    changed = {change.path for change in draft.changes()} if gone else set()
+    words = {name: name.rpartition(".")[2].encode() for name in (*callees, *(one.old for one in gone))}
     starring = [path for path in draft.paths if path.endswith(PROGRAMS) and b"import *" in draft.peek(path)]
     brought = {name: draft.holding(starring, [frozenset(name.encode().split(b"."))], follow=True) for name in callees}
     for path in draft.paths:
@@ -57,17 +60,18 @@ def _in_python(draft: Draft, old: set[str], unused: set[str], callees: set[str])
             continue
         try:
             source = draft.source(path)
+            before = (draft.original(path) if path in changed else None) or source
         except TargetError:
             continue
-        for name in sorted(present):
-            meant = name in old or (name in unused and _imports_module(source, name))
-            told = list(mentions(source, name)) if meant else []
-            told += [*handed_on(source, name), *starred(source, name)] if name in callees else ()
-            for offset, reason in told:
-                line, column = draft.origin(path, offset)
-                if (path, line) in draft.unseen:  # told already
-                    continue
-                yield Place(path, line, column, Status.REFUSED, reason)
+        told: list[tuple[int, str]] = []
+        for one in gone:
+            if one.old in held and (one in old or _imports_module(source, one.old)):
+                told += mentions(source, one, before)
+        for name in sorted(callees & present):
+            told += [*handed_on(source, name), *starred(source, name)]
+        for offset, reason in told:
+            line, column = draft.origin(path, offset)
+            yield Place(path, line, column, Status.REFUSED, reason)
 
 
 def _imports_module(source: Source, name: str) -> bool:
@@ -79,20 +83,18 @@ def _star(name: str) -> bytes:
     return f"from {name.rpartition('.')[0]} import *".encode()
 
 
-def _in_texts(draft: Draft, old: set[str]) -> Iterator[Place]:
-    if not old:
-        return
-    modules = {name.rpartition(".")[0] for name in old}
-    words = modules | {module.replace("_", "-") for module in modules} | {name.rpartition(".")[2] for name in old}
-    pattern = word_pattern(words)
+def _in_texts(draft: Draft, old: set[Gone]) -> Iterator[Place]:
+    words = {word for one in old for word in one.words}
+    words |= {word.replace("_", "-") for one in old for word in one.words & {one.old.rpartition(".")[0]}}
+    kept = {one.new for one in old if one.new} - words
     gates = [word.encode() for word in words]
-    for path in draft.paths:
+    for path in draft.paths if words else ():
         if not TEXTS.search(path):
             continue
         data = draft.read(path)
         if len(data) > LARGEST or not any(gate in data for gate in gates):
             continue
         for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), 1):
-            match = pattern.search(line)
+            match = next((one for one in word_pattern(words | kept).finditer(line) if one[0] in words), None)
             if match and not line.lstrip().startswith("#" if path.endswith((".txt", ".sh")) else "\0"):
                 yield Place(path, number, match.start() + 1, Status.REFUSED, f"it mentions {match[0]}")

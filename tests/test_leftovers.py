@@ -30,7 +30,7 @@ USE = "from adam_atan2 import AdamATan2\nx = AdamATan2(p)\n"
     ("name", "text", "told"),
     [
         ("README.md", "# A\n\npip install adam-atan2\n", "README.md:3: it mentions adam-atan2"),
-        ("configs/a.yaml", "optimizer: adam_atan2.AdamATan2\n", "configs/a.yaml:1: it mentions adam_atan2"),
+        ("configs/a.yaml", "optimizer: adam_atan2.AdamATan2\n", "configs/a.yaml:1: it mentions adam_atan2.AdamATan2"),
         ("Dockerfile", "RUN pip install adam-atan2==0.0.3\n", "Dockerfile:1: it mentions adam-atan2"),
         ("b.py", "opt = registry['AdamATan2']\n", "b.py:1: a string mentions AdamATan2"),
         ("b.py", "opt = getattr(module, 'AdamATan2')\n", "b.py:1: a string mentions AdamATan2"),
@@ -52,6 +52,40 @@ def test_a_string_beside_an_import_of_the_module_is_told_though_nothing_was_rena
     assert left(tmp_path, RENAME, {"a.py": text}) == ["a.py:2: a string mentions AdamATan2"]
 
 
+BOOL = {"rename": "numpy.bool", "to": "numpy.bool_"}
+FLOAT = {"replace": "numpy.float", "with": "float"}
+CALL = {"replace": "numpy.float($X)", "with": "numpy.float64($X)"}
+
+
+@pytest.mark.parametrize(
+    ("keys", "text", "told"),
+    [
+        (BOOL, "import numpy as np\nx = np.bool\ny = x.astype('np.bool')\n", "a.py:3: a string mentions np.bool"),
+        (BOOL, "import numpy as np\nx = np.bool\ny = f('numpy.bool')\n", "a.py:3: a string mentions numpy.bool"),
+        (
+            RENAME,
+            "import adam_atan2 as aa\naa.AdamATan2\nf('aa.AdamATan2')\n",
+            "a.py:3: a string mentions aa.AdamATan2",
+        ),
+        (FLOAT, "import numpy as np\nx = np.float\nz: 'np.float' = x\n", "a.py:3: a string mentions np.float"),
+        (FLOAT, "from numpy import float as f\nx = f\nz: 'f | None' = x\n", "a.py:3: a string mentions f"),
+        (CALL, "import numpy as np\nx = np.float(1)\nf('numpy.float')\n", "a.py:3: a string mentions numpy.float"),
+    ],
+)
+def test_a_string_that_spells_the_name_as_the_file_does_is_told(
+    tmp_path: Path, keys: dict[str, object], text: str, told: str
+) -> None:
+    assert left(tmp_path, keys, {"a.py": text}) == [told]
+
+
+def test_a_document_that_has_the_whole_name_is_told(tmp_path: Path) -> None:
+    files = {
+        "a.py": "import numpy as np\nx = np.bool\n",
+        "README.md": "numpy.bool is gone, numpy.bool_ and bool stay\n",
+    }
+    assert left(tmp_path, BOOL, files) == ["README.md:1: it mentions numpy.bool"]
+
+
 # --- nothing is left ------------------------------------------------------------------------------------------------
 
 
@@ -68,6 +102,30 @@ def test_a_string_beside_an_import_of_the_module_is_told_though_nothing_was_rena
 )
 def test_what_is_no_mention_is_not_told(tmp_path: Path, name: str, text: str) -> None:
     assert left(tmp_path, RENAME, {"a.py": USE, name: text}) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        (BOOL, "import numpy as np\nx = np.bool\ny: 'np.bool' = x\n"),
+        (BOOL, "import numpy as np\nx = np.bool\nf('numpy', 'numpy.array', 'bool', 'np.bool_')\n"),
+        (RENAME, "from adam_atan2 import AdamATan2 as AdamATan2\n__all__ = ['AdamATan2']\nx: 'AdamATan2'\n"),
+        (
+            RENAME,
+            "from adam_atan2 import AdamATan2\nAdamATan2\ndef f():\n    class AdamATan2: ...\n    x: 'AdamATan2'\n",
+        ),
+        ({"rename": "a.b", "to": "a.b.c"}, "from a import b\nb\nf('a.b.c')\n"),
+        (FLOAT, "import numpy as np\nx = np.float\nf('float', 'numpy', 'np.float64')\n"),
+        (FLOAT, "from numpy import float as f\nx = f\nf2('f', 'x.f')\n"),
+        (
+            {"replace": "opt.Adam($$$A)", "with": "opt.Adam($$$A, foreach=True)"},
+            "import opt\nopt.Adam(1)\nf('opt.Adam')\n",
+        ),
+        ({"replace": "opt.Adam($A).x", "with": "opt.Best($A)"}, "import opt\nopt.Adam(1).x\nf('opt.Adam')\n"),
+    ],
+)
+def test_a_string_that_is_right_is_not_told(tmp_path: Path, keys: dict[str, object], text: str) -> None:
+    assert left(tmp_path, keys, {"one.py": text}) == []
 
 
 def test_a_step_that_found_nothing_has_no_leftovers(tmp_path: Path) -> None:

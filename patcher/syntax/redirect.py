@@ -141,7 +141,7 @@ class Redirect:
             self._free(name, place)
         self.edits += [Edit(start, end, name) for _, start, end in quotes]
         self._listed(name)
-        self._declared(name)
+        self.declared(name)
         return {use: [Edit(*self.source.span(use), name)] for use in self.uses}
 
     def _free(self, name: str, place: cst.CSTNode) -> None:
@@ -180,8 +180,9 @@ class Redirect:
                 quoted = self.source.slice(start, end).replace(self.local, name)
                 self.edits.append(Edit(start, end, quoted))
 
-    def _declared(self, name: str) -> None:
-        """Rename in `global` and `nonlocal`."""
+    def declared(self, name: str, *, beside: bool = False) -> None:
+        """Rename in `global` and `nonlocal`, or put the new name behind the old one."""
         for item in self.source.of(cst.NameItem):
-            if item.name.value == self.local and self._means_this(self.local, item):
-                self.edits.append(Edit(*self.source.span(item.name), name))
+            if item.name.value == self.local != name and self._means_this(self.local, item):
+                start, end = self.source.span(item.name)
+                self.edits.append(Edit(end, end, f", {name}") if beside else Edit(start, end, name))

@@ -213,6 +213,8 @@ class Symbols:
     def handed_on(self, symbol: Symbol) -> bool:
         """Tell whether something else than its own file may read a module by the name that a file has for it."""
         source = symbol.source
+        if any(_in_class(source, one.node) for one in symbol.bindings):
+            return True
         if any(source.names.enclosing_function(one.node) is not source.module for one in symbol.bindings):
             return False
         return source.names.exported(symbol.local) or any(

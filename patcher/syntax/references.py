@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import libcst as cst
 
-from patcher.syntax.names import dotted
+from patcher.syntax.names import BUILTINS, dotted
 from patcher.syntax.source import Source
 
-__all__ = ["handed_on", "is_annotation", "mentions", "starred", "word_pattern"]
+__all__ = ["Gone", "handed_on", "is_annotation", "mentions", "starred", "word_pattern"]
 
 # What a string in an annotation is not a quoted name for.
 PLAIN_TEXT = ("Literal", "Annotated")
@@ -22,22 +23,57 @@ def word_pattern(words: Iterable[str]) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w.-])(?:{alternatives})(?![\w-])")
 
 
-def mentions(source: Source, old: str) -> Iterator[tuple[int, str]]:
-    """Yield offset and reason for each place that may still mean the dotted name `old`."""
-    module, _, name = old.rpartition(".")
-    pattern = word_pattern({old, name, module})
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A dotted name that a step replaced, and the one that took over. `alone`: its parts may mean it by themselves."""
+
+    old: str
+    new: str = ""
+    alone: bool = True
+
+    @property
+    def words(self) -> set[str]:
+        """What people write for it: never a builtin's name alone, nor a module that has the new one too."""
+        module, _, name = self.old.rpartition(".")
+        parts = {name} - BUILTINS if self.alone else set()
+        parts |= set() if not self.alone or f"{self.new}.".startswith(f"{module}.") else {module}
+        return {self.old, *parts}
+
+
+def mentions(source: Source, gone: Gone, before: Source) -> Iterator[tuple[int, str]]:
+    """Yield offset and reason for each place that may still mean a name; `before` is the file before the plan."""
+    module, _, name = gone.old.rpartition(".")
+    spelled = _spellings(before, gone.old)
+    words = gone.words | {one for one in spelled if "." in one}
+    kept = ({gone.new} | _spellings(source, gone.new)) - words if gone.new else set()
     strings: list[cst.SimpleString | cst.FormattedStringText] = [*source.of(cst.SimpleString)]
     strings += source.of(cst.FormattedStringText)
     for string in strings:
-        found = pattern.search(string.value)
-        if found and not _is_docstring(source, string):
-            yield source.span(string)[0], f"a string mentions {found[0]}"
-    for star in source.names.stars:
+        annotates = is_annotation(source, string)
+        wanted = words | spelled if annotates else words
+        found = next((one[0] for one in word_pattern(wanted | kept).finditer(string.value) if one[0] in wanted), None)
+        if found and not _is_docstring(source, string) and not _is_right(source, string, found, gone.old):
+            yield source.span(string)[0], f"a string mentions {found}"
+    for star in source.names.stars if gone.alone else ():
         if source.names.module_of(star) == module:
             yield source.span(star)[0], f"a star import may bring {name}"
-    for one in source.unseen:
-        if found := pattern.search(one.text):
-            yield one.start, f"{'a cell that is no Python' if one.whole else 'a line for IPython'} mentions {found[0]}"
+
+
+def _spellings(source: Source, name: str) -> set[str]:
+    """Return how a file's imports spell a dotted name."""
+    leading = ((one.name, origin) for one in source.names.imports for origin in source.names.origins_of(one))
+    return {local + name[len(origin) :] for local, origin in leading if f"{name}.".startswith(f"{origin}.")}
+
+
+def _is_right(source: Source, string: cst.CSTNode, word: str, old: str) -> bool:
+    """Tell whether a string that Python reads as a name, in `__all__` or an annotation, means something else by it."""
+    listed = isinstance(string, cst.SimpleString) and source.names.in_all(string)
+    if not listed and not is_annotation(source, string):
+        return False
+    root, _, rest = word.partition(".")
+    bindings = source.names.bindings(root, source.module if listed else string)
+    meant = {f"{origin}.{rest}".rstrip(".") for one in bindings for origin in source.names.origins_of(one)}
+    return bool(bindings) and old not in meant
 
 
 def is_annotation(source: Source, string: cst.CSTNode) -> bool:

@@ -60,7 +60,6 @@ class Through(Redirect):
         super().__init__(source, bindings, new, meant)
         self.module, _, self.name = new.rpartition(".")
         self.reach, self.put = reach, put
-        self.placed: list[Binding] = []
 
     def lead(self, accesses: Sequence[Access], *, keep: bool) -> dict[cst.CSTNode, list[Edit]]:
         """Return the edits of each access; `keep`: the import stays though nothing here reads it.
@@ -162,13 +161,15 @@ class Through(Redirect):
         parent, leaf = _parted(module)
         if isinstance(statement, cst.Import) and not _needs_from(module):
             self._free_root(kept or module, places)
+            self.declared((kept or module).partition(".")[0])
             if not kept and self._imported_beside(binding, module):
                 self.moved.append(Moved(statement, alias))
             else:
                 self.edits.append(Edit(*self.source.span(alias.name), module))
-                self.placed += [] if kept else [binding]
+                self.put |= {} if kept else {f"import {module}": binding}
             return kept or module
         self._free_root(kept or leaf, places, self.module)
+        self.declared(kept or leaf)
         if isinstance(statement, cst.ImportFrom) and parent:
             self.symbol(binding, parent, leaf, kept or leaf, new=self.module)
         elif len(statement.names) > 1:  # type: ignore[arg-type]
@@ -182,7 +183,8 @@ class Through(Redirect):
     def _imported_beside(self, binding: Binding, module: str) -> bool:
         """Tell whether `import module` would be there twice."""
         there = (one for one in self.names.bindings(module.partition(".")[0], binding.node) if _named(one) == module)
-        others = [one for one in (*there, *self.placed) if one is not binding]
+        put = self.put.get(f"import {module}")
+        others = [one for one in (*there, put) if one is not None and one is not binding]
         return any(self.stands_for(one, binding) for one in others) and self.can_go(binding)
 
     def _beside(self, places: Sequence[cst.CSTNode]) -> str:
@@ -198,6 +200,7 @@ class Through(Redirect):
             raise SiteError("the module is imported in a try and used for other names too; import the name itself")
         if line not in self.put or not self.stands_for(self.put[line], first):
             self.edits.append(behind(self.source, first.statement, [line]))
+            self.declared((leaf if by_name else module).partition(".")[0], beside=True)
             self.put[line] = first
         return leaf if by_name else module
 

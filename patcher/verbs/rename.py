@@ -20,6 +20,7 @@ from patcher.syntax.meanings import Chain, Meaning, Symbol
 from patcher.syntax.names import Binding
 from patcher.syntax.redirect import Redirect, line_number
 from patcher.syntax.reexports import Symbols
+from patcher.syntax.references import Gone
 from patcher.syntax.source import Source
 from patcher.syntax.target import Target
 from patcher.syntax.through import Through, attribute
@@ -68,9 +69,9 @@ class Rename:
         return [frozenset({leaf.encode()}) for leaf in sorted(leaves)]
 
     @property
-    def replaced_names(self) -> tuple[str, ...]:
+    def gone(self) -> tuple[Gone, ...]:
         """The names that nothing should mention any more."""
-        return self.old
+        return tuple(Gone(old, self.new) for old in self.old)
 
     def run(self, step: Step, draft: Draft) -> Iterable[Findings]:
         """See Verb."""
@@ -248,7 +249,7 @@ class _Renaming:
         except SiteError as error:
             task.refused = str(error)
             return
-        task.edits, task.moved = through.edits, through.moved
+        task.edits, task.moved = list(dict.fromkeys(through.edits)), through.moved
         task.sites = [_applied(source, node, edits) for node, edits in uses.items()]
 
     # --- what cannot be told ----------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from patcher.syntax.draft import Draft
 from patcher.syntax.matching import Match, Miss, candidates, match_at
 from patcher.syntax.needs import Needs
 from patcher.syntax.pattern import Code
+from patcher.syntax.references import Gone
 from patcher.syntax.refusals import may_take
 from patcher.syntax.source import Source, walk
 from patcher.syntax.template import smallest
@@ -95,6 +96,14 @@ class Replace:
     def callees(self) -> frozenset[str]:
         """The functions whose arguments the step looks at."""
         return called(pair.pattern for pair in self.pairs)
+
+    @property
+    def gone(self) -> tuple[Gone, ...]:
+        """The dotted names that no result has any more, where they are all that a pattern is, or what it calls."""
+        left = {name for pair in self.pairs for name in pair.result.dotted.values()}
+        roots = [(pair.pattern, pair.pattern.roots[0]) for pair in self.pairs if pair.pattern.kind == "expression"]
+        names = {code.dotted.get(getattr(root, "func", root), "") for code, root in roots}
+        return tuple(Gone(name, alone=False) for name in sorted(names - left) if "." in name)
 
     def run(self, step: Step, draft: Draft) -> Iterable[Findings]:
         """See Verb."""

@@ -652,6 +652,39 @@ def test_a_name_that_is_imported_as_a_module_is_refused() -> None:
     check_noop(MOVED, "import a.b\na.b.c\n", f"1: refused: {reason}")
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "def f():\n    global a\n    import a\n\n\ndef g(): return a.b\n",
+            "def f():\n    global c\n    import c\n\n\ndef g(): return c.d\n",
+        ),
+        (
+            "def f():\n    global a\n    import a\n\n\ndef g(): return a.b, a.z\n",
+            "def f():\n    global a, c\n    import a\n    import c\n\n\ndef g(): return c.d, a.z\n",
+        ),
+    ],
+)
+def test_a_global_declaration_of_a_module_follows(before: str, after: str) -> None:
+    check_transformed(MOVED, before, after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("import a, e\na.b, e.b\n", "import c\nc.d, c.d\n"),
+        ("import a\nimport e\na.b, e.b, a.z\n", "import a\nimport c\nc.d, c.d, a.z\n"),
+    ],
+)
+def test_two_modules_become_one(before: str, after: str) -> None:
+    check_transformed({"rename": ["a.b", "e.b"], "to": "c.d"}, {"one.py": before}, {"one.py": after})
+
+
+def test_the_module_of_a_class_stays_its_attribute() -> None:
+    before = "class K:\n    import a\n    x = a.b\n    def g(self): return self.a.z\n"
+    check_transformed(MOVED, {"one.py": before}, {"one.py": before.replace("    x = a.b", "    import c\n    x = c.d")})
+
+
 def test_the_modules_of_both_arms_go_along() -> None:
     check_transformed(
         {"rename": ["a.x", "b.x"], "to": "c.y"},
