@@ -16,6 +16,7 @@ from patcher.syntax.blocks import imported_aliases, local_name
 from patcher.syntax.draft import Draft
 from patcher.syntax.guards import ImportStatement, guard
 from patcher.syntax.imports import imported_names
+from patcher.syntax.layout import level_of
 from patcher.syntax.project import importer_of
 from patcher.syntax.shims import has_module, place, provides
 from patcher.syntax.source import Source
@@ -23,8 +24,6 @@ from patcher.verbs.base import Findings, Shape
 from patcher.verbs.common import checked_place, texts
 
 __all__ = ["GuardImport"]
-
-RECIPE_INDENT = "    "
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ class GuardImport:
     ) -> list[str]:
         if self.shim is None:
             self._check_bound(draft, source, group, left)
-            return [_indented(line, source) for line in self.code]
+            return _indented(self.code, source, level_of(source, source.span(group[0])[0]))
         lines: list[str] = []
         for statement in group:
             lines += self._second(draft, source, statement, copies, files, left)
@@ -196,8 +195,12 @@ def _lines(text: str, body: Sequence[ast.stmt]) -> Iterator[str]:
             first = number
 
 
-def _indented(line: str, source: Source) -> str:
-    """Return a line of the recipe's code with the file's own indentation."""
-    bare = line.lstrip(" ")
-    depth, rest = divmod(len(line) - len(bare), len(RECIPE_INDENT))
-    return source.indent * depth + " " * rest + bare.replace("\n", source.newline)
+def _indented(lines: Sequence[str], source: Source, level: str) -> list[str]:
+    """Return lines of the recipe's code with the indentation and line ends of their place."""
+    bare = [line.lstrip(" ") for line in lines]
+    widths = [len(line) - len(text) for line, text in zip(lines, bare, strict=True)]
+    unit = min(filter(None, widths), default=1)
+    return [
+        level * (width // unit) + " " * (width % unit) + text.replace("\n", source.newline)
+        for width, text in zip(widths, bare, strict=True)
+    ]

@@ -593,6 +593,16 @@ def test_a_name_that_nobody_reads_needs_no_code() -> None:
     assert found.status is Status.APPLIED
 
 
+def test_code_takes_the_indentation_of_its_place() -> None:
+    keys = {**NONE, "otherwise": "class wandb:\n  def run():\n    pass"}
+    check_transformed(
+        keys,
+        "def f():\n    pass\nclass A:\n\timport wandb\n\tx = wandb\n",
+        "def f():\n    pass\nclass A:\n\ttry:\n\t\timport wandb\n\texcept ImportError:\n\t\tclass wandb:\n"
+        "\t\t\tdef run():\n\t\t\t\tpass\n\tx = wandb\n",
+    )
+
+
 def test_the_inside_of_a_string_in_the_code_stays() -> None:
     keys = {**NONE, "otherwise": 'class wandb:\n    """One\n        two\n  three."""\n    run = None'}
     check_transformed(
