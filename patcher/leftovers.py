@@ -71,7 +71,8 @@ def _in_python(draft: Draft, old: set[Gone], unused: set[Gone], callees: set[str
             told += [*handed_on(source, name), *starred(source, name)]
         for offset, reason in told:
             line, column = draft.origin(path, offset)
-            yield Place(path, line, column, Status.REFUSED, reason)
+            if (path, line) not in draft.unseen:  # else it is told there
+                yield Place(path, line, column, Status.REFUSED, reason)
 
 
 def _imports_module(source: Source, name: str) -> bool:

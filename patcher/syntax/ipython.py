@@ -78,6 +78,8 @@ class Passage:
         """Why no step sees it, and what to do."""
         first = self.text.strip().partition("\n")[0]
         first = first if len(first) <= SHOWN else f"{first[: SHOWN - 1]}…"
+        if self.whole and first.startswith("%%"):
+            return f"begins a cell that no step sees (`{first}`); change it by hand where it must follow."
         if self.whole:
             return f"begins a cell that is no Python (`{first}`); mend the cell, or change it by hand."
         return f"is read by IPython alone (`{first}`); change it by hand where it must follow."

@@ -57,6 +57,11 @@ def mentions(source: Source, gone: Gone, before: Source) -> Iterator[tuple[int, 
     for star in source.names.stars if gone.alone else ():
         if source.names.module_of(star) == module:
             yield source.span(star)[0], f"a star import may bring {name}"
+    for one in source.unseen:
+        mentioned = (each[0] for each in word_pattern(words | kept).finditer(one.text))
+        word = next((each for each in mentioned if each in words), None)
+        if word:
+            yield one.start, f"{'a cell that is no Python' if one.whole else 'a line for IPython'} mentions {word}"
 
 
 def _spellings(source: Source, name: str) -> set[str]:

@@ -126,7 +126,7 @@ def test_names_that_a_command_may_read(code: str, names: str) -> None:
 
 def test_a_long_line_is_told_by_its_beginning() -> None:
     reason = readable(f"%%html\n{'x' * 99}").passages[0].reason
-    assert reason == "begins a cell that is no Python (`%%html`); mend the cell, or change it by hand."
+    assert reason == "begins a cell that no step sees (`%%html`); change it by hand where it must follow."
     assert f"(`%time {'x' * 53}…`)" in readable(f"%time {'x' * 99}").passages[0].reason
 
 

@@ -24,6 +24,7 @@ CUDA: dict[str, Any] = {"replace": "$X.cuda()", "with": '$X.to("cuda")'}
 TWO: dict[str, Any] = {"replace": "$M = f($X)\n$M.eval()", "with": "$M = f($X)\n$M.train()", "local": ["f"]}
 SWAP: dict[str, Any] = {"replace": "f($A, $B)", "with": "g($B, $A)", "local": ["f", "g"]}
 NEEDS: dict[str, Any] = {"edit": "f($X)", "to": {"X": "torch.g($X)"}, "local": ["f"], "needs": ["import torch"]}
+RENAME_OLD: dict[str, Any] = {"rename": "a.old", "to": "b.new"}
 LOADED = "net.load_state_dict(x)"
 
 
@@ -202,7 +203,12 @@ def test_a_line_for_ipython_that_holds_the_words_of_a_step_is_told() -> None:
     assert told(CUDA, "x = 1\n%time y.cuda()", "%time f()") == [said]
 
 
-@pytest.mark.parametrize("cell", ["x.cuda(\n", "%%bash\nx.cuda()", "if x: !y.cuda()"])
+def test_a_cell_of_another_language_that_holds_the_words_of_a_step_is_told() -> None:
+    said = "begins a cell that no step sees (`%%bash`); change it by hand where it must follow."
+    assert told(CUDA, "%%bash\nx.cuda()", "%%bash\nls") == [said]
+
+
+@pytest.mark.parametrize("cell", ["x.cuda(\n", "if x: !y.cuda()"])
 def test_a_cell_that_is_no_python_and_holds_the_words_of_a_step_is_told(cell: str) -> None:
     first = cell.partition("\n")[0]
     said = f"begins a cell that is no Python (`{first}`); mend the cell, or change it by hand."
@@ -229,8 +235,12 @@ def test_a_line_for_ipython_is_not_lost() -> None:
 
 
 def test_an_old_name_in_a_line_for_the_shell_is_left_over() -> None:
-    keys = {"replace": "a.old($X)", "with": "a.new($X)"}
-    assert left_over(keys, "import a\na.old(1)", "!grep nothing") == []
+    assert left_over(RENAME_OLD, "from a import old\nold(1)", "!grep old x.py") == ["a line for IPython mentions old"]
+
+
+@pytest.mark.parametrize("cell", ["!grep other x.py", "!grep old_one x.py", "%time old(1)", "MD:old"])
+def test_what_is_no_old_name_or_is_told_already_is_not_left_over(cell: str) -> None:
+    assert left_over(RENAME_OLD, "from a import old as o\no(1)", cell) == []
 
 
 # --- names that only IPython reads ----------------------------------------------------------------------------------
