@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -162,10 +163,10 @@ def sparkline(values: Sequence[float]) -> str:
     """Return the course of some values as a line of bars; of many, as many as fit are shown, evenly chosen."""
     if len(values) > LONGEST:
         values = [values[index * (len(values) - 1) // (LONGEST - 1)] for index in range(LONGEST)]
-    low, high = min(values, default=0.0), max(values, default=0.0)
-    if low == high:
-        return BARS[0] * len(values)
-    return "".join(BARS[round((value - low) / (high - low) * (len(BARS) - 1))] for value in values)
+    known = [value for value in values if math.isfinite(value)]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    span = (high - low) or 1.0
+    return "".join(BARS[round((one - low) / span * (len(BARS) - 1))] if math.isfinite(one) else " " for one in values)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> str:

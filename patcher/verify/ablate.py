@@ -18,7 +18,7 @@ from patcher.model import Change, EffectKind, Plan, Recipe, Status, Step
 from patcher.plan import blocked, plan
 from patcher.verify.compare import Difference, differences, wanted
 from patcher.verify.golden import Golden
-from patcher.verify.judge import Judge, failure
+from patcher.verify.judge import Judge
 from patcher.verify.lines import lines_of
 from patcher.verify.run import Ask, Bench, Run
 
@@ -128,7 +128,8 @@ class Ablation:
 
     def _fallen(self, step: Step, run: Run, usual: Run) -> Entry:
         """Judge a step without which the check does not train; what it changes shows beside what avoids the change."""
-        reason = f"Without it the check does not train. {failure(run, self.judge.python)}"
+        last = run.output.splitlines()[-1:] or ["it said nothing"]
+        reason = f"Without it the check does not train ({last[0].strip()})."
         kind = step.effect.kind
         if kind is not EffectKind.CHANGES:
             return Entry(step, Measured.ENABLES, kind is EffectKind.ENABLES, reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ __all__ = ["Judge", "Progress", "failure"]
 
 Progress = Callable[[str], None]
 
+MISSING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 # What torch and its libraries say where a GPU is asked for and none is there.
 NO_GPU = re.compile(
     r"Torch not compiled with CUDA|Found no NVIDIA|No CUDA GPUs|CUDA driver|cuda runtime|_cuda_|NCCL|CUDA_HOME",
@@ -68,7 +70,7 @@ class Judge:
     def held(self, check: Check, run: Run, golden: Golden | None) -> Verdict:
         """Return the verdict on a run."""
         if not run.trained:
-            return Verdict(check.id, Finding.FAILED, failure(run, self.python), run, golden)
+            return Verdict(check.id, Finding.FAILED, failure(run, self.python, self.checkout), run, golden)
         if golden is None:
             file = golden_file(self.recipe, check, self.device)
             why = f"there is no {file.name} for {self.device}" if file else "the check names no golden"
@@ -88,19 +90,29 @@ class Judge:
         return [*told, *([f"The golden was recorded with {', '.join(other)}."] if other else [])]
 
 
-def failure(run: Run, python: str) -> str:
+def failure(run: Run, python: str, checkout: Checkout) -> str:
     """Say how a run failed, and what that may come from."""
-    steps = f"{run.steps} step{'' if run.steps == 1 else 's'}"
-    told = [f"{_end(run)} after {steps}."]
+    told = [f"{_end(run)} after {run.steps} step{'' if run.steps == 1 else 's'}."]
     if run.returncode == 0 and run.steps and not run.losses:
         told.append("No loss was seen: nothing called .backward() on a tensor of one element.")
     if run.returncode == 0 and run.lost is not None:
         told.append(f"Loss {run.lost} is {run.losses[run.lost - 1]}; what is trained from there on is lost.")
-    if "ModuleNotFoundError" in run.output or "ImportError" in run.output:
+    missing = MISSING.findall(run.output)
+    if missing:
+        told.append(_install(missing[-1], python, checkout))
+    elif "ImportError" in run.output:
         told.append(f"{python} lacks what the tree imports: install its requirements there, or name another --python.")
     elif run.returncode != 0 and NO_GPU.search(run.output):
         told.append("It asks for a GPU, and ran without one; a step has to make that depend on the machine.")
     return " ".join(told)
+
+
+def _install(module: str, python: str, checkout: Checkout) -> str:
+    """Say what an interpreter lacks, and how it gets it."""
+    requirements = checkout.root / "requirements.txt"
+    what = ["-r", str(requirements)] if requirements.is_file() else [module.partition(".")[0]]
+    command = shlex.join([python, "-m", "pip", "install", *what])
+    return f"{python} has no {module}, which the tree imports. Install it there, or name another --python: {command}"
 
 
 def _end(run: Run) -> str:

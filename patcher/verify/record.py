@@ -143,9 +143,8 @@ def _recorded(judge: Judge, bench: Bench, run: Run) -> Golden:
 def _reference_run(judge: Judge, bench: Bench, environment: Mapping[str, str]) -> Run:
     run = bench.run(judge.checkout, {}, Ask(reference=bench.check.reference, environment=environment))
     if not run.trained:
-        raise UsageError(
-            f"The reference of {bench.check.id} does not train. {failure(run, judge.python)}\n{run.output}"
-        )
+        why = failure(run, judge.python, judge.checkout)
+        raise UsageError(f"The reference of {bench.check.id} does not train. {why}\n{run.output}")
     if not run.planted:
         raise UsageError(f"The tree calls nothing that {' and '.join(bench.check.reference)} could stand in for.")
     return run
