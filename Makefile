@@ -36,8 +36,9 @@ demo: env
 	@awk '/^diff --git/ { show = !/flash_attn_torch/ } show' .demo/hrm.patch
 	@printf '\n== 3. Apply it ==\n\n'
 	@$(BIN)/patcher apply $(DEMO) --recipe hrm
-	@printf '\n== 4. Ten training steps ==\n\n'
-	@$(BIN)/patcher verify $(DEMO) --recipe hrm --python $(BIN)/python
+	@printf '\n== 4. Ten training steps, beside the golden numbers of the miniature ==\n\n'
+	@$(BIN)/patcher verify $(DEMO) --recipe hrm --check train --python $(BIN)/python \
+	  --golden fixtures/golden/hrm/adam-atan2-pytorch.json
 
 # --- the tests ------------------------------------------------------------------------------------
 

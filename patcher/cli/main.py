@@ -79,7 +79,7 @@ class _Commands(click.Group):
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 fine, 1 changes needed, 2 usage or invalid recipe, 3 drift or a refused place, "
-    "4 the tree did not train, 5 a file could not be used, 70 a bug in patcher, 130 interrupted.",
+    "4 numbers differ, 5 a file could not be used, 70 a bug in patcher, 130 interrupted.",
 )
 @click.version_option(__version__, prog_name="patcher")
 def patcher() -> None:
