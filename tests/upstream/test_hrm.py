@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from patcher.checkout import Checkout
 from patcher.recipe import load
 from patcher.verify.run import Run, run_check
-from tests.helpers import Patcher, git, snapshot
+from tests.helpers import ROOT, Patcher, git, snapshot
 
 COMMIT = "42410daaaf6ac8b266536d105a6e2362ffe40929"
 OPTIMIZERS = ("adam-atan2-pytorch", "faithful", "adam")
@@ -169,3 +172,100 @@ def test_the_counts_of_every_tested_commit_are_those_that_are_kept(patcher: Patc
     result = patcher("test", "hrm", "--tree", tree)
     assert result.code == 0, result.out
     assert result.out.count("as it is kept") == 3
+
+
+# --- verify -----------------------------------------------------------------------------------------------------------
+
+
+def verified(patcher: Patcher, tree: Path, optimizer: str, *options: object) -> dict[str, Any]:
+    given = ("-r", "hrm", "-p", f"optimizer={optimizer}", "--python", sys.executable, "--format", "json")
+    result = patcher("verify", tree, *given, *options)
+    (check,) = json.loads(result.out)["checks"]
+    return {**check, "exit_code": result.code}
+
+
+@pytest.mark.train
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_two_runs_in_a_row_are_the_same_as_the_golden(
+    patcher: Patcher, tree: Path, optimizer: str, record_property: Callable[[str, object], None]
+) -> None:
+    needs_packages()
+    patcher("apply", tree, "-r", "hrm", "-p", f"optimizer={optimizer}")
+    before = snapshot(tree)
+    for _ in range(2):
+        found = verified(patcher, tree, optimizer, "--check", "train")
+        assert (found["finding"], found["exit_code"]) == ("same", 0), found["reason"]
+    record_property("loss off by", found["worst"]["loss"]["off"])
+    record_property("allowed", found["worst"]["loss"]["allowed"])
+    assert snapshot(tree) == before
+
+
+@pytest.mark.train
+@pytest.mark.parametrize(
+    ("optimizer", "other"), [(one, other) for one in OPTIMIZERS for other in OPTIMIZERS if one != other]
+)
+def test_beside_the_golden_of_another_optimizer_it_drifts(
+    patcher: Patcher, tree: Path, optimizer: str, other: str, record_property: Callable[[str, object], None]
+) -> None:
+    needs_packages()
+    patcher("apply", tree, "-r", "hrm", "-p", f"optimizer={optimizer}")
+    golden = ROOT / "recipes" / "hrm" / "golden" / f"{other}.json"
+    found = verified(patcher, tree, optimizer, "--check", "train", "--golden", golden)
+    assert (found["finding"], found["exit_code"]) == ("drifted", 4)
+    got, expected = found["run"]["readings"]["loss"], found["expected"]["loss"]
+    off = [abs(one - two) / two for one, two in zip(got, expected, strict=True)]
+    record_property("first", f"{found['first']['reading']} {found['first']['step']}")
+    record_property("second loss off by", off[1])
+    assert off[0] < 1e-7
+    assert off[1] > 1e-5
+
+
+@pytest.mark.train
+def test_every_planted_attention_is_seen_at_the_first_step(
+    patcher: Patcher, tree: Path, record_property: Callable[[str, object], None]
+) -> None:
+    needs_packages()
+    patcher("apply", tree, "-r", "hrm", "-p", "optimizer=faithful")
+    found = verified(patcher, tree, "faithful", "--check", "train", "--sensitivity")
+    assert found["exit_code"] == 0
+    for one in found["sensitivity"]:
+        assert (one["first"]["reading"], one["first"]["step"]) == ("loss", 1)
+        record_property(one["attention"], one["first"]["off"])
+    assert len(found["sensitivity"]) == 6
+
+
+@pytest.mark.train
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_no_claim_of_a_step_is_false(
+    patcher: Patcher, tree: Path, optimizer: str, record_property: Callable[[str, object], None]
+) -> None:
+    needs_packages()
+    patcher("apply", tree, "-r", "hrm", "-p", f"optimizer={optimizer}")
+    found = verified(patcher, tree, optimizer, "--check", "train", "--ablate")
+    judged = {entry["step"]: entry for entry in found["ledger"] if entry["measured"] != "absent"}
+    for step, entry in judged.items():
+        record_property(step, entry["measured"])
+    assert found["exit_code"] == 0, judged
+    assert all(entry["holds"] for entry in judged.values())
+    assert judged["contiguous"]["measured"] == judged["device/pin-memory"]["measured"] == "exact"
+    assert len(judged) >= 9
+
+
+@pytest.mark.train
+def test_it_trains_to_the_same_numbers_when_it_is_compiled(
+    patcher: Patcher, tree: Path, record_property: Callable[[str, object], None]
+) -> None:
+    needs_packages()
+    if shutil.which("c++") is None:
+        pytest.skip("torch.compile needs c++")
+    patcher("apply", tree, "-r", "hrm")
+    found = verified(patcher, tree, "adam-atan2-pytorch", "--check", "compiled")
+    assert found["finding"] == "same", found["reason"]
+    record_property("loss off by", found["worst"]["loss"]["off"])
+
+
+@pytest.mark.train
+def test_contiguous_is_proved_equal(patcher: Patcher, tree: Path) -> None:
+    needs_packages()
+    result = patcher("prove", tree, "-r", "hrm", "--python", sys.executable)
+    assert result.code == 0, result.out + result.stderr
