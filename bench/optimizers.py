@@ -51,8 +51,8 @@ def _trained(origin: Path, optimizer: str) -> Run:
         apply(plan(recipe, checkout, bundled_root() / "shims"), checkout)
         check = recipe.checks[0]
         words = [word.replace("epochs=2", "epochs=20").replace("eval_interval=2", "eval_interval=20")
-                 for word in check.arguments["run"]]  # fmt: skip
-        longer = dataclasses.replace(check, arguments={**check.arguments, "run": words})
+                 for word in check.run]  # fmt: skip
+        longer = dataclasses.replace(check, run=tuple(words))
         run = run_check(recipe, longer, Checkout.open(tree), sys.executable)
         if not run.trained or len(run.losses) < STEPS[-1]:
             sys.exit(f"{optimizer} did not train {STEPS[-1]} steps:\n{run.output}")

@@ -153,9 +153,9 @@ def test_it_writes_a_checkpoint_that_its_own_evaluate_loads(
     recipe = load("hrm", {"optimizer": optimizer})
     check = recipe.checks[0]
     data, out = tmp_path / "data", tmp_path / "out"
-    subprocess.run([sys.executable, Path(recipe.folder, check.arguments["prepare"]), data], check=True)
-    words = [word.format(tree=tree, data=data, out=out) for word in check.arguments["run"][1:]]
-    env = {**os.environ, **check.arguments["environment"], "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([sys.executable, Path(recipe.folder, str(check.prepare)), data], check=True)
+    words = [word.format(tree=tree, data=data, out=out) for word in check.run[1:]]
+    env = {**os.environ, **check.environment, "PYTHONDONTWRITEBYTECODE": "1", "WANDB_MODE": "disabled"}
     trained = subprocess.run([sys.executable, *words], cwd=tree, env=env, capture_output=True, text=True, check=False)
     assert trained.returncode == 0, trained.stderr
     assert (out / "checkpoint" / "step_10").is_file()
