@@ -122,12 +122,12 @@ class Tasks:
         """Refuse what follows a refused name, and what cannot be followed, until nothing more is refused."""
         followed = {task: self._followers(task) for task in self.all if self._is_seen_elsewhere(task)}
         while True:
-            made = {task.symbol for task in self.all if not task.refused}
-            before = sum(bool(task.refused) for task in self.all)
-            for task in self.all:
-                if not task.refused:
-                    task.refused = self._blocked(task, made, followed.get(task, [])) or self._stays(task)
-            if sum(bool(task.refused) for task in self.all) == before:
+            left = [task for task in self.all if not task.refused]
+            made = {task.symbol for task in left}
+            reasons = {task: self._blocked(task, made, followed.get(task, [])) or self._stays(task) for task in left}
+            for task, reason in reasons.items():  # only now: those that leave one import are refused together
+                task.refused = reason
+            if not any(reasons.values()):
                 return
 
     def _is_seen_elsewhere(self, task: Task) -> bool:

@@ -516,11 +516,13 @@ def test_several_names_leave_one_import(names: str, after: str) -> None:
     check_transformed(step, f"from a import {names}\nb(e){more}\n", f"{after}\nd(d){more}\n")
 
 
-def test_several_names_that_leave_a_comment_behind_are_refused() -> None:
+@pytest.mark.parametrize("names", ["(  # kept\n    b,\n    e,\n)", "(b,\n    e,  # kept\n)"])
+def test_several_names_that_leave_a_comment_behind_are_refused(names: str) -> None:
     step = {"rename": ["a.b", "a.e"], "to": "c.d"}
     reason = "a comment beside `b` would be lost; give the name an import line of its own first"
-    places = [f"{line}: refused: {reason}" for line in (2, 3)]
-    check_noop(step, "from a import (  # kept\n    b,\n    e,\n)\nb(e)\n", *places)
+    text = f"from a import {names}\nb(e)\n"
+    lines = [1 + text[: text.index(name)].count("\n") for name in ("b,", "e,")]
+    check_noop(step, text, *(f"{line}: refused: {reason}" for line in lines))
 
 
 def test_an_alias_does_not_need_the_new_name() -> None:
