@@ -9,37 +9,43 @@ import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from patcher.model import Range, Site, Status, Step
+from patcher.model import Range, Scope, Site, Status, Step
 from patcher.syntax.draft import PROGRAMS, Draft
 from patcher.verbs.base import Findings
 
-__all__ = ["drift"]
+__all__ = ["drift", "no_scope"]
 
 SHOWN = 4
 
 
 def drift(step: Step, draft: Draft, found: list[Findings]) -> str:
     """Return a sentence if the sites are not what the step expects, else nothing."""
-    for what, bounds, there, new in _counts(step, found):
+    for what, bounds, there, new, counted in _counts(step, found):
         if bounds is None:
             continue
         if there < bounds.lower:
             count = f"{there} found" if there else "none found"
-            known = f": {_listed(draft, found, new=False)}" if there else ""
+            known = f": {_listed(draft, counted, new=False)}" if there else ""
             return f"{_expected(bounds, what)}, {count}{known}.{_gone(step, draft)}{_near(step, draft, found)}"
         if bounds.upper is not None and new > bounds.upper:
             count = f"{new} new {'one' if new == 1 else 'ones'} found"
-            return f"{_expected(bounds, what)}, {count}: {_listed(draft, found)}."
+            return f"{_expected(bounds, what)}, {count}: {_listed(draft, counted)}."
     return ""
 
 
-def _counts(step: Step, found: list[Findings]) -> Iterator[tuple[str, Range | None, int, int]]:
-    """Yield what is counted, its bounds, how many are there at all and how many of them are not done yet."""
-    counts = [(one.path, len(sites), len(_new(sites))) for one in found if (sites := _there(one))]
-    yield "place", step.expect.total, sum(there for _, there, _ in counts), sum(new for _, _, new in counts)
-    yield "file", step.expect.files, len(counts), len([new for _, _, new in counts if new])
-    for path, there, new in counts:
-        yield f"place in {path}", step.expect.each, there, new
+def no_scope(step: Step, draft: Draft) -> str:
+    """Return a sentence for each scope of a step if none of them is in the tree, else nothing."""
+    said = [_missing(scope, step, draft) for scope in step.within]
+    return " ".join(dict.fromkeys(said)) if all(said) else ""
+
+
+def _counts(step: Step, found: list[Findings]) -> Iterator[tuple[str, Range | None, int, int, list[Findings]]]:
+    """Yield what is counted, its bounds, how many are there, how many of them are not done yet, and where to look."""
+    counts = [(one, len(sites), len(_new(sites))) for one in found if (sites := _there(one))]
+    yield "place", step.expect.total, sum(there for _, there, _ in counts), sum(new for _, _, new in counts), found
+    yield "file", step.expect.files, len(counts), len([new for _, _, new in counts if new]), found
+    for one, there, new in counts:
+        yield f"place in {one.path}", step.expect.each, there, new, [one]
 
 
 def _there(one: Findings) -> list[Site]:
@@ -68,14 +74,27 @@ def _listed(draft: Draft, found: list[Findings], *, new: bool = True) -> str:
 
 
 def _gone(step: Step, draft: Draft) -> str:
-    """Say which paths of the step's scope lead to no file, and what they may have become."""
-    said = []
-    for scope in step.within:
-        alone = replace(step, within=(scope,), not_in=())
-        if not any(draft.in_scope(alone, path) for path in draft.paths):
-            like = _moved(draft, scope.path)
-            said.append(f" No file is at {scope.path}{f'; is it {like[0]} now?' if like else '.'}")
-    return "".join(dict.fromkeys(said))
+    """Say which scopes of the step are not in the tree, and what they may have become."""
+    said = [_missing(scope, step, draft) for scope in step.within]
+    return "".join(f" {one}" for one in dict.fromkeys(said) if one)
+
+
+def _missing(scope: Scope, step: Step, draft: Draft) -> str:
+    """Say that a scope is not in the tree: no file is at its path, or none there has what it names."""
+    alone = replace(step, within=(scope,), not_in=())
+    paths = [path for path in draft.paths if draft.in_scope(alone, path)]
+    if not paths:
+        like = _moved(draft, scope.path)
+        return f"No file is at {scope.path}{f'; is it {like[0]} now?' if like else '.'}"
+    if any(draft.has_scope(alone, path) for path in paths):
+        return ""
+    like = difflib.get_close_matches(scope.qualname or "", _qualnames(draft, paths), n=1)
+    return f"No {scope.qualname} is in {scope.path}{f'; is it {like[0]} now?' if like else '.'}"
+
+
+def _qualnames(draft: Draft, paths: list[str]) -> list[str]:
+    readable = [path for path in paths if path.endswith(PROGRAMS) and path not in draft.skipped]
+    return sorted({name for path in readable for name in draft.source(path).names.qualnames()})
 
 
 def _moved(draft: Draft, path: str) -> list[str]:

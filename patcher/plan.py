@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from patcher.checkout import Checkout
-from patcher.drift import drift
+from patcher.drift import drift, no_scope
 from patcher.errors import TargetError
 from patcher.leftovers import leftovers
 from patcher.model import Condition, Outcome, Place, Plan, Recipe, Site, Skipped, Status, Step
@@ -81,7 +81,8 @@ def _taken(step: Step, draft: Draft, before: dict[str, Outcome]) -> Outcome:
         return Outcome(step, Status.DRIFTED, kept, reason)
     _make(step, draft, found)
     places += _again(step, draft, found, places)
-    return Outcome(step, _status(places), places, "" if places else getattr(step.action, "nowhere", ""))
+    nowhere = "" if places else no_scope(step, draft) or getattr(step.action, "nowhere", "")
+    return Outcome(step, _status(places), places, nowhere)
 
 
 def held_back(step: Step, draft: Draft, before: dict[str, Outcome]) -> Outcome | None:
@@ -229,7 +230,8 @@ def _imports(draft: Draft, names: tuple[str, ...]) -> bool:
 
 def _check_rest(outcomes: dict[str, Outcome], draft: Draft) -> None:
     """Run the recipe over its own result: a step that still finds work would change the tree at every run."""
-    for outcome in outcomes.values() if draft.changes() else ():
+    # Also where nothing differs in the end: two steps may have undone each other.
+    for outcome in outcomes.values() if any(one.count(Status.APPLIED) for one in outcomes.values()) else ():
         if outcome.status is Status.DRIFTED or held_back(outcome.step, draft, outcomes):
             continue
         found = _run(outcome.step, draft)

@@ -60,6 +60,29 @@ class TestOutcomes:
         result = tiny.plan()
         assert (result.code, result.steps()) == (0, {"swap": "absent"})
 
+    @pytest.mark.parametrize(
+        ("within", "told"),
+        [
+            ("a.py::gone", "No gone is in a.py."),
+            ("gone.py", "No file is at gone.py."),
+            (["gone.py", "a.py::gone"], "No file is at gone.py. No gone is in a.py."),
+            (["gone.py", "a.py"], ""),
+            ("a.py::there", ""),
+        ],
+    )
+    def test_a_scope_that_is_gone_is_absent_and_told(self, tiny: Tiny, within: Any, told: str) -> None:
+        tiny.one("def there(): pass\n").recipe(replace(*ROUND, within=within))
+        result = tiny.plan()
+        assert (result.code, result.steps()) == (0, {"swap": "absent"})
+        assert (result.step("swap").get("reason") or "") == told
+
+    def test_a_delete_in_a_scope_that_is_gone_drifts_where_it_is_expected(self, tiny: Tiny) -> None:
+        gone = {"delete": "abs($X)", "within": "a.py::gone"}
+        tiny.one("abs(1)\n").recipe(step("swap", **gone))
+        assert tiny.plan().steps() == {"swap": "absent"}
+        tiny.recipe(step("swap", expect="1", **gone))
+        assert "No gone is in a.py." in reason(tiny)
+
     def test_a_place_that_is_expected_and_missing_has_drifted(self, tiny: Tiny) -> None:
         tiny.one("y = 1\n").recipe(replace(*ROUND, expect="1"))
         result = tiny.apply()
@@ -178,6 +201,14 @@ class TestExpect:
         assert reason(tiny) == "Expected 1 place, 2 new ones found: a.py:2."
         assert tiny.plan().json["changes"] == []
 
+    def test_the_places_in_each_file_are_told_of_that_file(self, tiny: Tiny) -> None:
+        tiny.files({"a.py": "abs(1)\n", "b.py": "abs(1)\nabs(2)\n"}).recipe(replace(*ROUND, expect={"each": "1"}))
+        assert reason(tiny) == "Expected 1 place in b.py, 2 new ones found: b.py:1 and b.py:2."
+
+    def test_too_few_places_in_a_file_are_told_of_that_file(self, tiny: Tiny) -> None:
+        tiny.files({"a.py": "abs(1)\nabs(2)\n", "b.py": "abs(1)\n"}).recipe(replace(*ROUND, expect={"each": "2"}))
+        assert reason(tiny).startswith("Expected 2 places in b.py, 1 found: b.py:1.")
+
 
 class TestDrift:
     def test_the_nearest_candidate_is_named_with_what_is_wrong_there(self, tiny: Tiny) -> None:
@@ -206,6 +237,20 @@ class TestDrift:
     def test_one_of_two_files_that_is_gone_is_named(self, tiny: Tiny) -> None:
         tiny.one("y = abs(1)\n").recipe(replace(*ROUND, within=["a.py", "elsewhere/net.py"], expect="2"))
         assert reason(tiny) == "Expected 2 places, 1 found: a.py:1. No file is at elsewhere/net.py."
+
+    def test_a_function_that_is_gone_is_named(self, tiny: Tiny) -> None:
+        tiny.one("y = abs(1)\n").recipe(replace(*ROUND, within="a.py::gone", expect="1"))
+        assert "none found. No gone is in a.py. The nearest is" in reason(tiny)
+
+    def test_a_function_that_has_another_name_now_is_suggested(self, tiny: Tiny) -> None:
+        tiny.one("class Net:\n    def forwards(self): abs(1)\n").recipe(
+            replace(*ROUND, within="*.py::Net.forward", expect="1")
+        )
+        assert "No Net.forward is in *.py; is it Net.forwards now?" in reason(tiny)
+
+    def test_a_function_that_is_there_is_not_called_gone(self, tiny: Tiny) -> None:
+        tiny.one("def there(): pass\ny = abs(1)\n").recipe(replace(*ROUND, within="a.py::there", expect="1"))
+        assert "No there" not in reason(tiny)
 
     def test_a_tree_without_python_says_so(self, tiny: Tiny) -> None:
         tiny.files({"README": "abs(1)\n"}).recipe(replace(*ROUND, expect="1"))
@@ -486,12 +531,6 @@ class TestChains:
         assert (place["line"], place["column"]) == (3, 14)
         assert place["text"] == "t = 'é'; y = abs(1)"
 
-    def test_a_step_that_another_one_takes_back_is_refused(self, tiny: Tiny) -> None:
-        tiny.one("y = abs(1)\nz = 1\n").recipe(replace(*ROUND), replace("round($X)", "abs($X)", name="back"))
-        result = tiny.apply()
-        assert (result.code, tiny.read()) == (0, "y = abs(1)\nz = 1\n")
-        assert "No file needs a change" in result.out
-
 
 class Rounds:
     """A verb that finds, at each run, what it is told to find."""
@@ -655,6 +694,20 @@ class TestSoundness:
         assert refused_as_mistake(tiny, "one").startswith(
             "A second run of the step one would change a.py:1 again; nothing was written."
         )
+
+    def test_two_steps_that_undo_each_other_in_the_same_run(self, tiny: Tiny) -> None:
+        tiny.one("abs(1)\n").recipe(
+            replace("abs($X)", "round($X)", name="there"), replace("round($X)", "abs($X)", name="back")
+        )
+        assert refused_as_mistake(tiny, "there").startswith(
+            "A second run of the step there would change a.py:1 again; nothing was written. Two steps undo each other"
+        )
+
+    def test_a_step_that_another_one_has_overtaken(self, tiny: Tiny) -> None:
+        tiny.one("round(1)\n").recipe(
+            replace("abs($X)", "round($X)", name="there"), replace("round($X)", "abs($X)", name="back")
+        )
+        assert "A second run of the step there would change a.py:1 again" in refused_as_mistake(tiny, "there")
 
     def test_a_step_behind_a_condition_that_a_later_step_makes_true(self, tiny: Tiny) -> None:
         tiny.one("abs(1)\nlen(2)\n").recipe(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from patcher.model import Change, EffectKind, Outcome, Place, Plan, Status
 from patcher.verify.proofs import standing
@@ -49,10 +49,8 @@ def notes(plan: Plan) -> Iterator[str]:
             yield f"{outcome.step.id} drifted: {outcome.reason}"
         elif outcome.status is Status.REFUSED and outcome.reason:
             yield f"{outcome.step.id} was refused: {outcome.reason}"
-        refused = [place for place in outcome.places if place.status is Status.REFUSED]
-        yield from (
-            f"{outcome.step.id} refused {place}: {place.reason.rstrip('.')}." for place in refused[:MOST_REFUSED]
-        )
+        refused = _sentences(place for place in outcome.places if place.status is Status.REFUSED)
+        yield from (f"{outcome.step.id} refused {line}" for line in refused[:MOST_REFUSED])
         if len(refused) > MOST_REFUSED:
             yield f"{outcome.step.id} refused {len(refused) - MOST_REFUSED} more (--format json has them all)."
     yield from _passed_over(plan)
@@ -81,8 +79,8 @@ def _steps(plan: Plan, paint: Paint, tree: str, recipe: str) -> Iterator[str]:
             if outcome.reason:
                 yield f"            {outcome.reason}"
         if outcome.status is not Status.ABSENT:
-            left = list(_untouched(outcome))
-            yield from (f"            {place}: {place.reason.rstrip('.')}." for place in left[:MOST_REFUSED])
+            left = _untouched(outcome)
+            yield from (f"            {line}" for line in left[:MOST_REFUSED])
             if len(left) > MOST_REFUSED:
                 yield f"            and {len(left) - MOST_REFUSED} more places (--format json has them all)."
         yield from _proof(outcome, plan, paint, prove_command(plan, outcome, tree, recipe))
@@ -105,9 +103,15 @@ def prove_command(plan: Plan, outcome: Outcome, tree: str, recipe: str) -> str:
     return f"patcher prove {named} --step {outcome.step.id}{options}{allowed}"
 
 
-def _untouched(outcome: Outcome) -> Iterator[Place]:
-    """Yield the places that a step leaves as they are although they mention what it is about."""
-    return (place for place in outcome.places if place.reason and place.status in (Status.REFUSED, Status.ABSENT))
+def _untouched(outcome: Outcome) -> list[str]:
+    """Return what is said of the places that a step leaves although they mention what it is about."""
+    left = [place for place in outcome.places if place.reason and place.status in (Status.REFUSED, Status.ABSENT)]
+    return _sentences(left)
+
+
+def _sentences(places: Iterable[Place]) -> list[str]:
+    """Return a sentence for each place, once for those of a line of which the same is said."""
+    return list(dict.fromkeys(f"{place}: {place.reason.rstrip('.')}." for place in places))
 
 
 def _where(outcome: Outcome) -> str:
@@ -127,7 +131,7 @@ def _named(place: Place, outcome: Outcome, mixed: bool) -> str:
 
 
 def _left(outcome: Outcome) -> str:
-    return "; ".join(f"{place}: {place.reason}" for place in outcome.places if place.reason)
+    return "; ".join(dict.fromkeys(f"{place}: {place.reason}" for place in outcome.places if place.reason))
 
 
 def _counts(plan: Plan, written: bool) -> str:

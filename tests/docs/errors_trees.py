@@ -79,6 +79,9 @@ PLANS: dict[str, Play] = {
         "def run():\n    abs(1)\n\n\ndef main():\n    pass\n", f"{EVERY}\nin: a.py::main"
     ),
     "no file at a path": check({"src/a.py": "abs(1)\n"}, f"{EVERY}\nin: a.py"),
+    "no class or function of a name": check(
+        "class Net:\n    def forwards(self): ...\n", f'{EVERY}\nin: "a.py::Net.forward"'
+    ),
     "no word of the pattern": check("len(1)\n", EVERY),
     "no Python": check({"a.md": "abs\n"}, EVERY),
     "too many places": check("abs(1)\nabs(2)\n", f"{ROUND}\nexpect: 1"),

@@ -82,6 +82,16 @@ class TestSteps:
         assert told[:2] == ["refused   swap  a.py:1", "because"]
         assert told[2] == "a.py:1: the comment `# why` would be lost; move it out of the way first."
 
+    def test_what_is_said_of_several_places_of_a_line_is_said_once(self, tiny: Tiny) -> None:
+        keys = {"replace": "f($X)", "with": "f($X, cfg)", "local": ["f", "cfg"]}
+        tiny.one("f(1), f(2), f(3)\nf(4)\n").recipe(step("swap", **keys))
+        lines = about(tiny)
+        assert lines[2:] == [
+            "a.py:1: `cfg` is not in scope there, and the replacement needs it.",
+            "a.py:2: `cfg` is not in scope there, and the replacement needs it.",
+        ]
+        assert tiny.diff().stderr.count("a.py:1") == 1
+
     def test_a_step_that_is_refused_as_a_whole_says_why(self, tiny: Tiny) -> None:
         tiny.one(COMMENTED + "abs(1)\n").recipe(step("first", **REFUSED), replace(*ROUND, requires=["first"]))
         assert about(tiny) == ["refused   swap", "because", "It requires the step first, which was refused."]
