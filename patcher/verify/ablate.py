@@ -78,9 +78,10 @@ class Ablation:
     def ledger(self) -> Iterator[Entry]:
         """Yield a line for each step of the recipe, as it is measured."""
         usual = self.usual
+        applied = [one for one in self.whole.outcomes if one.count(Status.APPLIED)]
         for outcome in self.whole.outcomes:
-            if any(place.status is Status.APPLIED for place in outcome.places):
-                yield self._entry(outcome.step, usual)
+            if outcome in applied:
+                yield self._entry(outcome.step, usual, f"{applied.index(outcome) + 1} of {len(applied)}")
             else:
                 reason = outcome.reason or "It finds nothing to change in this tree."
                 yield Entry(outcome.step, Measured.ABSENT, None, reason)
@@ -94,12 +95,12 @@ class Ablation:
             self._runs[key] = self.bench.run(self.base, overlay, Ask(lines=lines or {}))
         return self._runs[key]
 
-    def _entry(self, step: Step, usual: Run) -> Entry:
+    def _entry(self, step: Step, usual: Run, which: str) -> Entry:
         try:
             changes, together = self._without(step)
         except PatcherError as error:
             return Entry(step, Measured.NOT_JUDGED, None, f"The tree without it cannot be made: {error}")
-        run = self._run(changes, f"without {step.id}")
+        run = self._run(changes, f"without {step.id} ({which})")
         if not run.trained:
             return replace(self._fallen(step, run, usual), together=together)
         first, worst = self._parted(run, usual)

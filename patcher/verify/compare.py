@@ -97,7 +97,7 @@ def differences(got: Readings, golden: Golden) -> Iterator[Difference]:
     for name, expected in golden.readings.items():
         allowed = golden.allowed(name)
         for step, (value, wanted) in enumerate(zip(got.get(name, ()), expected, strict=False)):
-            rows.append(Difference(name, step + 1, value, wanted, relative(value, wanted, expected), allowed[step]))
+            rows.append(Difference(name, step + 1, value, wanted, relative(value, wanted, expected), allowed))
     order = {name: index for index, name in enumerate(golden.readings)}
     yield from sorted(rows, key=lambda row: (row.step, order[row.reading]))
 

@@ -39,10 +39,7 @@ class TestFinding:
         assert found.worst["loss"].step == 3
 
     def test_noise_allows_more(self) -> None:
-        assert verdict((2.5, 2.25 * (1 + 2e-7), 2.0), loss=(0.0, 1e-7, 0.0)).finding is Finding.SAME
-
-    def test_noise_of_a_later_step_allows_nothing_earlier(self) -> None:
-        assert verdict((2.5 * (1 + 2e-7), 2.25, 2.0), loss=(0.0, 0.0, 1e-3)).finding is Finding.DRIFTED
+        assert verdict((2.5, 2.25 * (1 + 2e-7), 2.0), loss=(0.0, 0.0, 1e-7)).finding is Finding.SAME
 
     @pytest.mark.parametrize("value", [math.nan, math.inf])
     def test_no_number_has_drifted(self, value: float) -> None:
