@@ -90,6 +90,9 @@ def _bound_anew(source: Source, name: cst.Name, home: Scope, place: cst.CSTNode)
         return None
     own, around = set(source.ancestors(name)), set(source.ancestors(place))
     begin, end = source.span(name)[1], source.span(place)[0]
+    if source.names.enclosing_function(place) is not home.node:  # it may run when the block has gone on
+        blocks = (cst.BaseCompoundStatement, cst.Module)
+        end = source.span(next(one for one in source.ancestors(name) if isinstance(one, blocks)))[1]
     for other in home.bindings[name.value]:
         if other.node in own or source.span(other.node)[0] < begin or _goes_on(source, other, name):
             continue

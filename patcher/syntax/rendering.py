@@ -96,7 +96,7 @@ class Rendering:
             if hole is not None:
                 yield self._hole(below, hole.name, [*self._way(below, node), *ups])
             elif below in self.code.dotted:
-                yield Piece(*self.code.outer(below), self.spell(self.code.dotted[below]))
+                yield Piece(*self.code.outer(below), self._spelled(below))
             elif below in self.code.variables:
                 captured = self.match.captures.get(f"@{self.code.variables[below]}")
                 if isinstance(captured, cst.CSTNode):
@@ -207,13 +207,7 @@ class Rendering:
 
     def _check_variables(self, below: cst.CSTNode, captured: Captured) -> None:
         """Raise SiteError where a variable of the replacement would take over a name of the captured code."""
-        own: set[str] = set()
-        child, grandchild = below, below
-        for above, _ in way_up(below, self.code.parents.get):
-            scope = entered_scope(above, child, grandchild)
-            own |= variables_of(scope) if scope is not None else set()
-            child, grandchild = above, child
-        own = {name for name in own if f"@{name}" not in self.match.captures}
+        own = {name for scope in self._scopes(below) for name in self._own(scope)}
         nodes = captured if isinstance(captured, tuple) else (captured,)
         names = (inner.value for node in nodes for inner in (walk(node) if own else ()) if isinstance(inner, cst.Name))
         taken = sorted(own.intersection(names))
@@ -224,16 +218,39 @@ class Rendering:
         """Raise SiteError where a name of the captured code would mean something else, for a hole that binds none."""
         if below in self.code.targets:
             return
+        scopes = list(self._scopes(below))
         around: dict[str, Scope | None] = {}
-        written = False
+        for scope in reversed(scopes):
+            around.update(self._bound_by(scope))
+        written = any(isinstance(scope, (cst.FunctionDef, cst.ClassDef)) for scope in scopes)
+        nodes = captured if isinstance(captured, tuple) else (captured,)
+        keep_meaning(self.source, nodes, self.place or self.match.node, around, self.match.nodes if written else ())
+
+    def _spelled(self, below: cst.CSTNode) -> str:
+        """Return a dotted name as the file spells it.
+
+        Raises:
+            SiteError: it does not, or a variable of the replacement hides it.
+        """
+        target = self.code.dotted[below]
+        spelled = self.spell(target)
+        root = spelled.partition(".")[0]
+        if any(root in self._bound_by(scope) or root in self._own(scope) for scope in self._scopes(below)):
+            raise SiteError(f"`{root}` is bound to something else there, and the replacement needs {target}")
+        return spelled
+
+    def _scopes(self, below: cst.CSTNode) -> Iterator[cst.CSTNode]:
+        """Yield the scopes of the replacement around one of its nodes, innermost first."""
         child, grandchild = below, below
         for above, _ in way_up(below, self.code.parents.get):
             scope = entered_scope(above, child, grandchild)
-            around = {**(self._bound_by(scope) if scope is not None else {}), **around}
-            written = written or isinstance(scope, (cst.FunctionDef, cst.ClassDef))
+            if scope is not None:
+                yield scope
             child, grandchild = above, child
-        nodes = captured if isinstance(captured, tuple) else (captured,)
-        keep_meaning(self.source, nodes, self.place or self.match.node, around, self.match.nodes if written else ())
+
+    def _own(self, scope: cst.CSTNode) -> set[str]:
+        """Return the variables of a comprehension or lambda that are the replacement's own."""
+        return {name for name in variables_of(scope) if f"@{name}" not in self.match.captures}
 
     def _bound_by(self, scope: cst.CSTNode) -> dict[str, Scope | None]:
         """Return the variables of the match that a comprehension or lambda of the replacement binds."""

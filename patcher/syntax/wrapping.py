@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import libcst as cst
 
@@ -56,7 +57,7 @@ def _is(source: Source, test: cst.BaseExpression, header: Code, match: Match) ->
 
 
 def _part(header: Code, node: cst.CSTNode) -> Code:
-    return Code(header.text, "expression", (node,), header.module, header.local)
+    return replace(header, kind="expression", roots=(node,))
 
 
 def _matches(source: Source, node: cst.CSTNode, wanted: Code, match: Match) -> bool:

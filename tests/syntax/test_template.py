@@ -431,6 +431,7 @@ def test_parameters_keep_their_annotations_and_defaults(pattern: str, template: 
         ("[f($X) for v in $S]", "list(g($X) for v in $S)", "[f(a) for a in b]\n", "list(g(a) for a in b)\n"),
         ("lambda $V: f($X)", "g(lambda $V: $X)", "y = lambda a: f(a + b)\n", "y = g(lambda a: a + b)\n"),
         ("lambda $$$A: f($X)", "g(lambda $$$A: $X)", "y = lambda a, b=2: f(a)\n", "y = g(lambda a, b=2: a)\n"),
+        ("f($X)", "[v for v in os.f($X)]", "import os as v\nf(1)\n", "import os as v\n[v for v in v.f(1)]\n"),
         ("f($X)", "g($X)", "f([a for a in b])\n", "g([a for a in b])\n"),
         ("f($X)", "[g($X) for v in w]", "f(a)\n", "[g(a) for v in w]\n"),
         (
@@ -452,6 +453,19 @@ def test_a_name_that_keeps_its_variable(pattern: str, template: str, before: str
         ("[f($X) for $V in $S]", "g($X, $S)", "a = 1\n[f(a) for a in b]\n", "`a` is bound to something else there"),
         ("[f($X) for v in $S]", "[g($S) for v in $X]", "[f(a) for a in b]\n", "`a` is not in scope there"),
         ("lambda $V: f($X)", "g($X)", "y = lambda a: f(a)\n", "`a` is not in scope there"),
+        (
+            "lambda v: f($X)",
+            "lambda v: os.f($X)",
+            "import os\ny = lambda os: f(1)\n",
+            "`os` is bound to something else there",
+        ),
+        (
+            "lambda $V: f($X)",
+            "lambda $V: os.f($X)",
+            "import os\ny = lambda os: f(1)\n",
+            "`os` is bound to something else",
+        ),
+        ("f($X)", "[os.f(v) for v in $X]", "import os as v\nf(1)\n", "`v` is bound to something else there"),
         ("lambda $V: f($X)", "g($V)", "y = lambda a: f(1)\n", "`a` is not in scope there"),
         ("def $F($A): f($X)", "@g($A)\ndef $F(): $X", "def h(a=2): f(1)\n", "`a` is not in scope there"),
         (

@@ -649,3 +649,36 @@ def test_a_place_out_of_scope_is_the_nearest_of_all(tiny: Tiny) -> None:
     keys = {"edit": [f"lib.f({MANY}, $X)", "lib.g($X)"], "where": {"X": "1"}, "to": {"X": "2"}, "in": "a.py::main"}
     text = f"import lib\nlib.g(1)\ndef main():\n    lib.f({MANY}, 0)\n"
     assert nearest(tiny, keys, text).startswith("a.py:2, where it stands in the module itself")
+
+
+# --- names where the hole stands ---------------------------------------------------------------------------------------
+
+HELD = {"edit": "f(lambda $V: $B)", "to": {"B": "np.abs($B)"}, "needs": ["import numpy as np"], "local": ["f"]}
+
+
+def test_a_name_means_what_needs_make_of_it() -> None:
+    check_transformed(HELD, "f(lambda x: x)\n", "import numpy as np\nf(lambda x: np.abs(x))\n")
+    check_transformed(HELD, "import numpy\nf(lambda x: x)\n", "import numpy\nf(lambda x: numpy.abs(x))\n")
+
+
+def test_a_name_that_is_hidden_only_where_the_hole_stands() -> None:
+    reason = "`np` is bound to something else there, and the replacement needs `import numpy as np`"
+    check_noop(HELD, "f(lambda np: np)\n", f"1: refused: {reason}")
+
+
+def test_a_local_of_the_result_that_is_not_in_scope() -> None:
+    keys = {"edit": "f($X)", "to": {"X": "$X + rate"}, "local": ["f", "rate"]}
+    check_transformed(
+        keys,
+        "def g(rate): f(1)\ndef h(): f(2)\n",
+        "def g(rate): f(1 + rate)\ndef h(): f(2)\n",
+        "1: applied",
+        "2: refused: `rate` is not in scope there, and the replacement needs it",
+        partly=True,
+    )
+
+
+def test_another_name_of_the_same_spelling_is_not_the_result() -> None:
+    check_noop(
+        {"edit": "f.f($X)", "to": {"X": "math.pi"}, "where": {"X": "3"}}, "import f\ndef g(math): f.f(math.pi)\n"
+    )

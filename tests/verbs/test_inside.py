@@ -106,6 +106,7 @@ def test_the_default_of_a_parameter_that_the_header_names() -> None:
         ("i += 1\n    step(1)", "i += 1\n    step(1, i)"),
         ("i = i % n\n    step(1)", "i = i % n\n    step(1, i)"),
         ("step(1)\n    for i in y: pass", "step(1, i)\n    for i in y: pass"),
+        ("def g(): step(1)\nfor i in y: pass", "def g(): step(1, i)\nfor i in y: pass"),
     ],
 )
 def test_the_variable_of_a_header_is_seen_there(before: str, after: str) -> None:
@@ -265,6 +266,8 @@ def test_what_hides_the_variable_of_a_header(line: str) -> None:
         ("import i\n    step(1)", 2, 3),
         ("while x:\n        step(1)\n        i = 0", 4, 3),
         ("try: pass\n    except x as i: step(1)", 3, 3),
+        ("def g(): step(1)\n    with x as i: pass", 3, 2),
+        ("def i(): step(1)", 2, 2),
     ],
 )
 def test_what_binds_the_variable_of_a_header_anew(lines: str, bound: int, at: int) -> None:

@@ -318,3 +318,10 @@ def test_a_wrong_recipe(keys: dict[str, Any], message: str, at: tuple[object, ..
         Wrap.compile(keys)
     assert str(caught.value).startswith(message)
     assert caught.value.at == at
+
+
+def test_a_name_of_the_header_means_what_needs_make_of_it() -> None:
+    keys = {"wrap": "f($X)", "under": "if np.any($X)", "needs": ["import numpy as np"], "local": ["f"]}
+    check_transformed(keys, "import numpy\nf(1)\n", "import numpy\nif numpy.any(1):\n    f(1)\n")
+    check_transformed(keys, "f(1)\n", "import numpy as np\nif np.any(1):\n    f(1)\n")
+    check_noop(keys, "from numpy import any as some\nif x and some(1):\n    f(1)\n", "3: already")
