@@ -38,7 +38,7 @@ def test_a_bundled_recipe_needs_no_leave(patcher: Patcher, tmp_path: Path) -> No
     patcher("apply", tree, "-r", "hrm")
     result = patcher("verify", tree, "-r", "hrm", "--python", "/bin/false")
     assert result.code == 5
-    assert "could not prepare the data of the check train with /bin/false" in result.stderr
+    assert "/bin/false could not be asked for its packages" in result.stderr
 
 
 def test_a_recipe_without_checks(tiny: Tiny) -> None:
