@@ -147,7 +147,9 @@ def test_the_wheel_says_what_it_needs_and_torch_is_not_among_it(built: Built) ->
         "gitpython",
         "libcst",
         "packaging",
+        "psutil",
         "pyyaml",
+        "rich",
     ]
     assert f"Version: {__version__}" in metadata.splitlines()
 

@@ -419,11 +419,11 @@ def test_where_every_name_is_left_out_nothing_is_copied() -> None:
 
 
 def test_a_chain_is_guarded_whole_or_not_at_all() -> None:
-    reason = "the shim has no pad_input, and it is used here; write it by hand, or remove its use"
+    reason = "the shim has no nothing_like_it, and it is used here; write it by hand, or remove its use"
     check_noop(
         SHIM,
-        "from flash_attn import flash_attn_func\nfrom flash_attn.bert_padding import pad_input\n"
-        "flash_attn_func, pad_input\n",
+        "from flash_attn import flash_attn_func\nfrom flash_attn.nowhere import nothing_like_it\n"
+        "flash_attn_func, nothing_like_it\n",
         f"1: refused: {reason}",
     )
 
