@@ -143,12 +143,12 @@ class Attempt:
 
     def meant(self, got: cst.CSTNode, origins: tuple[str, ...]) -> str:
         root = (dotted(got) or "").partition(".")[0]
-        if origins and isinstance(self.subject, Source) and not self.subject.names.bindings(root, got):
+        if origins and isinstance(self.subject, Source) and not self.subject.names.read(root, got):
             return "is the builtin"
         if origins:
             return f"comes from {origins[0]}"
         if isinstance(self.subject, Source):
-            bindings = self.subject.names.bindings(root, got)
+            bindings = self.subject.names.read(root, got)
             places = [self.subject.span(one.node)[0] for one in bindings if one.origin is None]
             if places:
                 return f"is bound to something else in line {self.subject.line_column(min(places))[0]}"

@@ -31,7 +31,7 @@ def check_in_scope(source: Source, name: str, at: cst.CSTNode, position: int) ->
         SiteError: nothing does.
     """
     names = source.names
-    bindings = names.bindings(name, at)
+    bindings = names.read(name, at, position)
     if not bindings:
         if name in BUILTINS:
             return

@@ -38,7 +38,7 @@ def _assigned(source: Source, name: cst.Name) -> list[cst.CSTNode]:
     names, place = source.names, source.span(name)[0]
     function = names.enclosing_function(name)
     above = set(source.ancestors(name))
-    own = [one for one in names.bindings(name.value, name) if names.enclosing_function(one.node) is function]
+    own = [one for one in names.read(name.value, name) if names.enclosing_function(one.node) is function]
     before = [one for one in own if isinstance(one.node, cst.CompFor) or names.takes_effect(one) <= place]
     reaching: list[Binding] = []
     settled: cst.CSTNode | None = None

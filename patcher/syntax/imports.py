@@ -76,7 +76,7 @@ def as_spelled(code: Code, source: Source, at: cst.CSTNode, packages: frozenset[
     local = {
         root
         for target in code.dotted.values()
-        if names.bindings(root := target.partition(".")[0], at)
+        if names.read(root := target.partition(".")[0], at)
         and not _is_import(names, target, packages)
         and names.spell(target, at) is None
     }
@@ -151,7 +151,7 @@ class Spelling:
         Raises:
             SiteError: nothing that is in scope leads there.
         """
-        spelled = self.names.spell(target, self.at)
+        spelled = self.names.spell(target, self.at, self.position)
         if spelled is not None:
             self._in_scope(spelled.partition(".")[0])
             return spelled
@@ -162,7 +162,7 @@ class Spelling:
             if target == origin or target.startswith(f"{origin}."):
                 self._provide(name, origin, statement)
                 return name + target[len(origin) :]
-        if root in BUILTINS and not self.names.bindings(root, self.at):
+        if root in BUILTINS and not self.names.read(root, self.at, self.position):
             return target
         if _is_import(self.names, target, self.packages):
             if self.names.bound(root, self.at):
@@ -181,7 +181,7 @@ class Spelling:
 
     def _provide(self, name: str, origin: str, statement: str) -> None:
         """Put a statement into the file, unless what binds its name is that statement."""
-        there = self.names.bindings(name, self.at)
+        there = self.names.read(name, self.at, self.position)
         if there and all(self._is_statement(one, statement) for one in there):
             self._in_scope(name)
             return

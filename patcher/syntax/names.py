@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 
 import libcst as cst
 
+from patcher.syntax.order import Order
 from patcher.syntax.scopes import Binding, FunctionLike, Scope, Scopes
 from patcher.syntax.source import Source
 
@@ -49,7 +50,8 @@ class Names:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self.scopes = Scopes(source)
+        self._order = Order(source)
+        self.scopes = Scopes(source, self._order)
         self.imports: list[Binding] = []
         self.stars: list[cst.ImportFrom] = []
         for statement in source.of(cst.Import):
@@ -78,11 +80,11 @@ class Names:
             return ()
         spelled = dotted(node) or root.value
         rest = spelled[len(root.value) :]
-        home = self.home(root.value, root)
-        if home is None:
+        homes = self.scopes.seen(root.value, root)
+        if not homes:
             return (spelled,) if root.value in BUILTINS else ()
-        found = {self._through_stand_ins(origin + rest) for origin in self._imported(home, root.value, root)}
-        return tuple(sorted(found))
+        origins = (origin for home in homes for origin in self._imported(home, root.value, root))
+        return tuple(sorted({self._through_stand_ins(origin + rest) for origin in origins}))
 
     def _meanings(self, origin: str) -> list[str]:
         """Return an imported name and what stands behind it in the tree, shims by their names in recipes."""
@@ -98,9 +100,16 @@ class Names:
         return (self._through_stand_ins(binding.origin),) if binding.origin else ()
 
     def bindings(self, name: str, at: cst.CSTNode) -> list[Binding]:
-        """Return what binds a name as seen from a node; empty for builtins and unknown names."""
-        home = self.home(name, at)
+        """Return what binds a name in the scope of a node, or around it; empty for builtins and unknown names."""
+        home = self.scopes.home(name, self.scopes.of(at))
         return list(home.bindings[name]) if home else []
+
+    def read(self, name: str, at: cst.CSTNode, position: int | None = None) -> list[Binding]:
+        """Return what may bind a name where it is read at a node: in a class, what the module does before it does.
+
+        `at` is read at an offset, if not as it begins.
+        """
+        return [one for home in self.scopes.seen(name, at, position) for one in home.bindings[name]]
 
     def bound(self, name: str, at: cst.CSTNode) -> bool:
         """Tell whether a name is bound at a node by anything: import, parameter, assignment, builtin."""
@@ -119,23 +128,25 @@ class Names:
                 found.add(binding.name)
         return found
 
-    def spell(self, target: str, at: cst.CSTNode) -> str | None:
+    def spell(self, target: str, at: cst.CSTNode, position: int | None = None) -> str | None:
         """Return how `target` (dotted) is written at a node with the imports that the file has, the shortest way first.
 
         None where no import that is in scope leads there. That it is made before, in its own scope, is not looked at.
+        `position` as in `read`.
         """
         found: list[str] = []
         for binding in self.imports:
             leading = [one for one in self._meanings(binding.origin or "") if _leads(one, target)]
-            if leading and self._usable(binding, at):
+            if leading and self._usable(binding, at, position):
                 found += [binding.name + target[len(one) :] for one in leading]
         return min(found, key=lambda spelled: (spelled.count("."), spelled), default=None)
 
     def uses(self, binding_name: str, scope_node: cst.CSTNode) -> list[cst.Name]:
         """Return every Name that reads `binding_name` as bound in the scope of a node, in the order of the text."""
-        home = self.home(binding_name, scope_node)
+        home = self.scopes.home(binding_name, self.scopes.of(scope_node))
         named = (node for node in self._source.of(cst.Name) if node.value == binding_name)
-        return [node for node in named if self.scopes.is_read(node) and self.home(binding_name, node) is home]
+        read = ((node, self.scopes.seen(binding_name, node)) for node in named if self.scopes.is_read(node))
+        return [node for node, homes in read if (home in homes if homes else home is None)]
 
     def unbound(self) -> set[str]:
         """Return the names that are read and that nothing binds; empty where a star import may bind them."""
@@ -199,21 +210,13 @@ class Names:
 
     def takes_effect(self, binding: Binding) -> int:
         """Return the offset behind which a binding holds, in the text of its own scope."""
-        node = binding.node
-        match node:
-            case cst.AssignTarget():
-                return self._source.span(self._source.parent(node) or node)[1]
-            case cst.For():
-                return self._source.outer(node.iter)[1]
-            case cst.ExceptHandler() | cst.ExceptStarHandler():
-                return self._source.span(node.name or node)[1]
-        return self._source.span(node)[1]
+        return self._order.takes_effect(binding)
 
     # --- which imports hold -----------------------------------------------------------------------------------------
 
     def home(self, name: str, at: cst.CSTNode) -> Scope | None:
-        """Return the scope that binds a name as seen from a node."""
-        return self.scopes.home(name, self.scopes.of(at))
+        """Return the scope that binds a name as it is read at a node."""
+        return next(iter(self.scopes.seen(name, at)), None)
 
     def _imported(self, home: Scope, name: str, at: cst.CSTNode | None = None) -> list[str]:
         """Return the origins of the imports that a name bound in `home` may mean at a node, or when `home` has run."""
@@ -223,40 +226,19 @@ class Names:
             made = [one for one in bindings if before is None or self.takes_effect(one) <= before]
             # What another function does (global, nonlocal) happens only if it is called.
             made = [one for one in made if self.scopes.of(one.node) is home]
-            bindings = [one for one in bindings if not any(self._replaces(other, one) for other in made)]
+            bindings = [one for one in bindings if not any(self._order.replaces(other, one) for other in made)]
         return [one.origin for one in bindings if one.origin is not None]
 
-    def _replaces(self, later: Binding, binding: Binding) -> bool:
-        """Tell whether a binding is made after another one, and certainly made where that one is."""
-        if self._source.span(later.node)[0] <= self._source.span(binding.node)[0]:
-            return False
-        return self._arms(later.node).items() <= self._arms(binding.node).items()
-
-    def _arms(self, node: cst.CSTNode) -> dict[cst.CSTNode, cst.CSTNode]:
-        """Return, for each try, if and match around a node, the arm in which the node stands."""
-        arms: dict[cst.CSTNode, cst.CSTNode] = {}
-        child = node
-        for above in self._source.ancestors(node):
-            match above:
-                case cst.If() if child is not above.test:
-                    arms[above] = child
-                case cst.Match() if child is not above.subject:
-                    arms[above] = child
-                case cst.Try() | cst.TryStar() if child is not above.finalbody:
-                    arms[above] = above.body if child is above.orelse else child
-            child = above
-        return arms
-
-    def _usable(self, binding: Binding, at: cst.CSTNode) -> bool:
+    def _usable(self, binding: Binding, at: cst.CSTNode, position: int | None) -> bool:
         """Tell whether an import is in scope at a node, and made when the program runs."""
-        home = self.home(binding.name, at)
-        if home is None or not any(one is binding for one in home.bindings[binding.name]):
+        homes = self.scopes.seen(binding.name, at, position)
+        if len(homes) != 1 or not any(one is binding for one in homes[0].bindings[binding.name]):
             return False
-        return binding.origin in self._imported(home, binding.name, at) and not self._type_only(binding.node)
+        return binding.origin in self._imported(homes[0], binding.name, at) and not self._type_only(binding.node)
 
     def _type_only(self, node: cst.CSTNode) -> bool:
         """Tell whether a node stands under `if TYPE_CHECKING`, where nothing exists when the program runs."""
-        arms = self._arms(node).items()
+        arms = self._order.arms(node).items()
         tests = [above.test for above, arm in arms if isinstance(above, cst.If) and arm is above.body]
         return any((dotted(test) or "").rpartition(".")[2] == "TYPE_CHECKING" for test in tests)
 

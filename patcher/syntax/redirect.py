@@ -7,7 +7,7 @@ keeps them with their comments, and the new one stands in a line behind it; an i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import libcst as cst
 
@@ -19,7 +19,7 @@ from patcher.syntax.pattern import statements
 from patcher.syntax.references import is_annotation
 from patcher.syntax.source import Source
 
-__all__ = ["Redirect", "line_number"]
+__all__ = ["Redirect", "bound_too", "line_number"]
 
 
 def _module_as_written(source: Source, statement: cst.ImportFrom) -> str:
@@ -29,6 +29,14 @@ def _module_as_written(source: Source, statement: cst.ImportFrom) -> str:
 def line_number(source: Source, node: cst.CSTNode) -> int:
     """Return the line in which a node begins."""
     return source.line_column(source.span(node)[0])[0]
+
+
+def bound_too(source: Source, name: str, node: cst.CSTNode) -> str:
+    """Return the reason where a name is bound to something that a rename does not change."""
+    return (
+        f"`{name}` is bound in line {line_number(source, node)} too, to something that this step does not rename; "
+        "change both by hand"
+    )
 
 
 class Redirect:
@@ -137,15 +145,28 @@ class Redirect:
         if name == self.local:
             return {use: [] for use in self.uses}
         quotes = list(self.quotes(self.local))
-        for place in (*(one.node for one in self.bindings), *self.uses, *(string for string, _, _ in quotes)):
-            self._free(name, place)
+        self.check_certain([*self.uses, *(string for string, _, _ in quotes)])
+        for one in self.bindings:
+            self._free(name, self.names.bindings(name, one.node))
+        for place in (*self.uses, *(string for string, _, _ in quotes)):
+            self._free(name, self.names.read(name, place))
         self.edits += [Edit(start, end, name) for _, start, end in quotes]
         self._listed(name)
         self.declared(name)
         return {use: [Edit(*self.source.span(use), name)] for use in self.uses}
 
-    def _free(self, name: str, place: cst.CSTNode) -> None:
-        for other in self.names.bindings(name, place):
+    def check_certain(self, places: Iterable[cst.CSTNode]) -> None:
+        """Refuse where the name may be read as something else: in the body of a class that binds it in one arm.
+
+        Raises:
+            SiteError: it may.
+        """
+        for other in (one for place in places for one in self.names.read(self.local, place)):
+            if other not in self.bindings:
+                raise SiteError(bound_too(self.source, self.local, other.node))
+
+    def _free(self, name: str, there: Sequence[Binding]) -> None:
+        for other in there:
             if other not in self.bindings and self.new not in self.meant(other):
                 raise self.taken(name, other)
 
@@ -166,7 +187,7 @@ class Redirect:
                     yield string, start + found.start(), start + found.end()
 
     def _means_this(self, name: str, place: cst.CSTNode) -> bool:
-        return any(one in self.bindings for one in self.names.bindings(name, place))
+        return any(one in self.bindings for one in self.names.read(name, place))
 
     def _listed(self, name: str) -> None:
         """Rename in `__all__`."""

@@ -170,7 +170,7 @@ class Symbols:
 
     def _chain(self, source: Source, node: cst.Attribute) -> Chain | None:
         root = (dotted(node) or "").partition(".")[0]
-        bindings = source.names.bindings(root, node)
+        bindings = source.names.read(root, node)
         imported = next((one for one in bindings if one.origin is not None), None)
         inside = any(isinstance(above, (cst.Import, cst.ImportFrom)) for above in source.ancestors(node))
         if imported is None or inside:

@@ -76,7 +76,7 @@ def _is_right(source: Source, string: cst.CSTNode, word: str, old: str) -> bool:
     if not listed and not is_annotation(source, string):
         return False
     root, _, rest = word.partition(".")
-    bindings = source.names.bindings(root, source.module if listed else string)
+    bindings = source.names.read(root, source.module if listed else string)
     meant = {f"{origin}.{rest}".rstrip(".") for one in bindings for origin in source.names.origins_of(one)}
     return bool(bindings) and old not in meant
 

@@ -1,7 +1,8 @@
 """The scopes of one file: what binds a name, and which of these bindings is seen from a place.
 
 An analysis of our own, because LibCST's resolves the whole file at a tenth of the parser's speed and returns unordered
-sets. It takes no account of the order in which things run; `patcher.syntax.names` does where that matters.
+sets. It takes no account of the order in which things run, but in the body of a class; `patcher.syntax.names` does
+where that matters.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 
 import libcst as cst
 
+from patcher.syntax.order import Order
 from patcher.syntax.source import Source
 
 __all__ = [
@@ -79,8 +81,8 @@ class Scope:
 class Scopes:
     """The scopes of one file, without its imports: those are bound by who knows what they mean, then `settle`."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, source: Source, order: Order) -> None:
+        self._source, self._order = source, order
         self._scopes: dict[cst.CSTNode, Scope] = {}
         self._nonlocal: list[tuple[Binding, Scope]] = []
         self.module = self._scope(source.module)
@@ -112,6 +114,18 @@ class Scopes:
             scope = self.module if scope.outer.get(name) and scope is not self.module else scope.parent
         return None
 
+    def seen(self, name: str, at: cst.CSTNode, position: int | None = None) -> list[Scope]:
+        """Return the scopes of which a name may be read at a node, the nearest first; `position` as in `Order.made`.
+
+        What a class reads before it binds it is the module's, also where a function around the class binds it too.
+        """
+        home = self.home(name, self.of(at))
+        if home is None or not isinstance(home.node, cst.ClassDef):
+            return [home] if home else []
+        made = self._order.made(name, home.bindings[name], at, position)
+        outer = [self.module] if made is not True and name in self.module.bindings else []
+        return outer if made is False else [home, *outer]
+
     def is_read(self, node: cst.Name) -> bool:
         """Tell whether a Name reads a variable; it does not where it is bound, or is an attribute or a keyword."""
         above = self._source.parent(node)
@@ -129,7 +143,9 @@ class Scopes:
         """Return the scope that binds the variable that a Name reads or binds; None for builtins and unknown names."""
         if isinstance(self._source.parent(node), cst.Param) and self._is_definition(node):
             return self._scope(next(above for above in self._source.ancestors(node) if isinstance(above, FunctionLike)))
-        return self.home(node.value, self.of(node))
+        if node in self.targets or self._is_definition(node):
+            return self.home(node.value, self.of(node))
+        return next(iter(self.seen(node.value, node)), None)
 
     def _is_definition(self, node: cst.Name) -> bool:
         above = self._source.parent(node)

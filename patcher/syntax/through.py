@@ -68,6 +68,7 @@ class Through(Redirect):
             SiteError: the new module cannot be imported there.
         """
         self._no_module(accesses)
+        self.check_certain([_root(access.node) for access in accesses])
         written = {access: new for access in accesses if (new := self._below(access))}
         rest = [access for access in accesses if access not in written]
         written |= self._elsewhere(rest, keep=keep) if rest else {}
@@ -134,7 +135,7 @@ class Through(Redirect):
     def _spelled(self, access: Access) -> str | None:
         """Return how the file has the new symbol at an access by an import that brings it there."""
         spelled = self.names.spell(self.new, access.node)
-        there = self.names.bindings(spelled.partition(".")[0], access.node) if spelled else []
+        there = self.names.read(spelled.partition(".")[0], access.node) if spelled else []
         imported = all(one.origin is not None for one in there)
         return spelled if imported and any(self._brings(one, access.node) for one in there) else None
 
@@ -206,15 +207,15 @@ class Through(Redirect):
 
     def _free_root(self, local: str, places: Iterable[cst.CSTNode], meant: str = "", *, beside: bool = False) -> None:
         """Refuse if an import of a module would bind its first part over something else, or not be seen at a place."""
-        root, first = local.partition(".")[0], self.bindings[0].node
-        for place in (first, *places):
-            for other in self.names.bindings(root, place):
-                if other in self.bindings and not beside:
-                    continue
-                if meant not in self.meant(other) if meant else other.origin != root:
-                    raise self.taken(root, other)
-                if place is first:
-                    self._not_outside(root, other)
+        root = local.partition(".")[0]
+        here = self.names.bindings(root, self.bindings[0].node)
+        for other in (*here, *(one for place in places for one in self.names.read(root, place))):
+            if other in self.bindings and not beside:
+                continue
+            if meant not in self.meant(other) if meant else other.origin != root:
+                raise self.taken(root, other)
+            if other in here:
+                self._not_outside(root, other)
 
     def _not_outside(self, root: str, other: Binding) -> None:
         if self.names.enclosing_function(other.node) is not self.names.enclosing_function(self.bindings[0].node):

@@ -18,7 +18,7 @@ from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.draft import Draft
 from patcher.syntax.meanings import Chain, Meaning, Symbol
 from patcher.syntax.names import Binding
-from patcher.syntax.redirect import Redirect, line_number
+from patcher.syntax.redirect import Redirect, bound_too, line_number
 from patcher.syntax.reexports import Symbols
 from patcher.syntax.references import Gone
 from patcher.syntax.source import Source
@@ -192,10 +192,7 @@ class _Renaming:
         self._uncovered(symbol, other.node, imports)
 
     def _uncovered(self, symbol: Symbol, node: Any, imports: Sequence[Symbol] = ()) -> None:
-        reason = (
-            f"`{symbol.local}` is bound in line {line_number(symbol.source, node)} too, to something that this step "
-            "does not rename; change both by hand"
-        )
+        reason = bound_too(symbol.source, symbol.local, node)
         if len(imports) > 1:
             paths = " or ".join(sorted(one.source.path for one in imports))
             reason = f"`{symbol.local}` may come from {paths}, which mean different things by it; change it by hand"

@@ -359,6 +359,58 @@ def test_a_module_attribute_that_is_shadowed_stays() -> None:
     )
 
 
+IN_A_CLASS = {
+    "value of its own attribute": ("class K:\n    b = b\n    x = b\n", "class K:\n    b = d\n    x = b\n"),
+    "default before the attribute": (
+        "class K:\n    def f(self, x=b): ...\n    b = 1\n    y = b\n",
+        "class K:\n    def f(self, x=d): ...\n    b = 1\n    y = b\n",
+    ),
+    "loop over it": ("class K:\n    for b in b: b\n", "class K:\n    for b in d: b\n"),
+    "field of that name": ("class K:\n    b: b\n    x: 'b'\n", "class K:\n    b: d\n    x: 'd'\n"),
+    "attribute of the new name": ("class K:\n    d = b\n", "class K:\n    d = d\n"),
+    "new name bound below": ("class K:\n    x = b\n    d = 1\n", "class K:\n    x = d\n    d = 1\n"),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), IN_A_CLASS.values(), ids=IN_A_CLASS.keys())
+def test_what_a_class_reads_before_it_binds_it_is_the_modules(before: str, after: str) -> None:
+    check_transformed(MOVED, f"from a import b\n{before}", f"from c import d\n{after}")
+
+
+def test_what_a_class_reads_through_a_module_before_it_binds_it() -> None:
+    check_transformed(MOVED, "import a\nclass K:\n    a = a.b\n    a.b\n", "import c\nclass K:\n    a = c.d\n    a.b\n")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "b += 1",
+        "if x: b = 1\n    b",
+        "try: b = 1\n    except E: pass\n    y: 'b'",
+        "b: b = None",
+    ],
+)
+def test_what_a_class_may_read_as_its_own_is_refused(body: str) -> None:
+    reason = "`b` is bound in line 3 too, to something that this step does not rename; change both by hand"
+    check_noop(MOVED, f"from a import b\nclass K:\n    {body}\n", f"1: refused: {reason}")
+
+
+def test_a_module_that_a_class_may_bind_anew_is_refused() -> None:
+    reason = "`a` is bound in line 3 too, to something that this step does not rename; change both by hand"
+    check_noop(MOVED, "import a\nclass K:\n    if x: a = 1\n    a.b\n", f"1: refused: {reason}")
+
+
+def test_what_a_class_may_read_as_its_own_under_a_name_that_stays() -> None:
+    before = "from a import b as e\nclass K:\n    if x: e = 1\n    e\n"
+    check_transformed(MOVED, before, before.replace("from a import b", "from c import d"))
+
+
+def test_a_class_in_a_function_never_reads_what_the_function_binds_of_a_name_of_its_own() -> None:
+    before = "def f():\n    from a import b\n    b()\n    class K:\n        b = b\n"
+    after = "def f():\n    from c import d\n    d()\n    class K:\n        b = b\n"
+    check_transformed(MOVED, before, after, "3: applied")
+
+
 # --- names as text --------------------------------------------------------------------------------------------------
 
 
