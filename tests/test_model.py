@@ -50,7 +50,7 @@ class TestRecords:
         public = {
             name
             for name, value in vars(model).items()
-            if getattr(value, "__module__", "") == model.__name__ and not name.startswith("_")
+            if getattr(value, "__module__", "").startswith(f"{model.__name__}.") and not name.startswith("_")
         }
         assert set(model.__all__) == public
 

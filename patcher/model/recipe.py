@@ -1,13 +1,7 @@
-"""The nouns: frozen records that pass between the layers, one for each word of the glossary.
-
-Nothing here reads, writes or parses. Paths are POSIX strings relative to the checkout's root. Offsets are bytes of
-the UTF-8 text without a byte-order mark, in the text that the step saw. Lines and columns count from one; columns
-count characters.
-"""
+"""What a recipe says: intention, validated."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,26 +9,17 @@ from types import MappingProxyType
 from typing import Any
 
 __all__ = [
-    "Change",
     "Check",
     "Condition",
-    "Edit",
     "Effect",
     "EffectKind",
     "Expect",
     "Hint",
-    "Layer",
-    "Outcome",
     "Parameter",
-    "Place",
-    "Plan",
     "Proof",
     "Range",
     "Recipe",
     "Scope",
-    "Site",
-    "Skipped",
-    "Status",
     "Step",
     "Upstream",
 ]
@@ -45,16 +30,6 @@ def _nothing() -> Mapping[str, Any]:
     return MappingProxyType({})
 
 
-class Status(StrEnum):
-    """What became of a step, or of one place of it."""
-
-    APPLIED = "applied"
-    ALREADY = "already"
-    ABSENT = "absent"
-    DRIFTED = "drifted"
-    REFUSED = "refused"
-
-
 class EffectKind(StrEnum):
     """What a step does to the numbers, on the device class and packages of the recipe's checks."""
 
@@ -62,9 +37,6 @@ class EffectKind(StrEnum):
     EXACT = "exact"
     CHANGES = "changes"
     UNREACHED = "unreached"
-
-
-# --- what a recipe says ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,118 +218,3 @@ class Recipe:
     checks: tuple[Check, ...] = ()
     next: tuple[Hint, ...] = ()
     bundled: bool = False
-
-
-# --- what planning finds --------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """The bytes from `start` to `end` become `text`; start == end inserts."""
-
-    start: int
-    end: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """One place of a step in one file: its offset in the text that the step saw, and what became of it."""
-
-    offset: int
-    status: Status
-    reason: str = ""
-    edits: tuple[Edit, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One site of a step: where it stands in the tree as it is on disk, what became of it, and why."""
-
-    path: str
-    line: int
-    column: int
-    status: Status
-    reason: str = ""
-    text: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a step, in all files together. `reason` is a whole sentence where the status needs one."""
-
-    step: Step
-    status: Status
-    places: tuple[Place, ...] = ()
-    reason: str = ""
-
-    def count(self, status: Status) -> int:
-        """Return how many places ended as `status`."""
-        return sum(place.status is status for place in self.places)
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """What one step did to one file: its edits, in the text that the step saw."""
-
-    step: str
-    edits: tuple[Edit, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One file before and after. `before` None: the plan creates it. `layers` lead from one to the other.
-
-    `mode` is what git calls the file's mode (100644 or 100755).
-    """
-
-    path: str
-    before: bytes | None
-    after: bytes
-    layers: tuple[Layer, ...] = ()
-    mode: int = 0o100644
-
-    @property
-    def steps(self) -> tuple[str, ...]:
-        """The ids of the steps that had a part in it, in their order."""
-        return tuple(dict.fromkeys(layer.step for layer in self.layers))
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A file that was passed over, and why; no step counted on it."""
-
-    path: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """All Changes and Outcomes, before anything is written.
-
-    `leftovers` are places that mention what a step replaced and that no step could prove.
-    """
-
-    recipe: Recipe
-    root: str
-    outcomes: tuple[Outcome, ...]
-    changes: tuple[Change, ...] = ()
-    skipped: tuple[Skipped, ...] = ()
-    leftovers: tuple[Place, ...] = ()
-    digest: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Hash the recipe and every file before and after, so that two equal plans have one digest."""
-        digest = hashlib.sha256(self.recipe.digest.encode())
-        for change in self.changes:
-            kind = b"added" if change.before is None else b"modified"
-            for part in (change.path.encode(), kind, change.before or b"", change.after):
-                digest.update(len(part).to_bytes(8, "big") + part)
-        object.__setattr__(self, "digest", digest.hexdigest())
-
-    def of(self, status: Status) -> tuple[Outcome, ...]:
-        """Return the outcomes with this status."""
-        return tuple(outcome for outcome in self.outcomes if outcome.status is status)

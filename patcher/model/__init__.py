@@ -1,0 +1,50 @@
+"""The nouns: frozen records that pass between the layers, one for each word of the glossary.
+
+Nothing here reads, writes or parses. Paths are POSIX strings relative to the checkout's root. Offsets are bytes of
+the UTF-8 text without a byte-order mark, in the text that the step saw. Lines and columns count from one; columns
+count characters.
+"""
+
+from __future__ import annotations
+
+from patcher.model.plan import Change, Edit, Layer, Outcome, Place, Plan, Site, Skipped, Status
+from patcher.model.recipe import (
+    Check,
+    Condition,
+    Effect,
+    EffectKind,
+    Expect,
+    Hint,
+    Parameter,
+    Proof,
+    Range,
+    Recipe,
+    Scope,
+    Step,
+    Upstream,
+)
+
+__all__ = [
+    "Change",
+    "Check",
+    "Condition",
+    "Edit",
+    "Effect",
+    "EffectKind",
+    "Expect",
+    "Hint",
+    "Layer",
+    "Outcome",
+    "Parameter",
+    "Place",
+    "Plan",
+    "Proof",
+    "Range",
+    "Recipe",
+    "Scope",
+    "Site",
+    "Skipped",
+    "Status",
+    "Step",
+    "Upstream",
+]
