@@ -1,0 +1,1 @@
+"""Stands where flash_attn.layers stands; see rotary.py."""
