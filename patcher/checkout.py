@@ -7,11 +7,8 @@ it never leaves some files written and others not; and it never changes git's in
 from __future__ import annotations
 
 import hashlib
-import io
 import os
-import re
 import stat
-import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,31 +16,13 @@ from pathlib import Path
 
 from patcher.errors import TargetError, UsageError
 from patcher.model import Change
+from patcher.repository import Repository, Standing
 from patcher.swap import Swap, forward, place_of, prune, reason_of, refuse_blocked, swap_all, sweep
 
 __all__ = ["Checkout"]
 
 # Without git, nothing else tells these from what somebody wrote.
 GENERATED = {"__pycache__", "node_modules", "build", "dist"}
-
-# git sets these for its hooks; they would lead it from our root to the repository that runs the hook.
-STRAY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
-
-# A configuration that came with an archive must not start a program (fsmonitor), and a mode is no content.
-OPTIONS = "--no-optional-locks --literal-pathspecs -c core.fsmonitor=false -c core.fileMode=false"
-WHERE = "rev-parse --is-inside-work-tree --show-cdup --git-path patcher --revs-only HEAD"
-REMOTES = r"config -z --get-regexp ^remote\..*\.url$"
-FILES = "ls-files -z --cached --others --exclude-standard"
-STATUS = "status --porcelain=v1 -z --no-renames -uall --ignored=traditional --ignore-submodules --"
-
-
-@dataclass(frozen=True, slots=True)
-class _Repository:
-    """What git says of the root: its path in the work tree (`a/b/` or nothing), HEAD, and a place for us."""
-
-    prefix: str
-    head: str | None
-    folder: Path
 
 
 @dataclass(frozen=True)
@@ -88,7 +67,7 @@ class Checkout:
 
     @cached_property
     def _listed(self) -> list[str]:
-        return self._ask(FILES)
+        return self.repository.files
 
     def read(self, path: str) -> bytes:
         """Return the bytes of a file."""
@@ -108,99 +87,50 @@ class Checkout:
         """Say whether anything stands at this path: also a folder, a link, or a file that git ignores."""
         return os.path.lexists(place_of(self.root, path))
 
+    @cached_property
+    def repository(self) -> Repository:
+        """git, asked here; whether it has anything to say is `is_git`."""
+        return Repository(self.root)
+
     @property
     def is_git(self) -> bool:
         """Whether git looks after this folder; one that a larger repository ignores is none of git's."""
-        return self._repository is not None
+        return self._standing is not None
 
     @property
     def head(self) -> str | None:
         """The commit that is checked out; None without git and before the first commit."""
-        return self._repository.head if self._repository else None
+        return self._standing.head if self._standing else None
 
     @property
     def prefix(self) -> str:
         """The path (`a/b/`) from the top of the work tree that git finds here: git names files from there."""
-        return self._found.prefix if self._found else ""
+        return self.repository.standing.prefix if self.repository.standing else ""
 
-    @cached_property
+    @property
     def remotes(self) -> tuple[str, ...]:
         """The URLs of the remotes, without passwords."""
-        out = self._git(REMOTES)[1] if self.is_git else b""
-        urls = [entry.partition("\n")[2] for entry in _split(out)]
-        return tuple(re.sub("^(https?://)[^/@]*@", r"\1", url) for url in urls)
+        return self.repository.remotes if self.is_git else ()
 
     @property
     def journal_folder(self) -> Path:
         """The folder for patcher's own files; each root in one repository has its own."""
-        if self._repository is None:
+        if self._standing is None:
             return self.root / ".patcher"
-        prefix = os.fsencode(self._repository.prefix)
-        return self._repository.folder / (hashlib.sha256(prefix).hexdigest()[:16] if prefix else "")
+        prefix = os.fsencode(self._standing.prefix)
+        return self._standing.folder / (hashlib.sha256(prefix).hexdigest()[:16] if prefix else "")
 
     def differs_from_head(self, paths: Iterable[str]) -> dict[str, str]:
         """Return those of the paths whose content git does not have in HEAD, each with the reason.
 
         Without git, or before the first commit, there is no HEAD to differ from: the answer is empty.
         """
-        wanted = tuple(paths)
-        found: dict[str, str] = {}
-        for start in range(0, len(wanted) if self.head else 0, 500):  # a command line has its limits
-            found |= self._status(wanted[start : start + 500])
-        return {path: found[path] for path in wanted if path in found}
-
-    def _status(self, paths: tuple[str, ...]) -> dict[str, str]:
-        found: dict[str, str] = {}
-        prefix = self._repository.prefix if self._repository else ""
-        for entry in self._ask(STATUS, *paths):
-            name = entry[3:].removeprefix(prefix)
-            # git may name a folder that it ignores as a whole in place of its files.
-            told = [path for path in paths if path.startswith(name)] if name.endswith("/") else [name]
-            found |= dict.fromkeys(told, _why(entry[:2]))
-        return found
+        return self.repository.status(paths) if self.head else {}
 
     @cached_property
-    def _repository(self) -> _Repository | None:
-        ignored = self._found is not None and self._found.prefix and not self._listed
-        return None if ignored else self._found
-
-    @cached_property
-    def _found(self) -> _Repository | None:
-        """What git says of the root, also of one that it ignores."""
-        if not any(os.path.lexists(folder / ".git") for folder in (self.root, *self.root.parents)):
-            return None
-        code, out, told = self._git(WHERE)
-        if code and "not a git repository" in told:
-            return None
-        if code or not out.startswith(b"true"):
-            raise TargetError(f"git cannot work in {self.root}: {told or 'it is not in a work tree'}.")
-        _, up, *rest = os.fsdecode(out).split("\n")
-        head = rest.pop() if re.fullmatch("[0-9a-f]{40,64}", rest[-1]) else None
-        parts = self.root.parts[len(self.root.parts) - up.count("../") :]
-        return _Repository("".join(f"{name}/" for name in parts), head, (self.root / "\n".join(rest)).resolve())
-
-    def _ask(self, command: str, *paths: str) -> list[str]:
-        """Return the entries that git answers with; its failure is told in its own words."""
-        code, out, told = self._git(command, *paths)
-        if code:
-            raise TargetError(f"`git {command.split()[0]}` failed in {self.root}: {told}.")
-        return _split(out)
-
-    def _git(self, command: str, *paths: str) -> tuple[int, bytes, str]:
-        unset = [option for name in STRAY if name in os.environ for option in ("-u", name)]
-        where = ["git", "-C", str(self.root), *OPTIONS.split()]
-        try:
-            import git  # looks for the program as it is imported
-
-            code, out, told = git.Git(self.root).execute(
-                ["env", *unset, *where, *command.split(), *paths],
-                with_extended_output=True,
-                with_exceptions=False,
-                stdout_as_string=False,
-            )
-        except (ImportError, OSError) as error:
-            raise TargetError(f"{self.root} needs git, which does not start: install it.") from error
-        return code, out, " ".join(told.removeprefix("fatal: ").split()).rstrip(".")
+    def _standing(self) -> Standing | None:
+        found = self.repository.standing
+        return None if found is not None and found.prefix and not self._listed else found
 
     def export(self, commit: str, folder: Path) -> None:
         """Write the tree as a commit has it into a folder, without git.
@@ -208,11 +138,7 @@ class Checkout:
         Raises:
             TargetError: the repository does not have that commit.
         """
-        code, out, told = self._git(f"archive --format=tar {commit}")
-        if code:
-            raise TargetError(f"{self.root} cannot give out {commit[:12]}: {told}; fetch that commit first.")
-        with tarfile.open(fileobj=io.BytesIO(out)) as archive:
-            archive.extractall(folder, filter="data")
+        self.repository.export(commit, folder)
 
     def check(self, changes: Sequence[Change]) -> None:
         """Refuse what `write` would refuse, naming every file and its reason; change nothing."""
@@ -290,18 +216,3 @@ def _link_above(root: str, name: str, known: dict[str, str]) -> str:
         own = folder if Path(root, folder).is_symlink() else ""
         known[folder] = _link_above(root, folder, known) or own
     return known[folder]
-
-
-def _split(out: bytes) -> list[str]:
-    return os.fsdecode(out).removesuffix("\0").split("\0") if out else []
-
-
-def _why(code: str) -> str:
-    """Return in a word what `git status` says with two letters: of the index, and of the work tree."""
-    if code in ("??", "!!"):
-        return "not tracked" if code == "??" else "ignored by git"
-    if "U" in code or code in ("AA", "DD"):
-        return "in conflict"
-    if code[1] == " ":
-        return "staged"
-    return "deleted" if code[1] == "D" else "modified"

@@ -27,6 +27,7 @@ LAYERS = (
 # Modules that are a part of a layer under another name.
 PARTS = {
     "swap": "checkout",
+    "repository": "checkout",
     "drift": "plan",
     "leftovers": "plan",
     "journal": "apply",

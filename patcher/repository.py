@@ -1,0 +1,147 @@
+"""What git knows of a folder, and the one place that runs git.
+
+It reads, and writes nothing but what a caller asks for by name. Nothing that a configuration could start, and that came
+with an archive, is started.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import tarfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from patcher.errors import TargetError
+
+__all__ = ["Repository", "Standing"]
+
+# git sets these for its hooks; they would lead it from our root to the repository that runs the hook.
+STRAY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
+
+# A configuration that came with an archive must not start a program (fsmonitor), and a mode is no content.
+OPTIONS = "--no-optional-locks --literal-pathspecs -c core.fsmonitor=false -c core.fileMode=false"
+WHERE = "rev-parse --is-inside-work-tree --show-cdup --git-path patcher --revs-only HEAD"
+REMOTES = r"config -z --get-regexp ^remote\..*\.url$"
+FILES = "ls-files -z --cached --others --exclude-standard"
+STATUS = "status --porcelain=v1 -z --no-renames -uall --ignored=traditional --ignore-submodules --"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a folder stands: its path in the work tree (`a/b/` or nothing), HEAD, and git's place for patcher."""
+
+    prefix: str
+    head: str | None
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Repository:
+    """git, asked in a folder: a work tree's root, a part of one, a worktree, a submodule, or nothing of git's."""
+
+    root: Path
+
+    @cached_property
+    def standing(self) -> Standing | None:
+        """What git says of the folder, also where it ignores it; None where there is no repository.
+
+        Raises:
+            TargetError: there is one in which git does not work.
+        """
+        if not any(os.path.lexists(folder / ".git") for folder in (self.root, *self.root.parents)):
+            return None
+        code, out, told = self.run(WHERE)
+        if code and "not a git repository" in told:
+            return None
+        if code or not out.startswith(b"true"):
+            raise TargetError(f"git cannot work in {self.root}: {told or 'it is not in a work tree'}.")
+        _, up, *rest = os.fsdecode(out).split("\n")
+        head = rest.pop() if re.fullmatch("[0-9a-f]{40,64}", rest[-1]) else None
+        parts = self.root.parts[len(self.root.parts) - up.count("../") :]
+        return Standing("".join(f"{name}/" for name in parts), head, (self.root / "\n".join(rest)).resolve())
+
+    @property
+    def files(self) -> list[str]:
+        """The files that git tracks or would, those below the folder."""
+        return self.ask(FILES)
+
+    @property
+    def remotes(self) -> tuple[str, ...]:
+        """The URLs of the remotes, without passwords."""
+        urls = [entry.partition("\n")[2] for entry in _split(self.run(REMOTES)[1])]
+        return tuple(re.sub("^(https?://)[^/@]*@", r"\1", url) for url in urls)
+
+    def status(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return those of the paths whose content git does not have in HEAD, each with the reason."""
+        wanted = tuple(paths)
+        found: dict[str, str] = {}
+        for start in range(0, len(wanted), 500):  # a command line has its limits
+            found |= dict(self._status(wanted[start : start + 500]))
+        return {path: found[path] for path in wanted if path in found}
+
+    def _status(self, paths: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+        prefix = self.standing.prefix if self.standing else ""
+        for entry in self.ask(STATUS, *paths):
+            name = entry[3:].removeprefix(prefix)
+            # git may name a folder that it ignores as a whole in place of its files.
+            told = [path for path in paths if path.startswith(name)] if name.endswith("/") else [name]
+            yield from ((path, _why(entry[:2])) for path in told)
+
+    def export(self, commit: str, folder: Path) -> None:
+        """Write the tree as a commit has it into a folder, without git.
+
+        Raises:
+            TargetError: the repository does not have that commit.
+        """
+        code, out, told = self.run(f"archive --format=tar {commit}")
+        if code:
+            raise TargetError(f"{self.root} cannot give out {commit[:12]}: {told}; fetch that commit first.")
+        with tarfile.open(fileobj=io.BytesIO(out)) as archive:
+            archive.extractall(folder, filter="data")
+
+    def ask(self, command: str, *paths: str) -> list[str]:
+        """Return the entries that git answers with; its failure is told in its own words."""
+        code, out, told = self.run(command, *paths)
+        if code:
+            raise TargetError(f"`git {command.split()[0]}` failed in {self.root}: {told}.")
+        return _split(out)
+
+    def run(self, command: str, *words: str) -> tuple[int, bytes, str]:
+        """Run git and return its exit code, what it printed, and what it said of a failure.
+
+        Raises:
+            TargetError: git does not start.
+        """
+        unset = [option for name in STRAY if name in os.environ for option in ("-u", name)]
+        where = ["git", "-C", str(self.root), *OPTIONS.split()]
+        try:
+            import git  # looks for the program as it is imported
+
+            code, out, told = git.Git(self.root).execute(
+                ["env", *unset, *where, *command.split(), *words],
+                with_extended_output=True,
+                with_exceptions=False,
+                stdout_as_string=False,
+            )
+        except (ImportError, OSError) as error:
+            raise TargetError(f"{self.root} needs git, which does not start: install it.") from error
+        return code, out, " ".join(told.removeprefix("fatal: ").split()).rstrip(".")
+
+
+def _split(out: bytes) -> list[str]:
+    return os.fsdecode(out).removesuffix("\0").split("\0") if out else []
+
+
+def _why(code: str) -> str:
+    """Return in a word what `git status` says with two letters: of the index, and of the work tree."""
+    if code in ("??", "!!"):
+        return "not tracked" if code == "??" else "ignored by git"
+    if "U" in code or code in ("AA", "DD"):
+        return "in conflict"
+    if code[1] == " ":
+        return "staged"
+    return "deleted" if code[1] == "D" else "modified"
