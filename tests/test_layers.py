@@ -31,6 +31,7 @@ PARTS = {
     "drift": "plan",
     "leftovers": "plan",
     "journal": "apply",
+    "lock": "apply",
     "cases": "verify",
     "snapshots": "verify",
     "explain": "verify",
@@ -38,7 +39,7 @@ PARTS = {
     "__main__": "cli",
 }
 # An outside library -> the only places that may import it.
-PLACES = {"libcst": ("syntax",), "click": ("cli",), "git": ("checkout",), "torch": (), "yaml": ("recipe", "files")}
+PLACES = {"libcst": ("syntax",), "click": ("cli",), "git": ("checkout",), "torch": (), "yaml": ("recipe", "files", "apply")}
 
 
 def layer(path: Path) -> str:
