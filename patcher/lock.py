@@ -14,7 +14,7 @@ import yaml
 from patcher.checkout import Checkout
 from patcher.errors import TargetError
 
-__all__ = ["LOCK", "Declined", "Lock", "Locked", "locked", "lock_data", "read_lock"]
+__all__ = ["LOCK", "Declined", "Lock", "Locked", "lock_data", "locked", "read_lock"]
 
 LOCK = ".patcher/lock.yaml"
 FORMAT = 1
