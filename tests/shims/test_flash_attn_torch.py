@@ -1,13 +1,10 @@
-"""flash_attn_torch is attention as flash-attn defines it.
-
-The measure is attention in float64, written below from the definition, query by query. The criterion is that
-of flash-attention's own tests: an error of at most twice that of a plain softmax in the same dtype.
-"""
+"""flash_attn_torch is attention as flash-attn defines it; the definition and the criterion are in attention.py."""
 
 import ast
 import importlib.util
 import inspect
-import math
+import itertools
+import random
 import shutil
 import sys
 from pathlib import Path
@@ -24,103 +21,21 @@ from flash_attn_torch import (  # noqa: E402
     flash_attn_qkvpacked_func,
 )
 
+from tests.shims.attention import (  # noqa: E402
+    FLOAT_DTYPES,
+    assert_attention,
+    attention64,
+    dtype_name,
+    hide_newer_apis,
+    judge,
+    plain,
+    qkv,
+    with_gradients,
+)
+
 pytestmark = pytest.mark.train
 
 PATH = Path(shim.__file__)
-FLOAT_DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
-
-
-def dtype_name(dtype):
-    return str(dtype).split(".")[1]
-
-
-# ---------------------------------------------------------------- the definition, and the criterion
-
-
-def sees(i, j, seqlen_q, seqlen_k, causal=False, window=(-1, -1)):
-    left, right = window[0], 0 if causal else window[1]
-    diagonal = i + seqlen_k - seqlen_q
-    return (left < 0 or j >= diagonal - left) and (right < 0 or j <= diagonal + right)
-
-
-def attention64(q, k, v, causal=False, window=(-1, -1), scale=None, softcap=0.0, slopes=None):
-    """[batch, seq, heads, dim] in, float64 out; one softmax for each batch, head and query. Also the lse."""
-    q, k, v = q.double(), k.double(), v.double()
-    batch, seqlen_q, heads, dim = q.shape
-    seqlen_k, heads_k = k.shape[1], k.shape[2]
-    scale = 1 / math.sqrt(dim) if scale is None else scale
-    out, lse = [], []
-    for b in range(batch):
-        for h in range(heads):
-            keys, values = k[b, :, h // (heads // heads_k)], v[b, :, h // (heads // heads_k)]
-            for i in range(seqlen_q):
-                visible = [j for j in range(seqlen_k) if sees(i, j, seqlen_q, seqlen_k, causal, window)]
-                if not visible:
-                    out.append(torch.zeros(dim, dtype=torch.float64))
-                    lse.append(torch.tensor(math.inf, dtype=torch.float64))
-                    continue
-                scores = keys[visible] @ q[b, i, h] * scale
-                if softcap > 0:
-                    scores = softcap * torch.tanh(scores / softcap)
-                if slopes is not None:
-                    slope = slopes.double().expand(batch, heads)[b, h]
-                    scores = scores - slope * (i + seqlen_k - seqlen_q - torch.tensor(visible)).abs()
-                out.append(torch.softmax(scores, 0) @ values[visible])
-                lse.append(torch.logsumexp(scores, 0))
-    out = torch.stack(out).reshape(batch, heads, seqlen_q, dim).transpose(1, 2)
-    return out, torch.stack(lse).reshape(batch, heads, seqlen_q)
-
-
-def plain(q, k, v, causal=False, window=(-1, -1), scale=None, softcap=0.0, slopes=None):
-    """Softmax attention as one writes it down, in the inputs' own dtype."""
-    seqlen_q, heads, seqlen_k = q.shape[1], q.shape[2], k.shape[1]
-    k, v = (x.repeat_interleave(heads // x.shape[2], dim=2) for x in (k, v))
-    scores = torch.einsum("bihd,bjhd->bhij", q, k) * (q.shape[-1] ** -0.5 if scale is None else scale)
-    if softcap > 0:
-        scores = softcap * torch.tanh(scores / softcap)
-    pairs = [[sees(i, j, seqlen_q, seqlen_k, causal, window) for j in range(seqlen_k)] for i in range(seqlen_q)]
-    visible = torch.tensor(pairs, dtype=torch.bool).reshape(seqlen_q, seqlen_k)
-    if slopes is not None:
-        distance = torch.arange(seqlen_q)[:, None] + seqlen_k - seqlen_q - torch.arange(seqlen_k)
-        scores = scores - (slopes[..., None, None] * distance.abs()).to(q.dtype)
-    seen = visible.any(-1)
-    weights = torch.softmax(scores.masked_fill(~(visible | ~seen[:, None]), -math.inf), -1)
-    weights = weights * seen[:, None].to(q.dtype)
-    return torch.einsum("bhij,bjhd->bihd", weights, v)
-
-
-def with_gradients(function, tensors, upstream):
-    """The output of the function and its gradients with respect to q, k and v."""
-    leaves = [x.detach().clone().requires_grad_() for x in tensors]
-    out = function(*leaves)
-    out = out[0] if isinstance(out, tuple) else out
-    return [out, *torch.autograd.grad(out, leaves, upstream.to(out.dtype))]
-
-
-def assert_attention(function, q, k, v, **how):
-    """The criterion, for the output and all three gradients."""
-    upstream = torch.randn(q.shape).to(q.dtype)
-    wanted = with_gradients(lambda *x: attention64(*x, **how), (q.double(), k.double(), v.double()), upstream)
-    usual = with_gradients(lambda *x: plain(*x, **how), (q, k, v), upstream)
-    got = with_gradients(function, (q, k, v), upstream)
-    for name, want, same_dtype, have in zip(("out", "dq", "dk", "dv"), wanted, usual, got, strict=True):
-        assert have.shape == want.shape, name
-        assert have.dtype == q.dtype, name
-        assert have.isfinite().all(), name
-        if want.numel() == 0:
-            continue
-        # Above a floor of a few roundings of the largest value, as a plain softmax may be exact by luck.
-        roundings = 1 if q.dtype in (torch.bfloat16, torch.float16) else 16
-        floor = roundings * torch.finfo(q.dtype).eps * max(1.0, want.abs().max().item())
-        allowed = 2 * (same_dtype.double() - want).abs().max().item() + floor
-        error = (have.double() - want).abs().max().item()
-        assert error <= allowed, f"{name}: error {error:.2e}, allowed {allowed:.2e}"
-
-
-def qkv(seqlen_q=7, seqlen_k=7, heads=4, heads_k=4, dim=8, batch=2, dtype=torch.float32):
-    q = torch.randn(batch, seqlen_q, heads, dim).to(dtype)
-    k, v = (torch.randn(batch, seqlen_k, heads_k, dim).to(dtype) for _ in range(2))
-    return q, k, v
 
 
 # ---------------------------------------------------------------- equal to the definition
@@ -222,6 +137,81 @@ def test_softmax_scale(scale):
 def test_any_head_dim_and_the_default_scale_is_of_its_unpadded_size(dim):
     q, k, v = qkv(5, 5, heads=2, heads_k=2, dim=dim)
     assert_attention(flash_attn_func, q, k, v)
+
+
+# ---------------------------------------------------------------- the grid
+
+GRID = list(
+    itertools.product(
+        [(1, 1), (1, 7), (7, 1), (5, 5), (33, 33), (17, 40), (40, 17), (64, 64), (3, 129)],
+        [(1, 1), (4, 4), (4, 2), (6, 1)],
+        [5, 8, 64],
+        [{}, {"causal": True}, {"window": (3, 2)}, {"window": (0, 5)}, {"causal": True, "window": (4, -1)}],
+        [0.0, 1.5],
+        [None, "heads", "batch"],
+        FLOAT_DTYPES,
+        [None, 0.3],
+        ["apart", "kv", "qkv"],
+    )
+)
+random.Random(0).shuffle(GRID)  # noqa: S311
+
+
+def hold_to_the_grid(seqlens, heads, dim, masking, softcap, alibi, dtype, scale, packing):
+    q, k, v = qkv(*seqlens, heads=heads[0], heads_k=heads[1], dim=dim, dtype=dtype)
+    slopes = {None: None, "heads": torch.rand(heads[0]), "batch": torch.rand(2, heads[0])}[alibi]
+    how = {"softcap": softcap, "slopes": slopes, "scale": scale, **masking}
+    options = {"softcap": softcap, "alibi_slopes": slopes, "softmax_scale": scale, "causal": "causal" in masking}
+    options["window_size"] = masking.get("window", (-1, -1))
+    function = {
+        "apart": lambda *x: flash_attn_func(*x, **options),
+        "kv": lambda q, k, v: flash_attn_kvpacked_func(q, torch.stack((k, v), 2), **options),
+        "qkv": lambda *x: flash_attn_qkvpacked_func(torch.stack(x, 2), **options),
+    }["kv" if packing == "qkv" and q.shape != k.shape else packing]
+    upstream = torch.randn(q.shape).to(dtype)
+    # Whole matrices are quicker than query by query; that they say the same is tested below.
+    wanted = with_gradients(lambda *x: plain(*x, **how), [x.double() for x in (q, k, v)], upstream)
+    usual = with_gradients(lambda *x: plain(*x, **how), (q, k, v), upstream)
+    judge(with_gradients(function, (q, k, v), upstream), wanted, usual, dtype)
+
+
+def hold_all(cases):
+    for case in cases:
+        try:
+            hold_to_the_grid(*case)
+        except AssertionError as error:
+            raise AssertionError(f"{case}: {error}") from error
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_a_sample_of_the_grid(part):
+    hold_all(GRID[part * 50 : (part + 1) * 50])
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("part", range(60))
+def test_the_grid(part):
+    hold_all(GRID[part::60][:200])
+
+
+@pytest.mark.parametrize("part", range(2))
+@pytest.mark.usefixtures("torch_2_0")
+def test_a_sample_of_the_grid_without_the_newer_apis(part):
+    hold_all(GRID[500 + part * 50 : 500 + (part + 1) * 50])
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("part", range(20))
+@pytest.mark.usefixtures("torch_2_0")
+def test_the_grid_without_the_newer_apis(part):
+    hold_all(GRID[part::20][:200])
+
+
+@pytest.mark.parametrize("seqlens", [(3, 9), (9, 3)], ids=str)
+def test_the_reference_of_the_grid_is_the_definition(seqlens):
+    q, k, v = qkv(*seqlens, heads_k=2, dtype=torch.float64)
+    how = {"window": (3, 1), "softcap": 1.5, "slopes": torch.rand(2, 4).double(), "scale": 0.4}
+    assert torch.allclose(plain(q, k, v, **how), attention64(q, k, v, **how)[0], atol=1e-12)
 
 
 # ---------------------------------------------------------------- nothing to see
@@ -513,8 +503,30 @@ def test_a_packed_tensor_of_another_shape_is_refused(shape):
 
 
 def test_what_the_shim_lacks_is_an_import_error_that_names_it():
-    with pytest.raises(ImportError, match="flash_attn_varlen_func"):
-        from flash_attn_torch import flash_attn_varlen_func  # noqa: F401
+    with pytest.raises(ImportError, match="flash_attn_nothing"):
+        from flash_attn_torch import flash_attn_nothing  # noqa: F401
+    with pytest.raises(AttributeError, match="flash_attn_torch has no flash_attn_nothing"):
+        shim.flash_attn_nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("module", ["flash_attn_torch", "flash_attn_torch.flash_attn_interface"])
+@pytest.mark.parametrize("name", [*shim.__all__, *itertools.chain(*shim._ELSEWHERE.values())])
+def test_both_modules_have_every_function(module, name):
+    function = getattr(importlib.import_module(module), name)
+    assert inspect.isfunction(function)
+    assert function.__name__ == name
+    assert getattr(importlib.import_module("flash_attn_torch"), name) is function
+
+
+def test_a_copy_without_the_other_files_has_the_dense_functions(tmp_path, monkeypatch):
+    (tmp_path / "alone_torch").mkdir()
+    shutil.copy(PATH, tmp_path / "alone_torch")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = importlib.import_module("alone_torch")
+    assert module.flash_attn_func(*qkv()).shape == (2, 7, 4, 8)
+    with pytest.raises(ImportError, match=r"No module named 'alone_torch\.varlen'"):
+        module.flash_attn_varlen_func  # noqa: B018
+    assert len(PATH.read_text(encoding="utf-8").splitlines()) < 310
 
 
 # ---------------------------------------------------------------- the interface, as flash-attn 2.8 has it
@@ -565,23 +577,9 @@ def test_all_names_the_public_functions():
 # ---------------------------------------------------------------- an older torch
 
 
-def sdpa_of_torch_2_0(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False):
-    """Neither `scale` nor `enable_gqa`, and NaN where a query sees no key."""
-    assert key.shape[1] == query.shape[1]
-    scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
-    if is_causal:
-        attn_mask = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
-    if attn_mask is not None:
-        scores = scores.masked_fill(~attn_mask, -math.inf)
-    weights = scores.exp() / scores.exp().sum(-1, keepdim=True)
-    return torch.dropout(weights, dropout_p, True) @ value
-
-
 @pytest.fixture
 def torch_2_0(monkeypatch):
-    monkeypatch.setattr(shim, "_SDPA_TAKES", ["query", "key", "value", "attn_mask", "dropout_p", "is_causal"])
-    monkeypatch.setattr(shim, "causal_lower_right", None)
-    monkeypatch.setattr(F, "scaled_dot_product_attention", sdpa_of_torch_2_0)
+    hide_newer_apis(monkeypatch, shim)
 
 
 @pytest.mark.parametrize("scale", [None, 0.9])

@@ -7,6 +7,8 @@ Replaces, from flash-attn 2.8, with the same positional order, keywords, layouts
     flash_attn_qkvpacked_func(qkv, ...)   qkv [batch, seqlen, 3, heads, dim]
     flash_attn_kvpacked_func(q, kv, ...)  kv [batch, seqlen_k, 2, heads_k, dim]
 
+The other functions of flash-attn have files of their own, which a tree has only if it uses one of them.
+
 Equal to what: against attention in float64, output and gradients err at most twice as much as a plain
 softmax(q k^T) v in the same dtype does, as in flash-attn's own tests. Dropout draws other random numbers.
 
@@ -26,13 +28,15 @@ shapes, dtypes or devices that do not fit together, some of which SDPA would bro
 Without effect: `deterministic`. It fixes the order in which flash-attn sums gradients on a GPU; in torch that
 switch is torch.use_deterministic_algorithms.
 
-Memory: softcap, alibi_slopes and return_attn_probs hold all batch * heads * seqlen_q * seqlen_k scores. The
-rest runs on torch's fused kernels; a window or unequal lengths may add a mask of [seqlen_q, seqlen_k].
+Memory: softcap, return_attn_probs, and alibi_slopes in 16 bits hold all batch * heads * seqlen_q * seqlen_k
+scores. The rest runs on torch's fused kernels; a window or unequal lengths may add a mask of [seqlen_q, seqlen_k],
+alibi_slopes one for each slope.
 
 Works with torch >= 2.0 and Python >= 3.8; float16 on a CPU where torch itself can multiply it (2.0 cannot).
 """
 
 import contextlib
+import importlib
 import math
 
 import torch
@@ -44,6 +48,27 @@ except ImportError:  # torch < 2.3
     causal_lower_right = None
 
 __all__ = ["flash_attn_func", "flash_attn_kvpacked_func", "flash_attn_qkvpacked_func"]
+
+# Where the rest of flash_attn's names is.
+_ELSEWHERE = {
+    "kvcache": ["flash_attn_with_kvcache"],
+    "varlen": [
+        "flash_attn_varlen_func",
+        "flash_attn_varlen_kvpacked_func",
+        "flash_attn_varlen_qkvpacked_func",
+        "flash_attn_unpadded_func",  # the names of flash-attn 1
+        "flash_attn_unpadded_kvpacked_func",
+        "flash_attn_unpadded_qkvpacked_func",
+    ],
+}
+
+
+def __getattr__(name):
+    for module, names in _ELSEWHERE.items():
+        if name in names:
+            return getattr(importlib.import_module("." + module, __name__), name)
+    raise AttributeError(f"flash_attn_torch has no {name}")
+
 
 # What this torch's scaled_dot_product_attention can be told: `scale` came with 2.1, `enable_gqa` with 2.5.
 _SDPA_TAKES = [a.name for a in torch.ops.aten.scaled_dot_product_attention.default._schema.arguments]
@@ -77,15 +102,39 @@ def flash_attn_func(
     Returns [batch, seqlen_q, heads, dim]. With return_attn_probs a tuple: that, the logsumexp of the scores
     ([batch, heads, seqlen_q], float32, +inf where a query sees no key, no gradient), and an empty tensor.
     """
-    _check(q, k, v, dropout_p, alibi_slopes)
-    if return_attn_probs and dropout_p > 0:
-        raise NotImplementedError(
-            "flash_attn_torch: return_attn_probs with dropout_p > 0 is not supported, as it would return the "
-            "random mask that flash-attn draws; set dropout_p=0.0 or leave out return_attn_probs"
-        )
+    _check(q, k, v, dropout_p, alibi_slopes, return_attn_probs)
+    options = (dropout_p, softmax_scale, causal, window_size, softcap, alibi_slopes)
+    out, lse = _attend(q, k, v, *options, return_attn_probs)
+    return (out, lse, out.new_empty(0)) if return_attn_probs else out
+
+
+def flash_attn_qkvpacked_func(qkv, *options, **named_options):
+    """flash_attn_func of qkv [batch, seqlen, 3, heads, dim]; the options are the same, in the same order."""
+    q, k, v = _unpack(qkv, "qkv", "[batch, seqlen, 3, heads, dim]")
+    return flash_attn_func(q, k, v, *options, **named_options)
+
+
+def flash_attn_kvpacked_func(q, kv, *options, **named_options):
+    """flash_attn_func of q and kv [batch, seqlen_k, 2, heads_k, dim]; the options are the same."""
+    k, v = _unpack(kv, "kv", "[batch, seqlen, 2, heads, dim]")
+    return flash_attn_func(q, k, v, *options, **named_options)
+
+
+def _unpack(packed, name, form):
+    sizes = form.split(", ")
+    if packed.dim() != len(sizes) or packed.shape[-3] != int(sizes[-3]):
+        raise ValueError(f"flash_attn_torch: {name} must be {form}, but has shape {tuple(packed.shape)}")
+    return packed.unbind(-3)
+
+
+def _attend(q, k, v, dropout_p, softmax_scale, causal, window_size, softcap, alibi_slopes, want_lse):
+    """flash_attn_func behind its checks. Returns the output, and the lse if it is wanted."""
     if softmax_scale is None:
         softmax_scale = q.shape[-1] ** -0.5
     left, right = _limits(window_size, causal, q.shape[1], k.shape[1])
+    # With a bias SDPA wants q's dtype of it, and in 16 bits a distance has three digits.
+    wide = q.dtype in (torch.float32, torch.float64)
+    by_definition = softcap > 0 or want_lse or (alibi_slopes is not None and not wide) or k.shape[1] == 0
 
     # The fused kernels want a last dimension of stride 1, whatever the other strides.
     q, k, v = [x if x.stride(-1) == 1 else x.contiguous() for x in (q, k, v)]
@@ -93,45 +142,29 @@ def flash_attn_func(
     q, k, v = [x.transpose(1, 2) for x in (q, k, v)]
     lse = None
     with _no_autocast(q.device.type):
-        if softcap > 0 or alibi_slopes is not None or return_attn_probs or k.shape[2] == 0:
+        if by_definition:
             out, lse = _by_definition(q, k, v, dropout_p, softmax_scale, left, right, softcap, alibi_slopes)
         else:
-            out = _by_sdpa(q, k, v, dropout_p, softmax_scale, left, right)
-    out = out.transpose(1, 2).contiguous()  # callers `.view` it; after a fused kernel this copies nothing
-    return (out, lse, out.new_empty(0)) if return_attn_probs else out
+            out = _by_sdpa(q, k, v, dropout_p, softmax_scale, left, right, alibi_slopes)
+    return out.transpose(1, 2).contiguous(), lse  # callers `.view` it; after a fused kernel this copies nothing
 
 
-def flash_attn_qkvpacked_func(qkv, *options, **named_options):
-    """flash_attn_func of qkv [batch, seqlen, 3, heads, dim]; the options are the same, in the same order."""
-    q, k, v = _unpack(qkv, 3, "qkv")
-    return flash_attn_func(q, k, v, *options, **named_options)
+def _check(q, k, v, dropout_p, alibi_slopes, return_attn_probs, batch=None):
+    """Refuse what does not fit together: SDPA broadcasts some of it without a word.
 
-
-def flash_attn_kvpacked_func(q, kv, *options, **named_options):
-    """flash_attn_func of q and kv [batch, seqlen_k, 2, heads_k, dim]; the options are the same."""
-    k, v = _unpack(kv, 2, "kv")
-    return flash_attn_func(q, k, v, *options, **named_options)
-
-
-def _unpack(packed, n, name):
-    if packed.dim() != 5 or packed.shape[2] != n:
-        form = f"[batch, seqlen, {n}, heads, dim]"
-        raise ValueError(f"flash_attn_torch: {name} must be {form}, but has shape {tuple(packed.shape)}")
-    return packed.unbind(2)
-
-
-def _check(q, k, v, dropout_p, alibi_slopes):
-    """Refuse what does not fit together: SDPA broadcasts some of it without a word."""
+    q, k and v are [batch, seqlen, heads, dim], or [tokens, heads, dim] where `batch` sequences are packed.
+    """
+    form = "four dimensions, [batch, seqlen, heads, dim]" if batch is None else "three dimensions, [tokens, heads, dim]"
     wrong = None
-    if not q.dim() == k.dim() == v.dim() == 4:
-        wrong = "q, k and v must have four dimensions, [batch, seqlen, heads, dim]"
+    if not q.dim() == k.dim() == v.dim() == (4 if batch is None else 3):
+        wrong = f"q, k and v must have {form}"
     elif k.shape != v.shape:
         wrong = "k and v must have the same shape"
-    elif q.shape[0] != k.shape[0]:
+    elif batch is None and q.shape[0] != k.shape[0]:
         wrong = "q, k and v must have the same batch size"
-    elif q.shape[3] != k.shape[3]:
+    elif q.shape[-1] != k.shape[-1]:
         wrong = "q, k and v must have the same head dim"
-    elif k.shape[2] == 0 or q.shape[2] % k.shape[2] != 0:
+    elif k.shape[-2] == 0 or q.shape[-2] % k.shape[-2] != 0:
         wrong = "the heads of q must be a multiple of the heads of k and v"
     elif not q.dtype == k.dtype == v.dtype or not q.is_floating_point():
         wrong = f"q, k and v must have one floating dtype, but have {q.dtype}, {k.dtype} and {v.dtype}"
@@ -139,11 +172,19 @@ def _check(q, k, v, dropout_p, alibi_slopes):
         wrong = f"q, k and v must be on one device, but are on {q.device}, {k.device} and {v.device}"
     elif not 0.0 <= dropout_p < 1.0:
         wrong = f"dropout_p must be at least 0 and below 1, but is {dropout_p}"
-    elif alibi_slopes is not None and alibi_slopes.shape not in (q.shape[2:3], (q.shape[0], q.shape[2])):
+    elif alibi_slopes is not None and tuple(alibi_slopes.shape) not in (
+        (q.shape[-2],),
+        (q.shape[0] if batch is None else batch, q.shape[-2]),
+    ):
         wrong = f"alibi_slopes must be [heads] or [batch, heads], but has shape {tuple(alibi_slopes.shape)}"
     if wrong:
         shapes = ", ".join(f"{name} {tuple(x.shape)}" for name, x in (("q", q), ("k", k), ("v", v)))
         raise ValueError(f"flash_attn_torch: {wrong} (shapes: {shapes})")
+    if return_attn_probs and dropout_p > 0:
+        raise NotImplementedError(
+            "flash_attn_torch: return_attn_probs with dropout_p > 0 is not supported, as it would return the "
+            "random mask that flash-attn draws; set dropout_p=0.0 or leave out return_attn_probs"
+        )
 
 
 def _limits(window_size, causal, seqlen_q, seqlen_k):
@@ -187,9 +228,20 @@ def _mask(distance, left, right):
     return visible | blind, blind
 
 
-def _by_sdpa(q, k, v, dropout_p, scale, left, right):
+def _bias(alibi_slopes, distance):
+    """[1 or batch, heads, seqlen_q, seqlen_k], in the dtype of the slopes."""
+    slopes = alibi_slopes[..., None, None]
+    return -(slopes if slopes.dim() == 4 else slopes[None]) * distance.abs()
+
+
+def _by_sdpa(q, k, v, dropout_p, scale, left, right, alibi_slopes):
     """On torch's fused kernels; all [batch, heads, seq, dim], seqlen_k > 0."""
     seqlen_q, seqlen_k = q.shape[2], k.shape[2]
+    if alibi_slopes is not None:
+        distance = _distance(seqlen_q, seqlen_k, q.device)
+        mask, blind = _mask(distance, left, right)
+        bias = _bias(alibi_slopes.detach().to(q.dtype), distance).masked_fill(~mask, -math.inf)
+        return _sdpa(q, k, v, bias, dropout_p, False, scale).masked_fill(blind, 0.0)
     if left < 0 and right < 0:
         return _sdpa(q, k, v, None, dropout_p, False, scale)
     if left < 0 and right == 0 and seqlen_q >= seqlen_k:
@@ -248,8 +300,7 @@ def _by_definition(q, k, v, dropout_p, scale, left, right, softcap, alibi_slopes
     if softcap > 0:
         scores = softcap * torch.tanh(scores / softcap)
     if alibi_slopes is not None:
-        slopes = alibi_slopes.detach().to(wide)[..., None, None]
-        scores = scores - slopes * distance.abs()
+        scores = scores + _bias(alibi_slopes.detach().to(wide), distance)
     scores = scores.masked_fill(~mask, -math.inf)
     weights = F.dropout(torch.softmax(scores, dim=-1), dropout_p)
     out = (weights @ v).masked_fill(blind, 0.0)
