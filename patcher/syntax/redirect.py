@@ -19,7 +19,7 @@ from patcher.syntax.pattern import statements
 from patcher.syntax.references import is_annotation
 from patcher.syntax.source import Source
 
-__all__ = ["Redirect", "bound_too", "line_number"]
+__all__ = ["Redirect", "bound_too", "in_class", "line_number"]
 
 
 def _module_as_written(source: Source, statement: cst.ImportFrom) -> str:
@@ -29,6 +29,12 @@ def _module_as_written(source: Source, statement: cst.ImportFrom) -> str:
 def line_number(source: Source, node: cst.CSTNode) -> int:
     """Return the line in which a node begins."""
     return source.line_column(source.span(node)[0])[0]
+
+
+def in_class(source: Source, node: cst.CSTNode) -> bool:
+    """Tell whether an import makes an attribute of a class."""
+    kinds = (cst.FunctionDef, cst.ClassDef)
+    return isinstance(next((above for above in source.ancestors(node) if isinstance(above, kinds)), None), cst.ClassDef)
 
 
 def bound_too(source: Source, name: str, node: cst.CSTNode) -> str:
@@ -82,16 +88,28 @@ class Redirect:
         if self._is_there(binding, local, new or self.new, others):
             self.moved.append(Moved(statement, alias))
             return
-        written = name if alias.asname or name == local else f"{name} as {local}"
+        keeps = alias.asname is not None and self.source.code(alias.asname.name) == local
+        written = name if keeps or name == local else f"{name} as {local}"
         if module is not None and _module_as_written(self.source, statement) != module:
             if len(statement.names) > 1:
-                suffix = f" as {self.source.code(alias.asname.name)}" if alias.asname else ""
+                suffix = f" as {local}" if keeps else ""
                 self.moved.append(Moved(statement, alias, f"from {module} import {written}{suffix}"))
                 taken_out(self.source, self.moved[-1:])
                 return
             self.edits.append(self._module_of(statement, module))
-        if dotted(alias.name) != written:
+        if alias.asname is not None and not keeps:
+            self.edits.append(self._whole(alias, written))
+        elif dotted(alias.name) != written:
             self.edits.append(Edit(*self.source.span(alias.name), written))
+
+    def _whole(self, alias: cst.ImportAlias, written: str) -> Edit:
+        """Return the edit of a name of an import and of what it is called."""
+        assert alias.asname is not None
+        edit = Edit(self.source.span(alias.name)[0], self.source.span(alias.asname.name)[1], written)
+        lost = self.source.lost_comment([edit])
+        if lost is not None:
+            raise SiteError(f"the comment `{lost}` would be lost; move it out of the way first")
+        return edit
 
     def _is_there(self, binding: Binding, local: str, new: str, others: Sequence[Binding]) -> bool:
         """Tell whether another import binds the same, so that this one can go."""
@@ -136,13 +154,17 @@ class Redirect:
         behind = "" if self.source.text[end : end + 1] in (b" ", b"\t", b"\\") else " "
         return Edit(start + gap, end, f"{'' if gap else ' '}{module}{behind}")
 
-    def rename(self, name: str) -> dict[cst.Name, list[Edit]]:
+    def rename(self, name: str, rest: str = "") -> dict[cst.Name, list[Edit]]:
         """Return the edits of each use as the local name becomes `name`, which may be bound to the new symbol only.
+
+        `rest` is what stands behind it then: `name` is what the new symbol is an attribute of.
 
         Raises:
             SiteError: the new name is taken where it would be read or bound.
         """
-        if name == self.local:
+        if rest:
+            self._is_only_read(self.new.rpartition(".")[2] + rest)
+        elif name == self.local:
             return {use: [] for use in self.uses}
         quotes = list(self.quotes(self.local))
         self.check_certain([*self.uses, *(string for string, _, _ in quotes)])
@@ -150,10 +172,26 @@ class Redirect:
             self._free(name, self.names.bindings(name, one.node))
         for place in (*self.uses, *(string for string, _, _ in quotes)):
             self._free(name, self.names.read(name, place))
-        self.edits += [Edit(start, end, name) for _, start, end in quotes]
+        self.edits += [Edit(start, end, name + rest) for _, start, end in quotes]
         self._listed(name)
         self.declared(name)
-        return {use: [Edit(*self.source.span(use), name)] for use in self.uses}
+        return {use: [Edit(*self.source.span(use), name + rest)] for use in self.uses}
+
+    def _is_only_read(self, written: str) -> None:
+        """Refuse where the name itself is wanted, and not only what it means."""
+        wants = "a `del`" if any(self._deleted(use) for use in self.uses) else ""
+        wants = "`__all__`" if self.names.exported(self.local) else wants
+        wants = "a class" if any(in_class(self.source, one.node) for one in self.bindings) else wants
+        if wants:
+            raise SiteError(
+                f"`{self.local}` would become `{written}`, where {wants} wants a name of its own; change it by hand"
+            )
+
+    def _deleted(self, use: cst.CSTNode) -> bool:
+        around = (
+            above for above in self.source.ancestors(use) if not isinstance(above, (cst.Element, cst.Tuple, cst.List))
+        )
+        return isinstance(next(around), cst.Del)
 
     def check_certain(self, places: Iterable[cst.CSTNode]) -> None:
         """Refuse where the name may be read as something else: in the body of a class that binds it in one arm.

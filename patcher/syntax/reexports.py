@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from patcher.errors import TargetError
+from patcher.syntax.importable import Importable, importable
 from patcher.syntax.meanings import Chain, Meaning, Symbol
 from patcher.syntax.names import Binding, dotted
 from patcher.syntax.project import module_file, module_files, python_files, search_folders, without_top
+from patcher.syntax.redirect import in_class
 from patcher.syntax.source import Source
 from patcher.syntax.through import Access
 
@@ -107,6 +109,12 @@ class Symbols:
         """Return what recipes call what an import binds."""
         return self._names(binding, source.names.origins_of(binding))
 
+    def holds_new(self, symbol: Symbol) -> bool:
+        """Tell whether an import that nothing in its file reads has what the new symbol is an attribute of."""
+        found = (importable(self.new, old.rpartition(".")[0]) for old in self.old)
+        wanted = {one.whole for one in found if one.rest}
+        return not symbol.uses and any(wanted & self.meant(symbol.source, one) for one in symbol.bindings)
+
     def _names(self, binding: Binding, origins: Iterable[str]) -> frozenset[str]:
         """Return what recipes call some names that lead through an import."""
         names = frozenset(origins)
@@ -144,17 +152,34 @@ class Symbols:
         """Tell whether one arm of a name means the old symbol."""
         return self._of_binding(symbol.source, binding) is Meaning.OLD
 
+    def importable(self, symbol: Symbol) -> Importable:
+        """Return what of the new symbol an import can have, in place of the old one that it has under a name."""
+        found = [one for binding in symbol.bindings for one in self._importable(symbol.source, binding)]
+        return min(found, key=lambda one: len(one.module), default=importable(self.new))
+
+    def _importable(self, source: Source, binding: Binding) -> Iterator[Importable]:
+        """Yield it for each module that an import shows to be one, through other files of the tree too."""
+        if self._is_direct(source, binding):
+            known = self.meant(source, binding).intersection(self.old)
+            yield from (importable(self.new, old.rpartition(".")[0]) for old in sorted(known))
+        else:
+            yield from (self.importable(one) for one in self.exporters(source, binding))
+
     def imported_name(self, symbol: Symbol, binding: Binding) -> str:
         """Return what a from-import of the old symbol has to name instead."""
         names = {self.new_local(one) for one in self.exporters(symbol.source, binding)}
         direct = self._is_direct(symbol.source, binding)
-        return self.new.rpartition(".")[2] if direct or not names else min(names)
+        return self.importable(symbol).name if direct or not names else min(names)
 
     def new_local(self, symbol: Symbol) -> str:
-        """Return what a file calls the old symbol once it is the new one; an alias and an attribute of a class stay."""
-        if any(_in_class(symbol.source, one.node) for one in symbol.bindings):
+        """Return what a file calls the old symbol once it is the new one; an alias and an attribute of a class stay.
+
+        What the new one is an attribute of is never called as the old one.
+        """
+        if any(in_class(symbol.source, one.node) for one in symbol.bindings):
             return symbol.local
         aliased = any(one.alias is not None and one.alias.asname is not None for one in symbol.bindings)
+        aliased = aliased and not self.importable(symbol).rest
         wanted = {self.imported_name(symbol, one) for one in symbol.bindings if not aliased}
         return wanted.pop() if len(wanted) == 1 else symbol.local
 
@@ -207,13 +232,16 @@ class Symbols:
         origins = source.names.imported_as(node)
         exporters = tuple(dict.fromkeys(one for origin in origins for one in self._behind(source, origin)))
         meaning = self._together(self.meaning(one) for one in exporters)
-        behind = meaning is Meaning.NEITHER and not set(self.old).isdisjoint(source.names.origins(node))
-        return Chain(node, symbol, Meaning.BEHIND if behind else meaning, exporters)
+        if meaning is Meaning.NEITHER:
+            behind = source.names.origins(node)
+            meaning = Meaning.BEHIND if not set(self.old).isdisjoint(behind) else meaning
+            meaning = Meaning.NEW if self.new in behind else meaning
+        return Chain(node, symbol, meaning, exporters)
 
     def handed_on(self, symbol: Symbol) -> bool:
         """Tell whether something else than its own file may read a module by the name that a file has for it."""
         source = symbol.source
-        if any(_in_class(source, one.node) for one in symbol.bindings):
+        if any(in_class(source, one.node) for one in symbol.bindings):
             return True
         if any(source.names.enclosing_function(one.node) is not source.module for one in symbol.bindings):
             return False
@@ -260,9 +288,3 @@ class Symbols:
 
 def _is_relative(binding: Binding) -> bool:
     return isinstance(binding.statement, cst.ImportFrom) and bool(binding.statement.relative)
-
-
-def _in_class(source: Source, node: cst.CSTNode) -> bool:
-    """Tell whether an import makes an attribute of a class."""
-    kinds = (cst.FunctionDef, cst.ClassDef)
-    return isinstance(next((above for above in source.ancestors(node) if isinstance(above, kinds)), None), cst.ClassDef)

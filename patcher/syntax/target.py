@@ -26,15 +26,17 @@ class Target:
         self.module, _, self.name = new.rpartition(".")
         self.copies: dict[str, bytes] = {}
 
-    def reach(self, source: Source, statement: cst.CSTNode | None) -> Placed:
+    def reach(self, source: Source, statement: cst.CSTNode | None, module: str) -> Placed:
         """Return the new module as an import of a file writes it, and the files that must be there for that.
+
+        `module` is how far an import can lead to the new symbol: its module, one above that, or a class in it.
 
         Raises:
             SiteError: there is no such symbol, or the file cannot reach it.
         """
         if not self.module.startswith("shim."):
-            relative = self._relative(source, statement) if isinstance(statement, cst.ImportFrom) else None
-            return Placed(relative or self.module, {})
+            relative = self._relative(source, statement, module) if isinstance(statement, cst.ImportFrom) else None
+            return Placed(relative or module, {})
         shim = self.module.removeprefix("shim.")
         if self.name not in provides(self.draft.shims, shim):
             raise SiteError(f"the shim {shim} has no {self.name}; name another one in the recipe")
@@ -44,11 +46,11 @@ class Target:
 
     # --- relatively -------------------------------------------------------------------------------------------------
 
-    def _relative(self, source: Source, statement: cst.ImportFrom) -> str | None:
+    def _relative(self, source: Source, statement: cst.ImportFrom, module: str) -> str | None:
         """Return the module with the dots of a relative import, or with more; None where it is in another package."""
         folder: tuple[str, ...] = PurePosixPath(source.path).parent.parts
         own = len(folder) + 1 - len(statement.relative)
-        target = self._parts(source)
+        target = self._parts(source, module)
         if not statement.relative or own < 0 or target is None:
             return None
         outer = [count for count in range(len(folder)) if self._is_package(folder, count)] or [len(folder)]
@@ -58,12 +60,13 @@ class Target:
                 return f"{dots}{'.'.join(target[kept:])}"
         return None
 
-    def _parts(self, source: Source) -> tuple[str, ...] | None:
-        """Return the folders and the name of the new module in the tree, or None if it is not there."""
+    def _parts(self, source: Source, module: str) -> tuple[str, ...] | None:
+        """Return the folders and the name of a module in the tree, or of a class in one; None if it is not there."""
         top = source.path.partition("/")[0]
         for root in ("", *([top] if top in self.draft.tops else ())):
-            if module_file(self.draft, PurePosixPath(root), self.module) is not None:
-                return (*PurePosixPath(root).parts, *self.module.split("."))
+            known = (module_file(self.draft, PurePosixPath(root), one) for one in (module, module.rpartition(".")[0]))
+            if any(known):
+                return (*PurePosixPath(root).parts, *module.split("."))
         return None
 
     def _is_package(self, folder: tuple[str, ...], count: int) -> bool:

@@ -14,6 +14,7 @@ import libcst as cst
 
 from patcher.errors import SiteError
 from patcher.model import Edit
+from patcher.syntax.importable import importable, may_be_class
 from patcher.syntax.moved import Moved, behind
 from patcher.syntax.names import Binding, dotted
 from patcher.syntax.redirect import Redirect, line_number
@@ -45,7 +46,8 @@ class Access:
 class Through(Redirect):
     """The accesses through one name of one scope.
 
-    `reach` gives the new module as an import of the file writes it; `put` are the imports that were put into the file.
+    `reach` gives the new module, or a class that the new symbol is in, as an import of the file writes it; `put` are
+    the imports that were put into the file.
     """
 
     def __init__(
@@ -54,11 +56,13 @@ class Through(Redirect):
         bindings: Sequence[Binding],
         new: str,
         meant: Callable[[Binding], frozenset[str]],
-        reach: Callable[[Statement], str],
+        reach: Callable[[Statement, str], str],
         put: dict[str, Binding],
     ) -> None:
         super().__init__(source, bindings, new, meant)
-        self.module, _, self.name = new.rpartition(".")
+        found = importable(new)
+        self.module = found.whole if found.rest else found.module
+        self.name = new.removeprefix(f"{self.module}.")
         self.reach, self.put = reach, put
 
     def lead(self, accesses: Sequence[Access], *, keep: bool) -> dict[cst.CSTNode, list[Edit]]:
@@ -95,7 +99,7 @@ class Through(Redirect):
         module = access.old.rpartition(".")[0]
         rest = self.new.removeprefix(f"{module}.")
         classes = rest.split(".")[:-1]
-        if rest == self.new or not all(map(_may_be_class, classes)) or not access.whole:
+        if rest == self.new or not all(map(may_be_class, classes)) or not access.whole:
             return None
         return f"{dotted(access.node.value)}.{rest}"
 
@@ -157,7 +161,7 @@ class Through(Redirect):
         """Make an import of the old module one of the new one, and return what that is called."""
         statement, alias = binding.statement, binding.alias
         assert statement is not None and alias is not None
-        module = self.reach(statement)
+        module = self.reach(statement, self.module)
         kept = self.source.code(alias.asname.name) if alias.asname else None
         parent, leaf = _parted(module)
         if isinstance(statement, cst.Import) and not _needs_from(module):
@@ -192,7 +196,7 @@ class Through(Redirect):
         """Import the new module behind the old one, and return what it is called."""
         first = self.bindings[0]
         assert first.statement is not None
-        module = self.reach(first.statement)
+        module = self.reach(first.statement, self.module)
         parent, leaf = _parted(module)
         by_name = _needs_from(module)
         line = f"from {parent} import {leaf}" if by_name else f"import {module}"
@@ -260,10 +264,6 @@ def _parted(module: str) -> tuple[str, str]:
     return f"{found[1]}{found[2] or ''}", found[3]
 
 
-def _may_be_class(name: str) -> bool:
-    return name[:1].isupper()
-
-
 def _needs_from(module: str) -> bool:
     """Tell whether `import module` may be wrong: it is reached relatively, or may be a class of a module."""
-    return module.startswith(".") or ("." in module and _may_be_class(module.rpartition(".")[2]))
+    return module.startswith(".") or ("." in module and may_be_class(module.rpartition(".")[2]))

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Self
 from patcher.errors import PatternError, SiteError
 from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.draft import Draft
+from patcher.syntax.importable import may_be_class
 from patcher.syntax.meanings import Chain, Meaning, Symbol
 from patcher.syntax.names import Binding
 from patcher.syntax.redirect import Redirect, bound_too, line_number
@@ -66,6 +67,7 @@ class Rename:
     def words(self) -> list[frozenset[bytes]]:
         """See Verb."""
         leaves = {name.rpartition(".")[2] for name in (*self.old, self.new)}
+        leaves |= {name for name in self.new.split(".")[1:] if may_be_class(name)}
         return [frozenset({leaf.encode()}) for leaf in sorted(leaves)]
 
     @property
@@ -101,7 +103,8 @@ class _Renaming:
     def _read(self, source: Source) -> None:
         # An import that nothing reads joins those that something reads, not the other way round.
         for symbol in sorted(self.symbols.of(source), key=lambda one: not one.uses):
-            match self.symbols.meaning(symbol):
+            meaning = self.symbols.meaning(symbol)
+            match Meaning.NEW if meaning is Meaning.NEITHER and self.symbols.holds_new(symbol) else meaning:
                 case Meaning.NEW:
                     self._new(symbol)
                 case Meaning.OLD:
@@ -164,25 +167,25 @@ class _Renaming:
             raise SiteError(f"{path} of this tree hides the package; leave the file out with `not_in`, or rename that")
 
     def _redirect(self, symbol: Symbol, task: Task) -> None:
-        source, local = symbol.source, self.symbols.new_local(symbol)
-        redirect = Redirect(source, symbol.bindings, self.verb.new, partial(self.symbols.meant, source))
+        source, local, found = symbol.source, self.symbols.new_local(symbol), self.symbols.importable(symbol)
+        redirect = Redirect(source, symbol.bindings, found.whole, partial(self.symbols.meant, source))
         beside = self.tasks.made(source, local) if local != symbol.local else []
         others = [one for other in beside if other.symbol for one in other.symbol.bindings]
         for binding in symbol.bindings:
             name = self.symbols.imported_name(symbol, binding)
             follows = self.symbols.exporters(source, binding)
-            module = None if follows else self._reach(task, binding.statement)
+            module = None if follows else self._reach(task, binding.statement, found.module)
             redirect.symbol(binding, module, name, local, others=others)
-        uses = redirect.rename(local)
+        uses = redirect.rename(local, found.rest)
         task.edits, task.moved = redirect.edits, redirect.moved
         task.beside = tuple(beside) if any(not one.line for one in task.moved) else ()
         task.sites = [_applied(source, use, edits) for use, edits in uses.items()]
         if not task.sites and not task.beside:
             task.sites = [_applied(source, task.node, [])]
 
-    def _reach(self, task: Task, statement: Any) -> str:
+    def _reach(self, task: Task, statement: Any, module: str) -> str:
         """Return the module of the new symbol as a file writes it; a shim is put where the file reaches it."""
-        placed = self.target.reach(task.source, statement)
+        placed = self.target.reach(task.source, statement, module)
         task.files.update(placed.files)
         return placed.module
 
@@ -222,7 +225,8 @@ class _Renaming:
             self._through_module(root, direct[root], put)
 
     def _attribute(self, source: Source, chain: Chain) -> None:
-        name = self.symbols.new_local(chain.exporters[0])
+        exporter = chain.exporters[0]
+        name = self.symbols.new_local(exporter) + self.symbols.importable(exporter).rest
         task = Task(source, chain.node, imports=chain.exporters)
         task.sites = [_applied(source, chain.node, attribute(source, chain.node, name))]
         self.tasks.add(task)

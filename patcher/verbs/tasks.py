@@ -79,6 +79,7 @@ class Tasks:
     def _is_idle(self, symbol: Symbol) -> None:
         """Count an import of the new symbol that nothing reads as one that is there, unless something then does."""
         mine = [task for task in self.all if task.source is symbol.source and not task.refused]
+        mine = [task for task in mine if not self._has_its_own(task, symbol)]
         roots = [
             edit.text.partition(".")[0]
             for task in mine
@@ -87,11 +88,20 @@ class Tasks:
             if edit.start == site.offset
         ]
         there = [
-            symbol.source.names.bindings(symbol.local, task.node) for task in self.made(symbol.source, symbol.local)
+            symbol.source.names.bindings(symbol.local, task.node)
+            for task in self.made(symbol.source, symbol.local)
+            if task in mine
         ]
         if symbol.local not in roots and not any(symbol.bindings[0] in bindings for bindings in there):
             start = symbol.source.span(symbol.bindings[0].node)[0]
             self.already.setdefault(symbol.source.path, set()).add(start)
+
+    @staticmethod
+    def _has_its_own(task: Task, symbol: Symbol) -> bool:
+        """Tell whether a task has the new symbol by an import of another function, which stays."""
+        names, imported = symbol.source.names, symbol.bindings[0].node
+        elsewhere = names.enclosing_function(task.node) is not names.enclosing_function(imported)
+        return task.symbol is not None and elsewhere and all(one.line for one in task.moved)
 
     def _file(self, path: str, near: Near | None) -> Findings:
         tasks = [task for task in self.all if task.source.path == path]

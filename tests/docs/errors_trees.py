@@ -159,6 +159,9 @@ PLACES: dict[str, Play] = {
     "a use outside of the scope": check(
         "from speed import mean\nmean([])\n\n\ndef main():\n    mean([])\n", f"{MEAN}\nin: a.py::main"
     ),
+    "a name that is wanted where a class has the new one": check(
+        "from speed import mean\n__all__ = ['mean']\n", "rename: speed.mean\nto: fast.Stats.mean"
+    ),
     "the new name is taken": check("from speed import mean\nfmean = 1\nmean([fmean])\n", MEAN),
     "a module that is imported with others": check(
         {"pack/__init__.py": "", "pack/a.py": "import os, adam_atan2\nadam_atan2.AdamATan2()\n"},

@@ -533,6 +533,12 @@ def test_an_import_that_does_not_stand_for_another_leaves_it(before: str, after:
     check_transformed(MOVED, before, after)
 
 
+def test_an_import_that_nothing_reads_is_there_beside_one_of_a_function() -> None:
+    before = "from c import d\ndef f():\n    from a import b\n    return b\n"
+    after = "from c import d\ndef f():\n    from c import d\n    return d\n"
+    check_transformed(MOVED, before, after, "1: already", "4: applied")
+
+
 @pytest.mark.parametrize(
     ("names", "left"),
     [
@@ -687,6 +693,113 @@ def test_an_import_of_the_new_module_is_used(before: str, after: str) -> None:
 )
 def test_what_may_be_a_class_is_not_imported_as_a_module(to: str, before: str, after: str) -> None:
     check_transformed({"rename": "lib.B.c", "to": to}, before, after)
+
+
+ENUM = {"rename": "PIL.Image.ANTIALIAS", "to": "PIL.Image.Resampling.LANCZOS"}
+ATTRIBUTES = [
+    ("from PIL.Image import ANTIALIAS\nf(ANTIALIAS)\n", "from PIL.Image import Resampling\nf(Resampling.LANCZOS)\n"),
+    (
+        "from PIL.Image import ANTIALIAS as A\nA + A\n",
+        "from PIL.Image import Resampling\nResampling.LANCZOS + Resampling.LANCZOS\n",
+    ),
+    (
+        "from PIL.Image import ANTIALIAS\nx: 'ANTIALIAS'\n",
+        "from PIL.Image import Resampling\nx: 'Resampling.LANCZOS'\n",
+    ),
+    (
+        "from PIL.Image import (\n    ANTIALIAS as A,  # why\n    open,\n)\nopen(A)\n",
+        "from PIL.Image import (\n    Resampling,  # why\n    open,\n)\nopen(Resampling.LANCZOS)\n",
+    ),
+    (
+        "from PIL.Image import ANTIALIAS, Resampling\nANTIALIAS, Resampling.BOX\n",
+        "from PIL.Image import Resampling\nResampling.LANCZOS, Resampling.BOX\n",
+    ),
+    (
+        "from PIL.Image import Resampling\ndef f():\n    from PIL.Image import ANTIALIAS\n    return ANTIALIAS\n",
+        "from PIL.Image import Resampling\ndef f():\n    from PIL.Image import Resampling\n    return Resampling.LANCZOS\n",
+    ),
+    ("from PIL.Image import ANTIALIAS\n", "from PIL.Image import Resampling\n"),
+    (
+        "try:\n    from PIL.Image import ANTIALIAS\nexcept ImportError:\n    raise\nf(ANTIALIAS)\n",
+        "try:\n    from PIL.Image import Resampling\nexcept ImportError:\n    raise\nf(Resampling.LANCZOS)\n",
+    ),
+    (
+        "def f():\n    global A\n    from PIL.Image import ANTIALIAS as A\ndef g(): return A\n",
+        "def f():\n    global Resampling\n    from PIL.Image import Resampling\ndef g(): return Resampling.LANCZOS\n",
+    ),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), ATTRIBUTES)
+def test_what_a_class_has_is_read_from_the_class_that_is_imported(before: str, after: str) -> None:
+    check_transformed(ENUM, before, after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("from lib import X\nX\n", "from PIL import Image\nImage.Resampling.LANCZOS\n"),
+        ("import lib\nlib.X\n", "from PIL import Image\nImage.Resampling.LANCZOS\n"),
+    ],
+)
+def test_a_class_that_may_be_in_a_class_is_read_from_the_outer_one(before: str, after: str) -> None:
+    check_transformed({"rename": "lib.X", "to": "PIL.Image.Resampling.LANCZOS"}, before, after)
+
+
+@pytest.mark.parametrize(
+    ("text", "wants"),
+    [
+        ("from PIL.Image import ANTIALIAS\n__all__ = ['ANTIALIAS']\n", "`__all__`"),
+        ("from PIL.Image import ANTIALIAS\ndel ANTIALIAS\n", "a `del`"),
+        ("from PIL.Image import ANTIALIAS\ndel x, ANTIALIAS\n", "a `del`"),
+        ("from PIL.Image import ANTIALIAS\ndel [x, ANTIALIAS]\n", "a `del`"),
+        ("class K:\n    from PIL.Image import ANTIALIAS\n", "a class"),
+    ],
+)
+def test_where_the_name_itself_is_wanted_an_attribute_cannot_take_over(text: str, wants: str) -> None:
+    reason = f"`ANTIALIAS` would become `Resampling.LANCZOS`, where {wants} wants a name of its own; change it by hand"
+    check_noop(ENUM, text, f"{text[: text.index('from')].count(chr(10)) + 1}: refused: {reason}")
+
+
+@pytest.mark.parametrize("line", ["Resampling = 1", "from mine import Resampling", "class Resampling: ..."])
+def test_a_class_whose_name_is_taken_is_refused(line: str) -> None:
+    reason = "`Resampling` is bound to something else in line 2; rename one of the two first"
+    check_noop(ENUM, f"from PIL.Image import ANTIALIAS\n{line}\nf(ANTIALIAS)\n", f"1: refused: {reason}")
+
+
+def test_importers_of_what_becomes_an_attribute_follow() -> None:
+    check_transformed(
+        ENUM,
+        {
+            "m.py": "from PIL.Image import ANTIALIAS\n",
+            "one.py": "from m import ANTIALIAS as A\nf(A)\n",
+            "two.py": "import m\nf(m.ANTIALIAS)\n",
+        },
+        {
+            "m.py": "from PIL.Image import Resampling\n",
+            "one.py": "from m import Resampling\nf(Resampling.LANCZOS)\n",
+            "two.py": "import m\nf(m.Resampling.LANCZOS)\n",
+        },
+    )
+
+
+def test_where_an_importer_lists_what_becomes_an_attribute_both_are_refused() -> None:
+    files = {
+        "m.py": "from PIL.Image import ANTIALIAS\n",
+        "one.py": "from m import ANTIALIAS\n__all__ = ['ANTIALIAS']\n",
+    }
+    reason = "`ANTIALIAS` would become `Resampling.LANCZOS`, where `__all__` wants a name of its own; change it by hand"
+    stuck = f"one.py:1 imports it from here and cannot follow: {reason}"
+    check_noop(ENUM, files, f"m.py:1: refused: {stuck}", f"one.py:1: refused: {reason}")
+
+
+def test_a_class_of_the_package_is_imported_relatively() -> None:
+    files = {"pkg/__init__.py": "", "pkg/a.py": "b = 1\n", "pkg/c.py": "class E: d = 1\n"}
+    check_transformed(
+        {"rename": "pkg.a.b", "to": "pkg.c.E.d"},
+        {**files, "pkg/m.py": "from .a import b\nb\n", "pkg/n.py": "from . import a\na.b\n"},
+        {"pkg/m.py": "from .c import E\nE.d\n", "pkg/n.py": "from .c import E\nE.d\n"},
+    )
 
 
 @pytest.mark.parametrize(
