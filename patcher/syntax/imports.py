@@ -174,7 +174,7 @@ class Spelling:
     def _from_shim(self, target: str) -> str:
         assert self.draft is not None
         module, name, rest = split(self.draft.shims, target)
-        placed = place(self.draft, self.source, module, self.needs.place, self.copies)
+        placed = place(self.draft, self.source, module, self.needs.place, self.copies, names=[name])
         self._provide(name, target.removesuffix(rest), f"from {placed.module} import {name}")
         self.files.update(placed.files)
         return name + rest

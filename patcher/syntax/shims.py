@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -76,10 +76,13 @@ def provides(root: Path, name: str) -> frozenset[str]:
     """Return the public names that a shim's module has, read from its text: its `__all__` if it says one.
 
     `name` is dotted: `flash_attn_torch` or `flash_attn_torch.bert_padding`. An unknown module provides nothing.
+    What the module finds `_ELSEWHERE` when it is asked for counts too.
     """
     path = _module_file(root, name)
-    if path is None:
-        return frozenset()
+    return _own_names(path).union(_elsewhere(root, name)) if path is not None else frozenset()
+
+
+def _own_names(path: Path) -> frozenset[str]:
     names: set[str] = set()
     for node in ast.parse(path.read_bytes()).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
@@ -94,6 +97,25 @@ def provides(root: Path, name: str) -> frozenset[str]:
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             names.update(alias.asname or alias.name for alias in node.names)
     return frozenset(name for name in names if not name.startswith("_"))
+
+
+@cache
+def _elsewhere(root: Path, name: str) -> dict[str, str]:
+    """Return the names that a module gets from others when it is asked for them -> the module that has them.
+
+    They stand in `_ELSEWHERE`, a map from modules to names, of the module or of the package whose `__getattr__` it has.
+    """
+    path = _module_file(root, name)
+    if path is None:
+        return {}
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.parse(path.read_bytes()).body:
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "__getattr__" for alias in node.names):
+            return _elsewhere(root, package)
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_ELSEWHERE":
+            modules = ast.literal_eval(node.value).items()
+            return {one: f"{package}.{module}" for module, names in modules for one in names}
+    return {}
 
 
 def has_module(root: Path, name: str) -> bool:
@@ -119,9 +141,10 @@ def split(root: Path, target: str) -> tuple[str, str, str]:
     return module, parts[count], "".join(f".{part}" for part in parts[count + 1 :])
 
 
-def _needed(root: Path, name: str) -> dict[str, bytes]:
-    """Return the shim's files for a module: it, the packages above it, and what they import relatively."""
-    pending = [".".join(name.split(".")[: count + 1]) for count in range(name.count(".") + 1)]
+def _needed(root: Path, name: str, names: Iterable[str]) -> dict[str, bytes]:
+    """Return the shim's files for names of a module: it, the packages above it, and what they import relatively."""
+    elsewhere = _elsewhere(root, name)
+    pending = [name, *(elsewhere[one] for one in names if one in elsewhere)]
     found: dict[str, bytes] = {}
     while pending:
         module = pending.pop()
@@ -132,12 +155,18 @@ def _needed(root: Path, name: str) -> dict[str, bytes]:
         if relative in found:
             continue
         found[relative] = path.read_bytes()
+        pending += [module.rpartition(".")[0]] if "." in module else []
         package = module if path.name == "__init__.py" else module.rpartition(".")[0]
         for node in ast.walk(ast.parse(found[relative])):
-            if isinstance(node, ast.ImportFrom) and node.level == 1:
-                tails = [node.module] if node.module else [alias.name for alias in node.names]
-                pending += [f"{package}.{tail}" for tail in tails]
+            if isinstance(node, ast.ImportFrom) and node.level:
+                pending += _imported(root, package, node)
     return found
+
+
+def _imported(root: Path, package: str, node: ast.ImportFrom) -> list[str]:
+    """Return the modules of a shim that a relative import in a package of it reads."""
+    base = ".".join(package.split(".")[: package.count(".") + 2 - node.level] + ([node.module] if node.module else []))
+    return [base, *(one for alias in node.names if has_module(root, one := f"{base}.{alias.name}"))]
 
 
 def _module_file(root: Path, name: str) -> Path | None:
@@ -152,11 +181,18 @@ def _module_file(root: Path, name: str) -> Path | None:
 
 
 def place(
-    draft: Draft, importer: Source, name: str, where: str | None = None, copies: Mapping[str, bytes] | None = None
+    draft: Draft,
+    importer: Source,
+    name: str,
+    where: str | None = None,
+    copies: Mapping[str, bytes] | None = None,
+    *,
+    names: Iterable[str] = (),
 ) -> Placed:
     """Decide how a file reaches a shim (`flash_attn_torch` or a module of it), and what must be copied for that.
 
-    `where` is a folder that the recipe names instead; `copies` are files that the same step puts into the tree already.
+    `where` is a folder that the recipe names instead; `copies` are files that the same step puts into the tree already;
+    `names` are those that are imported from the module.
 
     Raises:
         SiteError: something else stands in the place, or the file imports its project in two ways at once.
@@ -166,7 +202,7 @@ def place(
         raise SiteError(f"there is no shim called {shim}; name another one in the recipe")
     folder, prefix = _folder(draft, importer, shim, where, copies or {})
     files: dict[str, bytes] = {}
-    for path, text in _needed(draft.shims, name).items():
+    for path, text in _needed(draft.shims, name, names).items():
         target = str(PurePosixPath(folder, path))
         _refuse_other_form(draft, target)
         there = _there(draft, target)

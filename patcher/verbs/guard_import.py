@@ -143,7 +143,10 @@ class GuardImport:
         """
         assert self.shim is not None
         module, names = imported_names(source, statement)
-        name = ".".join((self.shim, *module.split(".")[1:]))
+        root, *parts = module.split(".")
+        # A shim stands in for a second package with a module that is called like a shim of it.
+        own = [f"{root}_torch"] if has_module(draft.shims, f"{self.shim}.{root}_torch") else []
+        name = ".".join((self.shim, *own, *parts))
         there = provides(draft.shims, name)
         modules = [f"{name}.{one.name}" for one in names if has_module(draft.shims, f"{name}.{one.name}")]
         kept = [one for one in names if one.name in there or f"{name}.{one.name}" in modules]
@@ -161,7 +164,8 @@ class GuardImport:
             return []
         placed = place(draft, source, name, self.place, copies)
         for needed in (name, *modules):
-            files.update(place(draft, source, needed, self.place, copies).files)
+            read = [one.name for one in kept]
+            files.update(place(draft, source, needed, self.place, copies, names=read).files)
         return [f"from {placed.module} import {', '.join(one.written for one in kept)}"]
 
 

@@ -215,6 +215,29 @@ def test_a_module_takes_along_what_it_imports(tree: Tree, name: str, files: list
     assert placed.module == name
 
 
+def test_a_name_takes_along_the_module_that_has_it(tree: Tree) -> None:
+    files = {
+        "lib_torch/__init__.py": "_ELSEWHERE = {'tools': ['twice'], 'ops.norm': ['RMSNorm']}\n__all__ = ['f']\n",
+        "lib_torch/also.py": "from . import __getattr__\n",
+        "lib_torch/ops/__init__.py": "",
+        "lib_torch/ops/norm.py": "from .. import f\nfrom ..tools import twice\nclass RMSNorm: ...\n",
+    }
+    write_tree(tree.shims, files)
+    for module in ("lib_torch", "lib_torch.also"):
+        assert provides(tree.shims, module) >= {"twice", "RMSNorm"}
+    assert split(tree.shims, "shim.lib_torch.twice") == ("lib_torch", "twice", "")
+    draft = tree.draft({"a.py": ""})
+    for module, names, copied in (
+        ("lib_torch", [], ["__init__"]),
+        ("lib_torch", ["f"], ["__init__"]),
+        ("lib_torch", ["twice", "f"], ["__init__", "tools"]),
+        ("lib_torch.also", ["twice"], ["__init__", "also", "tools"]),
+        ("lib_torch", ["RMSNorm"], ["__init__", "ops/__init__", "ops/norm", "tools"]),
+    ):
+        placed = place(draft, draft.source("a.py"), module, names=names)
+        assert (placed.module, sorted(placed.files)) == (module, [f"lib_torch/{one}.py" for one in copied])
+
+
 def test_a_copy_that_is_there_is_not_written_again(tree: Tree) -> None:
     files = {"a.py": "", "one_torch.py": stamp("one_torch.py", TEXT.encode())}
     assert tree.place(files, "a.py").files == {}

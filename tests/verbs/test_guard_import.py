@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from textwrap import dedent
 from typing import Any
 
@@ -12,7 +13,7 @@ from patcher.errors import PatternError
 from patcher.model import Status
 from patcher.verbs.guard_import import GuardImport
 from tests.helpers import write_tree
-from tests.verbs.checks import SHAPES, check_noop, check_transformed, notebook, shaped
+from tests.verbs.checks import SHAPES, SHIMS, check_noop, check_transformed, notebook, shaped, tree_plan
 
 SHIM: dict[str, Any] = {"guard_import": ["flash_attn", "flash_attn_interface"], "otherwise": "shim.flash_attn_torch"}
 CODE: dict[str, Any] = {"guard_import": "flash_attn", "otherwise": "flash_attn_func = None"}
@@ -23,6 +24,13 @@ USE = "flash_attn_func(1)\n"
 
 def code(text: str) -> str:
     return dedent(text).lstrip("\n")
+
+
+def copied(step: dict[str, Any], before: str, shims: Path = SHIMS) -> set[str]:
+    """Return the files that a step adds to a tree of one file."""
+    with TemporaryDirectory() as folder:
+        root = write_tree(Path(folder), {"a.py": before})
+        return {change.path for change in tree_plan(step, root, shims).changes} - {"a.py"}
 
 
 @pytest.fixture
@@ -48,7 +56,6 @@ def shims(tmp_path: Path) -> Path:
         ("from flash_attn import flash_attn_func", "flash_attn_func"),
         ("from flash_attn import flash_attn_func  # type: ignore[import]", "flash_attn_func"),
         ("from  flash_attn   import (flash_attn_func)", "flash_attn_func"),
-        ("from flash_attn_interface import flash_attn_func", "flash_attn_func"),
         (
             "from flash_attn import flash_attn_func, flash_attn_qkvpacked_func",
             "flash_attn_func, flash_attn_qkvpacked_func",
@@ -137,7 +144,7 @@ def test_neighbours_of_two_packages_are_guarded_apart() -> None:
         "try:\n    from flash_attn import flash_attn_func\nexcept ImportError:\n"
         "    from flash_attn_torch import flash_attn_func\ntry:\n"
         "    from flash_attn_interface import flash_attn_func as f3\nexcept ImportError:\n"
-        "    from flash_attn_torch import flash_attn_func as f3\nflash_attn_func, f3\n",
+        "    from flash_attn_torch.flash_attn_interface_torch import flash_attn_func as f3\nflash_attn_func, f3\n",
     )
 
 
@@ -411,10 +418,10 @@ def test_an_unused_name_that_the_shim_lacks_is_left_out() -> None:
 def test_where_every_name_is_left_out_nothing_is_copied() -> None:
     outcome = check_transformed(
         SHIM,
-        "from flash_attn.ops.fused_dense import FusedMLP\n",
-        "try:\n    from flash_attn.ops.fused_dense import FusedMLP\nexcept ImportError:\n    pass\n",
+        "from flash_attn.nowhere import nothing_like_it\n",
+        "try:\n    from flash_attn.nowhere import nothing_like_it\nexcept ImportError:\n    pass\n",
     )
-    left = "FusedMLP is left out of the second arm: the shim lacks it, and nothing in the tree reads it"
+    left = "nothing_like_it is left out of the second arm: the shim lacks it, and nothing in the tree reads it"
     assert [(place.status, place.reason) for place in outcome.places] == [(Status.APPLIED, ""), (Status.ABSENT, left)]
 
 
@@ -709,6 +716,55 @@ def test_a_module_that_is_imported_as_a_name(shims: Path) -> None:
         "try:\n    from lib import ops, f\nexcept ImportError:\n    from lib_torch import ops, f\nops.g(f)\n",
         shims=shims,
     )
+
+
+def test_a_name_that_another_module_of_the_shim_has_takes_that_along(shims: Path) -> None:
+    write_tree(shims, {"lib_torch/__init__.py": "_ELSEWHERE = {'ops': ['g']}\n__all__ = ['f']\n\n\ndef f(): ...\n"})
+    step = {"guard_import": "lib", "otherwise": "shim.lib_torch"}
+    guarded = "try:\n    from lib import {0}\nexcept ImportError:\n    from lib_torch import {0}\n{0}\n"
+    for names, files in (("f", 1), ("f, g", 3)):
+        before = f"from lib import {names}\n{names}\n"
+        check_transformed(step, before, guarded.format(names), shims=shims)
+        assert len(copied(step, before, shims)) == files
+
+
+def test_a_second_package_has_a_module_of_its_own_in_the_shim(shims: Path) -> None:
+    """The functions of one name that flash_attn and flash_attn_interface have take other arguments."""
+    write_tree(shims, {"lib_torch/other_torch.py": "def f(): ...\n", "lib_torch/other.py": "def f(): ...\n"})
+    step = {"guard_import": ["lib", "other"], "otherwise": "shim.lib_torch"}
+    for module, second in (
+        ("lib", "lib_torch"),
+        ("lib.other", "lib_torch.other"),
+        ("other", "lib_torch.other_torch"),
+    ):
+        before = f"from {module} import f\n"
+        after = f"try:\n    {before}except ImportError:\n    from {second} import f\n"
+        check_transformed(step, f"{before}f()\n", f"{after}f()\n", shims=shims)
+
+
+@pytest.mark.parametrize(
+    ("before", "module", "files"),
+    [
+        ("from flash_attn import flash_attn_func", "", []),
+        ("from flash_attn import flash_attn_varlen_func", "", ["varlen"]),
+        ("from flash_attn import flash_attn_with_kvcache, flash_attn_func", "", ["kvcache"]),
+        ("from flash_attn.flash_attn_interface import flash_attn_func", ".flash_attn_interface", []),
+        ("from flash_attn.flash_attn_interface import flash_attn_unpadded_func", ".flash_attn_interface", ["varlen"]),
+        ("from flash_attn_interface import flash_attn_func", ".flash_attn_interface_torch", ["kvcache", "varlen"]),
+        (
+            "from flash_attn_interface import flash_attn_varlen_func as f",
+            ".flash_attn_interface_torch",
+            ["kvcache", "varlen"],
+        ),
+    ],
+)
+def test_the_attention_of_flash_attn_by_need(before: str, module: str, files: list[str]) -> None:
+    names = before.split(" import ")[1]
+    uses = f"{names.rpartition(' ')[2]}\n"
+    after = f"try:\n    {before}\nexcept ImportError:\n    from flash_attn_torch{module} import {names}\n{uses}"
+    check_transformed(SHIM, f"{before}\n{uses}", after)
+    modules = ["__init__", *files, *filter(None, [module[1:]])]
+    assert copied(SHIM, f"{before}\n{uses}") == {f"flash_attn_torch/{one}.py" for one in modules}
 
 
 def test_a_name_that_the_shim_keeps_to_itself_is_none_of_its_own(shims: Path) -> None:
