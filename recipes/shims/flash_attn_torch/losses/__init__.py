@@ -1,0 +1,1 @@
+"""Stands where flash_attn.losses stands; see cross_entropy.py."""
