@@ -21,6 +21,7 @@ from tests.shims.parts import (  # noqa: E402
     assert_fit_for_other_trees,
     dtype_name,
     grid,
+    results_and_gradients,
     shapes,
     signature,
 )
@@ -249,12 +250,20 @@ def test_what_works_in_place_and_what_does_not():
     assert torch.equal(x, before)
 
 
-def test_a_value_that_backward_needs_is_not_overwritten_in_silence():
+def test_views_of_one_tensor_can_be_rotated_in_place_one_after_the_other():
     cos, sin = tables(5, 4)
-    x = torch.randn(2, 5, 2, 8, requires_grad=True)
-    out = apply_rotary_emb(x.exp(), cos, sin, inplace=True)
-    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
-        out.sum().backward()
+    x = torch.randn(2, 5, 6, 8, requires_grad=True)
+
+    def rotated(x, inplace):
+        q, k, v = (1 * x).split((3, 2, 1), dim=2)
+        q = apply_rotary_emb(q, cos, sin, inplace=inplace)
+        k = apply_rotary_emb(k, cos, sin, inplace=inplace)
+        return torch.cat((q * k[:, :, :1], k * v, v * v), dim=2)
+
+    (out, grad), upstream = results_and_gradients(lambda x: rotated(x, True), (x,))
+    wanted, _ = results_and_gradients(lambda x: rotated(x, False), (x,), upstream)
+    assert torch.equal(out, wanted[0])
+    assert torch.equal(grad, wanted[1])
 
 
 def test_the_tables_get_no_gradient():

@@ -16,8 +16,8 @@ Equal to what: the formula in float32 (float64 for float64), rounded once to x's
 
 Like flash-attn:
 - a position beyond the tables, which only a tensor of seqlen_offsets can reach, is left as it is;
-- what works in place changes its input behind autograd's back: go on with the result, not with the input.
-  Unlike there, torch counts this as a change: if the old value was saved for a backward pass, that pass raises.
+- what works in place changes its input behind autograd's back: go on with the result, not with the input, and do
+  not pass a tensor whose old value a backward pass needs (the output of exp, say).
 
 Accepted here though flash-attn refuses it: CPU, float64, head dims above 256.
 
@@ -118,10 +118,12 @@ class _Rotate(torch.autograd.Function):
     def forward(ctx, x, parts, interleaved, inplace, *tables):
         ctx.parts, ctx.interleaved = parts, interleaved
         ctx.save_for_backward(*tables)
-        # Never marked as dirty: flash-attn does not, so that a leaf that needs a gradient can be passed.
         out = x if inplace else x.clone()
+        # As flash-attn's kernel writes: neither marked as dirty, nor counted as a change. Else neither a leaf that
+        # needs a gradient could be passed, nor q and k that are views of one tensor, one after the other.
+        written = out.data
         for i, part in enumerate(parts):
-            _rotate_(out[:, :, part], tables[2 * i], tables[2 * i + 1], interleaved)
+            _rotate_(written[:, :, part], tables[2 * i], tables[2 * i + 1], interleaved)
         return out
 
     @staticmethod
