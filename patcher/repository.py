@@ -6,11 +6,10 @@ with an archive, is started.
 
 from __future__ import annotations
 
-import io
 import os
 import re
-import tarfile
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +25,7 @@ STRAY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OB
 OPTIONS = "--no-optional-locks --literal-pathspecs -c core.fsmonitor=false -c core.fileMode=false"
 WHERE = "rev-parse --is-inside-work-tree --show-cdup --git-path patcher --revs-only HEAD"
 REMOTES = r"config -z --get-regexp ^remote\..*\.url$"
+EXPORT = f"-c core.hooksPath={os.devnull} read-tree -u --reset --no-sparse-checkout"
 FILES = "ls-files -z --cached --others --exclude-standard"
 STATUS = "status --porcelain=v1 -z --no-renames -uall --ignored=traditional --ignore-submodules --"
 
@@ -59,7 +59,7 @@ class Repository:
             return None
         if code or not out.startswith(b"true"):
             raise TargetError(f"git cannot work in {self.root}: {told or 'it is not in a work tree'}.")
-        _, up, *rest = os.fsdecode(out).split("\n")
+        _, up, *rest = os.fsdecode(out.removesuffix(b"\n")).split("\n")
         head = rest.pop() if re.fullmatch("[0-9a-f]{40,64}", rest[-1]) else None
         parts = self.root.parts[len(self.root.parts) - up.count("../") :]
         return Standing("".join(f"{name}/" for name in parts), head, (self.root / "\n".join(rest)).resolve())
@@ -97,39 +97,57 @@ class Repository:
         Raises:
             TargetError: the repository does not have that commit.
         """
-        code, out, told = self.run(f"archive --format=tar {commit}")
+        tree = f"{commit}:{self.standing.prefix}" if self.standing and self.standing.prefix else commit
+        with tempfile.TemporaryDirectory(prefix="patcher-") as aside:
+            # Not `git archive`, which leaves files out and fills others in where .gitattributes says so.
+            env = {"GIT_INDEX_FILE": str(Path(aside, "index")), "GIT_WORK_TREE": str(folder)}
+            code, _, told = self.run(EXPORT, tree, env=env)
         if code:
             raise TargetError(f"{self.root} cannot give out {commit[:12]}: {told}; fetch that commit first.")
-        with tarfile.open(fileobj=io.BytesIO(out)) as archive:
-            archive.extractall(folder, filter="data")
 
-    def ask(self, command: str, *paths: str) -> list[str]:
+    def ask(self, command: str, *paths: str, env: Mapping[str, str] | None = None) -> list[str]:
         """Return the entries that git answers with; its failure is told in its own words."""
-        code, out, told = self.run(command, *paths)
+        code, out, told = self.run(command, *paths, env=env)
         if code:
             raise TargetError(f"`git {command.split()[0]}` failed in {self.root}: {told}.")
         return _split(out)
 
-    def run(self, command: str, *words: str) -> tuple[int, bytes, str]:
-        """Run git and return its exit code, what it printed, and what it said of a failure.
+    def run(
+        self, command: str, *words: str, env: Mapping[str, str] | None = None, data: bytes = b""
+    ) -> tuple[int, bytes, str]:
+        """Run git and return its exit code, what it printed, and what it said of a failure; it reads `data`.
 
         Raises:
             TargetError: git does not start.
         """
+        code, out, told = self._execute([*OPTIONS.split(), *command.split(), *words], env or {}, data)
+        return code, out, " ".join(told.removeprefix("fatal: ").split()).rstrip(".")
+
+    def act(self, command: str, *words: str, env: Mapping[str, str] | None = None) -> tuple[int, str]:
+        """Run git as its user configured it, hooks and signing included; return its exit code and all that it said."""
+        code, out, told = self._execute(["--literal-pathspecs", *command.split(), *words], env or {}, b"")
+        return code, "\n".join(text.strip() for text in (out.decode("utf-8", "replace"), told) if text.strip())
+
+    def _execute(self, words: list[str], env: Mapping[str, str], data: bytes) -> tuple[int, bytes, str]:
         unset = [option for name in STRAY if name in os.environ for option in ("-u", name)]
-        where = ["git", "-C", str(self.root), *OPTIONS.split()]
+        given = ["GIT_TERMINAL_PROMPT=0", *(f"{name}={value}" for name, value in env.items())]
         try:
             import git  # looks for the program as it is imported
 
-            code, out, told = git.Git(self.root).execute(
-                ["env", *unset, *where, *command.split(), *words],
-                with_extended_output=True,
-                with_exceptions=False,
-                stdout_as_string=False,
-            )
+            with tempfile.TemporaryFile() as file:
+                file.write(data)
+                file.seek(0)
+                code, out, told = git.Git(self.root).execute(
+                    ["env", *unset, *given, "git", "-C", str(self.root), *words],
+                    istream=file,
+                    with_extended_output=True,
+                    with_exceptions=False,
+                    stdout_as_string=False,
+                    strip_newline_in_stdout=False,
+                )
         except (ImportError, OSError) as error:
             raise TargetError(f"{self.root} needs git, which does not start: install it.") from error
-        return code, out, " ".join(told.removeprefix("fatal: ").split()).rstrip(".")
+        return code, out, told
 
 
 def _split(out: bytes) -> list[str]:
