@@ -6,16 +6,19 @@ undo one that was edited since. Each names every such file at once, and then cha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from patcher.checkout import Checkout
+from patcher.commit import check_ready, commit, contains, head_of, subject, take_off
 from patcher.errors import DirtyError, TargetError, UndoError, UsageError
 from patcher.journal import Journal, Record, State, fingerprint
+from patcher.message import Piece, reverting
 from patcher.model import Change, Plan
 
-__all__ = ["Undone", "apply", "undo"]
+__all__ = ["Job", "Undone", "apply", "apply_all", "undo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,8 @@ class Undone:
     """What undo did with the last apply, in paths.
 
     `already` are files that held what was before (after a `git checkout`, say); `kept` are folders that apply
-    created and that stay because something else is in them; an `interrupted` apply did not come to its end.
+    created and that stay because something else is in them; an `interrupted` apply did not come to its end. `commits` are
+    new ones, which take back those of the apply.
     """
 
     recipe: str
@@ -33,6 +37,7 @@ class Undone:
     already: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     interrupted: bool = False
+    commits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +49,82 @@ class _Standing:
     edited: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A plan to be written, the lock that then says so, and the commits that are made of both."""
+
+    plan: Plan
+    lock: Change | None = None
+    pieces: tuple[Piece, ...] = ()
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """All that is written."""
+        return (*self.plan.changes, *((self.lock,) if self.lock else ()))
+
+
 def apply(plan: Plan, checkout: Checkout, *, allow_dirty: bool = False) -> None:
     """Write all changes of a plan or none; `allow_dirty` also over work that git does not have."""
-    if not plan.changes:
-        return
+    apply_all([Job(plan)], checkout, allow_dirty=allow_dirty)
+
+
+def apply_all(jobs: Iterable[Job], checkout: Checkout, *, allow_dirty: bool = False) -> tuple[str, ...]:
+    """Write, lock and commit all jobs one after the other, or none; return the commits.
+
+    Where one fails, those before it are taken back, their commits too: nobody has seen them.
+    """
+    todo = [job for job in jobs if job.changes]
+    if not todo:
+        return ()
     journal = Journal(checkout)
+    done: list[Record] = []
     with journal.locked():
         _settle(journal, checkout)
-        checkout.check(plan.changes)
-        if not allow_dirty:
-            _refuse_dirty(plan, journal, checkout)
-        record = journal.begin(plan, checkout.new_folders(change.path for change in plan.changes))
-        try:
-            checkout.write(plan.changes)
-        except (TargetError, KeyboardInterrupt):
-            # Where a file could not be put back, undo needs the record.
-            if not _stand(record, journal, checkout).written:
-                journal.drop(record)
-            raise
+        start = head_of(checkout) if any(job.pieces for job in todo) else ""
+        if start:
+            _refuse_uncommitted(journal, checkout)
+        with ExitStack() as failed:
+            for job in todo:
+                done.append(_write(job, start, journal, checkout, allow_dirty=allow_dirty))
+                failed.callback(_withdraw, done[-1], start, journal, checkout)
+            failed.pop_all()
+    return tuple(one for record in done for one in record.commits)
+
+
+def _write(job: Job, start: str, journal: Journal, checkout: Checkout, *, allow_dirty: bool) -> Record:
+    checkout.check(job.changes)
+    if not allow_dirty:
+        _refuse_dirty(job.changes, journal, checkout)
+    folders = checkout.new_folders(change.path for change in job.changes)
+    record = journal.begin(job.plan, folders, job.changes)
+    try:
+        checkout.write(job.changes)
+    except (TargetError, KeyboardInterrupt):
+        # Where a file could not be put back, undo needs the record.
+        if not _stand(record, journal, checkout).written:
+            journal.drop(record)
+        raise
+    with ExitStack() as failed:
+        failed.callback(_withdraw, record, start, journal, checkout)
+        if job.pieces:
+            record = replace(record, commits=commit(checkout, job.pieces))
         journal.finish(record)
+        failed.pop_all()
+    return record
+
+
+def _withdraw(record: Record, start: str, journal: Journal, checkout: Checkout) -> None:
+    """Put back what was there before a record that is not to be, also where a hook has edited it since."""
+    if start:
+        take_off(checkout, start, [entry.path for entry in record.entries])
+    written = []
+    for entry in record.entries:
+        mark, present = _present(entry.path, checkout)
+        if mark != entry.before:
+            before = journal.before(entry)
+            written.append(Change(entry.path, before, present, mode=entry.mode, gone=mark is None))
+    checkout.restore(written, record.folders)
+    journal.drop(record)
 
 
 def undo(checkout: Checkout) -> Undone:
@@ -74,8 +136,13 @@ def undo(checkout: Checkout) -> Undone:
         standing = _stand(record, journal, checkout)
         if standing.edited:
             raise UndoError(_edited(record, standing.edited, journal.place(record)))
+        _check_committed(record, standing.written, checkout)
         checkout.sweep(entry.path for entry in record.entries)
         kept = checkout.restore(standing.written, record.folders)
+        with ExitStack() as failed:
+            failed.callback(checkout.write, standing.written)
+            commits = _revert(record, standing.written, checkout)
+            failed.pop_all()
         journal.drop(record)
     return Undone(
         record.recipe,
@@ -85,7 +152,41 @@ def undo(checkout: Checkout) -> Undone:
         already=standing.before,
         kept=kept,
         interrupted=record.state is State.WRITING,
+        commits=commits,
     )
+
+
+def _check_committed(record: Record, written: Iterable[Change], checkout: Checkout) -> None:
+    """Refuse to revert commits that HEAD does not have, or beside work in the same files."""
+    if not record.commits:
+        return
+    check_ready(checkout, "this undo")
+    if not contains(checkout, record.commits):
+        raise UndoError(
+            f"Nothing was undone, because {record.recipe} was applied in the commit {record.commits[-1][:12]}, and what "
+            "is checked out does not have it; switch to the branch that has."
+        )
+    differing = checkout.differs_from_head(change.path for change in written)
+    if differing:
+        raise UndoError(
+            "Nothing was undone, because these files are not as HEAD has them, and the commit that takes "
+            f"{record.recipe} back must hold nothing else:\n  "
+            + "\n  ".join(f"{path} ({why})" for path, why in differing.items())
+            + "\nCommit or stash that first."
+        )
+
+
+def _revert(record: Record, written: Sequence[Change], checkout: Checkout) -> tuple[str, ...]:
+    """Commit that a committed record was taken back; history stays as it is."""
+    if not record.commits or not written:
+        return ()
+    message = reverting(record.recipe, subject(checkout, record.commits[-1]), record.commits)
+    return commit(checkout, [Piece(message, tuple(_backward(change) for change in written))])
+
+
+def _backward(change: Change) -> Change:
+    gone = change.before is None
+    return Change(change.path, None if change.gone else change.after, change.before or b"", mode=change.mode, gone=gone)
 
 
 def _last(journal: Journal, checkout: Checkout) -> Record:
@@ -115,8 +216,21 @@ def _settle(journal: Journal, checkout: Checkout) -> None:
         journal.drop(record)
 
 
-def _refuse_dirty(plan: Plan, journal: Journal, checkout: Checkout) -> None:
-    edited = {change.path: change.before for change in plan.changes if change.before is not None}
+def _refuse_uncommitted(journal: Journal, checkout: Checkout) -> None:
+    """Refuse to commit beside what an earlier apply wrote and nobody committed: it would be in the wrong commit."""
+    entries = {(entry.path, entry.after) for record in journal.records() for entry in record.entries}
+    there = sorted(path for path, after in entries if _present(path, checkout)[0] == after)
+    waiting = [path for path in checkout.differs_from_head(there) if checkout.exists(path)]
+    if waiting:
+        raise DirtyError(
+            "Nothing was written, because an earlier apply wrote these files and nobody committed them:\n  "
+            + "\n  ".join(dict.fromkeys(waiting))
+            + f"\nCommit them yourself, or run `patcher undo {checkout.root}`, then run this again."
+        )
+
+
+def _refuse_dirty(changes: Iterable[Change], journal: Journal, checkout: Checkout) -> None:
+    edited = {change.path: change.before for change in changes if change.before is not None}
     differing = checkout.differs_from_head(edited)
     ours = {(entry.path, entry.after) for record in journal.records() for entry in record.entries}
     dirty = [f"{path} ({why})" for path, why in differing.items() if (path, fingerprint(edited[path])) not in ours]
@@ -137,7 +251,8 @@ def _stand(record: Record, journal: Journal, checkout: Checkout) -> _Standing:
     for entry in record.entries:
         mark, present = _present(entry.path, checkout)
         if mark == entry.after:
-            written.append(Change(entry.path, journal.before(entry), present, mode=entry.mode))
+            gone = entry.after is None
+            written.append(Change(entry.path, journal.before(entry), present, mode=entry.mode, gone=gone))
         else:
             (before if (entry.path, mark) in known else edited).append(entry.path)
     return _Standing(tuple(written), tuple(before), tuple(edited))

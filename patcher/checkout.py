@@ -17,9 +17,12 @@ from pathlib import Path
 from patcher.errors import TargetError, UsageError
 from patcher.model import Change
 from patcher.repository import Repository, Standing
-from patcher.swap import Swap, forward, place_of, prune, reason_of, refuse_blocked, swap_all, sweep
+from patcher.swap import Swap, backward, forward, place_of, prune, reason_of, refuse_blocked, swap_all, sweep
 
-__all__ = ["Checkout"]
+__all__ = ["OWN", "Checkout"]
+
+# The folder of a tree that is patcher's own: the lock, and without git the journal.
+OWN = ".patcher"
 
 # Without git, nothing else tells these from what somebody wrote.
 GENERATED = {"__pycache__", "node_modules", "build", "dist"}
@@ -116,7 +119,7 @@ class Checkout:
     def journal_folder(self) -> Path:
         """The folder for patcher's own files; each root in one repository has its own."""
         if self._standing is None:
-            return self.root / ".patcher"
+            return self.root / OWN
         prefix = os.fsencode(self._standing.prefix)
         return self._standing.folder / (hashlib.sha256(prefix).hexdigest()[:16] if prefix else "")
 
@@ -147,10 +150,12 @@ class Checkout:
     def write(self, changes: Sequence[Change]) -> None:
         """Write all changes or none, each only over a file that holds exactly what the change starts from."""
         self._swap(forward(changes))
+        emptied = {folder for change in changes if change.gone for folder in Path(change.path).parents}
+        prune(self.root, [folder.as_posix() for folder in emptied - {Path()}])
 
     def restore(self, changes: Sequence[Change], folders: Sequence[str] = ()) -> tuple[str, ...]:
         """Take all changes back or none; then remove the folders that are empty, and return the others."""
-        self._swap([Swap(change.path, change.after, change.before, change.mode) for change in changes])
+        self._swap(backward(changes))
         prune(self.root, folders)
         return tuple(folder for folder in folders if self.exists(folder))
 

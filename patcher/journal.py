@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -39,17 +39,17 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file of a record, its bytes as fingerprints; `before` None is a file that apply created."""
+    """One file of a record, its bytes as fingerprints; None is the file's absence: apply created it, or removed it."""
 
     path: str
     mode: int
     before: str | None
-    after: str
+    after: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One apply: what was written, from which recipe, and the folders that it created."""
+    """One apply: what was written, from which recipe, the folders that it created, and the commits of it."""
 
     number: int
     state: State
@@ -61,6 +61,7 @@ class Record:
     patcher: str
     folders: tuple[str, ...]
     entries: tuple[Entry, ...]
+    commits: tuple[str, ...] = ()
 
 
 def fingerprint(data: bytes) -> str:
@@ -87,18 +88,26 @@ class Journal:
 
     def before(self, entry: Entry) -> bytes | None:
         """Return the bytes that a file had before, or None if apply created it."""
-        if entry.before is None:
+        return self._copy(entry.path, entry.before)
+
+    def after(self, entry: Entry) -> bytes | None:
+        """Return the bytes that apply wrote, or None if it removed the file."""
+        return self._copy(entry.path, entry.after)
+
+    def _copy(self, path: str, mark: str | None) -> bytes | None:
+        if mark is None:
             return None
-        blob = self.folder / entry.before
+        blob = self.folder / mark
         with self._telling():
             data = blob.read_bytes()
-        if fingerprint(data) != entry.before:
+        if fingerprint(data) != mark:
             copy = f"the journal's copy {blob} is damaged"
-            raise TargetError(f"{entry.path} cannot be put back: {copy}; take the file from git, or from a clone.")
+            raise TargetError(f"{path} cannot be put back: {copy}; take the file from git, or from a clone.")
         return data
 
-    def begin(self, plan: Plan, folders: tuple[str, ...]) -> Record:
-        """Store what is about to be written, and what stands there now."""
+    def begin(self, plan: Plan, folders: tuple[str, ...], changes: Sequence[Change] | None = None) -> Record:
+        """Store what is about to be written, and what stands there now; `changes`, if not those of the plan alone."""
+        changes = plan.changes if changes is None else changes
         number = max((record.number for record in self.records()), default=0) + 1
         record = Record(
             number=number,
@@ -110,12 +119,13 @@ class Journal:
             time=datetime.now(UTC).isoformat(timespec="seconds"),
             patcher=__version__,
             folders=folders,
-            entries=tuple(_entry(change) for change in plan.changes),
+            entries=tuple(_entry(change) for change in changes),
         )
         with self._telling():
-            for change in plan.changes:
-                if change.before is not None:
-                    _store(self.folder / fingerprint(change.before), change.before)
+            for change in changes:
+                for data in (change.before, change.after):
+                    if data is not None:
+                        _store(self.folder / fingerprint(data), data)
         self._save(record, State.WRITING)
         return record
 
@@ -127,7 +137,8 @@ class Journal:
         """Forget a record, and the bytes that no other record needs."""
         with self._telling():
             self.place(record).unlink(missing_ok=True)
-            needed = {entry.before for record in self.records() for entry in record.entries}
+            entries = [entry for record in self.records() for entry in record.entries]
+            needed = {mark for entry in entries for mark in (entry.before, entry.after)}
             for file in self.folder.iterdir():
                 if file.name.endswith(".new") or (_is_blob(file) and file.name not in needed):
                     file.unlink()
@@ -214,7 +225,7 @@ class Journal:
 
 def _entry(change: Change) -> Entry:
     before = None if change.before is None else fingerprint(change.before)
-    return Entry(change.path, change.mode, before, fingerprint(change.after))
+    return Entry(change.path, change.mode, before, None if change.gone else fingerprint(change.after))
 
 
 def _load(file: Path) -> Record:
@@ -227,6 +238,7 @@ def _load(file: Path) -> Record:
         del data["format"]
         data["state"] = State(data["state"])
         data["folders"] = tuple(data["folders"])
+        data["commits"] = tuple(data.get("commits", ()))
         data["entries"] = tuple(Entry(**entry) for entry in data["entries"])
         return Record(number=int(file.stem), **data)
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -17,7 +17,7 @@ from pathlib import Path
 from patcher.errors import TargetError
 from patcher.model import Change
 
-__all__ = ["Swap", "forward", "place_of", "prune", "reason_of", "refuse_blocked", "swap_all", "sweep"]
+__all__ = ["Swap", "backward", "forward", "place_of", "prune", "reason_of", "refuse_blocked", "swap_all", "sweep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,16 @@ class Swap:
 
 def forward(changes: Sequence[Change]) -> list[Swap]:
     """Return the swaps that make these changes."""
-    return [Swap(change.path, change.before, change.after, change.mode) for change in changes]
+    return [Swap(change.path, change.before, _after(change), change.mode) for change in changes]
+
+
+def backward(changes: Sequence[Change]) -> list[Swap]:
+    """Return the swaps that take these changes back."""
+    return [Swap(change.path, _after(change), change.before, change.mode) for change in changes]
+
+
+def _after(change: Change) -> bytes | None:
+    return None if change.gone else change.after
 
 
 def swap_all(root: Path, swaps: Sequence[Swap], folders: Sequence[str]) -> None:

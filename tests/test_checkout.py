@@ -549,3 +549,52 @@ class TestFailingHalfway:
         ):
             Checkout.open(tree).write(self.CHANGES)
         assert (tree / "a.py").read_bytes() == b"A"
+
+
+class TestExport:
+    def test_every_file_is_there_as_the_commit_has_it(self, tmp_path: Path) -> None:
+        files = {
+            "a.py": "$Format:%H$\n",
+            "left/out.py": "b\n",
+            ".gitattributes": "left export-ignore\na.py export-subst\n",
+        }
+        root = repository(tmp_path / "tree", files)
+        (root / "run.sh").write_text("#!/bin/sh\n")
+        (root / "run.sh").chmod(0o755)
+        git(root, "add", "-A")
+        git(root, "commit", "-q", "-m", "run")
+        (root / "a.py").write_text("another\n")
+        before = git(root, "status", "--porcelain"), (root / ".git" / "index").read_bytes()
+        (tmp_path / "out").mkdir()
+        Checkout.open(root).export("HEAD", tmp_path / "out")
+        assert {path: held for path, (_, held) in snapshot(tmp_path / "out").items() if held is not None} == {
+            **{path: text.encode() for path, text in files.items()},
+            "run.sh": b"#!/bin/sh\n",
+        }
+        assert (tmp_path / "out" / "run.sh").stat().st_mode & 0o100
+        assert (git(root, "status", "--porcelain"), (root / ".git" / "index").read_bytes()) == before
+
+    def test_of_a_subfolder_what_is_below_it(self, tmp_path: Path) -> None:
+        root = repository(tmp_path / "tree", {"a.py": "a\n", "sub/folder/b.py": "b\n"})
+        (tmp_path / "out").mkdir()
+        Checkout.open(root / "sub").export("HEAD", tmp_path / "out")
+        assert (tmp_path / "out" / "folder" / "b.py").read_text() == "b\n"
+        assert not (tmp_path / "out" / "a.py").exists()
+
+
+class TestRemoving:
+    def test_a_file_goes_with_the_folders_that_it_leaves_empty_and_comes_back(self, tmp_path: Path) -> None:
+        root = repository(tmp_path / "tree", {"a.py": "a\n", "deep/er/b.py": "b\n"})
+        before = snapshot(root)
+        gone = Change("deep/er/b.py", b"b\n", b"", gone=True)
+        Checkout.open(root).write([gone])
+        assert list(snapshot(root)) == ["a.py"]
+        Checkout.open(root).restore([gone])
+        assert snapshot(root) == before
+
+    def test_one_that_was_changed_since_stays(self, tmp_path: Path) -> None:
+        root = repository(tmp_path / "tree", {"a.py": "a\n", "b.py": "b\n"})
+        before = snapshot(root)
+        with pytest.raises(TargetError, match=r"b\.py was changed"):
+            Checkout.open(root).write([Change("a.py", b"a\n", b"", gone=True), Change("b.py", b"c\n", b"", gone=True)])
+        assert snapshot(root) == before

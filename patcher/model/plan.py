@@ -81,17 +81,19 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What one step did to one file: its edits, in the text that the step saw."""
+    """What one step did to one file: its edits, in the text that the step saw, and the bytes that it left."""
 
     step: str
     edits: tuple[Edit, ...]
+    after: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """One file before and after. `before` None: the plan creates it. `layers` lead from one to the other.
 
-    `mode` is what git calls the file's mode (100644 or 100755).
+    `mode` is what git calls the file's mode (100644 or 100755). A file that is `gone` has nothing after it; no recipe asks
+    for that, a newer upstream may.
     """
 
     path: str
@@ -99,6 +101,7 @@ class Change:
     after: bytes
     layers: tuple[Layer, ...] = ()
     mode: int = 0o100644
+    gone: bool = False
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -133,7 +136,7 @@ class Plan:
         """Hash the recipe and every file before and after, so that two equal plans have one digest."""
         digest = hashlib.sha256(self.recipe.digest.encode())
         for change in self.changes:
-            kind = b"added" if change.before is None else b"modified"
+            kind = b"removed" if change.gone else b"added" if change.before is None else b"modified"
             for part in (change.path.encode(), kind, change.before or b"", change.after):
                 digest.update(len(part).to_bytes(8, "big") + part)
         object.__setattr__(self, "digest", digest.hexdigest())

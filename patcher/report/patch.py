@@ -29,6 +29,9 @@ def change_patch(change: Change, prefix: str = "") -> bytes:
     if change.before is None:
         header += f"new file mode {change.mode:o}\n"
         old = "/dev/null"
+    if change.gone:
+        header += f"deleted file mode {change.mode:o}\n"
+        new = "/dev/null"
     # Every byte is one character here, those of the paths too.
     return "".join((header, *_hunks(change, old, new))).encode("latin-1")
 

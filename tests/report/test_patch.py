@@ -282,3 +282,11 @@ def test_a_folder_above_whose_name_is_not_utf8(tiny: Tiny) -> None:
     commit_all(root)
     git_apply(tiny.tree, tiny.recipe(ROUND).diff().stdout)
     assert tiny.read() == "y = round(1)\n"
+
+
+def test_a_file_that_goes_is_a_deletion_that_git_takes(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("a\n")
+    commit_all(tmp_path)
+    (tmp_path / "p").write_bytes(change_patch(Change("a.py", b"a\n", b"", gone=True)))
+    git(tmp_path, "apply", "p")
+    assert not (tmp_path / "a.py").exists()
