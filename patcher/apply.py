@@ -26,8 +26,8 @@ class Undone:
     """What undo did with the last apply, in paths.
 
     `already` are files that held what was before (after a `git checkout`, say); `kept` are folders that apply
-    created and that stay because something else is in them; an `interrupted` apply did not come to its end. `commits` are
-    new ones, which take back those of the apply.
+    created and that stay because something else is in them; an `interrupted` apply did not come to its end. `commits`
+    are new ones, which take back those of the apply.
     """
 
     recipe: str
@@ -163,8 +163,8 @@ def _check_committed(record: Record, written: Iterable[Change], checkout: Checko
     check_ready(checkout, "this undo")
     if not contains(checkout, record.commits):
         raise UndoError(
-            f"Nothing was undone, because {record.recipe} was applied in the commit {record.commits[-1][:12]}, and what "
-            "is checked out does not have it; switch to the branch that has."
+            f"Nothing was undone, because {record.recipe} was applied in the commit {record.commits[-1][:12]}, and "
+            "what is checked out does not have it; switch to the branch that has."
         )
     differing = checkout.differs_from_head(change.path for change in written)
     if differing:

@@ -5,18 +5,20 @@ It is written only where somebody asks for it. Whether a step is already done is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
-from patcher.checkout import Checkout
+from patcher import __version__
+from patcher.checkout import OWN, Checkout
 from patcher.errors import TargetError
+from patcher.model import Change, Plan
 
-__all__ = ["LOCK", "Declined", "Lock", "Locked", "lock_data", "locked", "read_lock"]
+__all__ = ["LOCK", "Declined", "Lock", "Locked", "lock_change", "lock_data", "lock_entry", "locked", "read_lock"]
 
-LOCK = ".patcher/lock.yaml"
+LOCK = f"{OWN}/lock.yaml"
 FORMAT = 1
 HEAD = "# Written by patcher: the recipes that are applied in this tree. Commit it; `patcher apply .` reads it.\n"
 
@@ -94,6 +96,36 @@ def locked(data: bytes) -> Lock:
         raise TargetError(
             f"{LOCK} is no lock of patcher's: take it from git, or delete it and apply the recipe with --lock."
         ) from None
+
+
+def lock_entry(
+    plan: Plan, name: str, head: str | None, old: Locked | None, declined: Iterable[Declined] = ()
+) -> Locked:
+    """Return what a lock says of a recipe that is applied by a plan; `name` is how the tree names it.
+
+    What the entry before it said stays where the plan says nothing new: the commit that the recipe was applied to is
+    not the one of a fork that has it already.
+    """
+    recipe = plan.recipe
+    same = old is not None and not plan.changes and (old.digest, old.parameters) == (recipe.digest, dict(recipe.values))
+    return Locked(
+        recipe=name,
+        version=old.version if same and old else __version__,
+        digest=recipe.digest,
+        parameters=dict(recipe.values),
+        upstream=(old.upstream if old else "") or head or "",
+        plan=plan.digest if plan.changes or old is None else old.plan,
+        source=dict(recipe.source),
+        declined=tuple(declined) or (old.declined if old else ()),
+        proofs=old.proofs if old else {},
+    )
+
+
+def lock_change(checkout: Checkout, lock: Lock) -> Change | None:
+    """Return the change that writes a lock into a tree, or nothing where it stands there already."""
+    before = checkout.read(LOCK) if checkout.exists(LOCK) else None
+    after = lock_data(lock)
+    return Change(LOCK, before, after) if before != after else None
 
 
 def _entry(found: Mapping[str, Any]) -> Locked:

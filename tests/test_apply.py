@@ -114,6 +114,7 @@ class TestJournal:
             "plan": made.digest,
             "patcher": __version__,
             "folders": ["shims", "shims/x"],
+            "commits": [],
             "entries": [
                 {"path": "a.py", "mode": 0o100644, "before": marks[0], "after": marks[1]},
                 {"path": "shims/x/new.py", "mode": 0o100644, "before": None, "after": marks[2]},

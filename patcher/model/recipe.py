@@ -203,7 +203,8 @@ class Hint:
 class Recipe:
     """What a person wrote, validated, with the steps of used recipes in place and parameters filled in.
 
-    `folder` is the recipe's own folder, `digest` the SHA-256 over the texts of this recipe and all it uses.
+    `folder` is the recipe's own folder, `digest` the SHA-256 over the texts of this recipe and all it uses. `source` is
+    where a recipe from elsewhere was taken from: `url`, `commit` and `sha256`.
     """
 
     name: str
@@ -218,3 +219,4 @@ class Recipe:
     checks: tuple[Check, ...] = ()
     next: tuple[Hint, ...] = ()
     bundled: bool = False
+    source: Mapping[str, str] = field(default_factory=_nothing)
