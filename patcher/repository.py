@@ -75,6 +75,12 @@ class Repository:
         urls = [entry.partition("\n")[2] for entry in _split(self.run(REMOTES)[1])]
         return tuple(re.sub("^(https?://)[^/@]*@", r"\1", url) for url in urls)
 
+    @property
+    def author(self) -> str:
+        """The name and address under which the user commits, as `Name <address>`; nothing where git knows none."""
+        code, out, _ = self.run("var GIT_AUTHOR_IDENT")
+        return "" if code else out.decode("utf-8", "replace").rpartition(">")[0] + ">"
+
     def status(self, paths: Iterable[str]) -> dict[str, str]:
         """Return those of the paths whose content git does not have in HEAD, each with the reason."""
         wanted = tuple(paths)

@@ -31,7 +31,7 @@ class View(Checkout):
 
     @cached_property
     def _names(self) -> tuple[tuple[str, ...], ...]:
-        known = (self.base.paths, self.base.links, self.base.unreadable)
+        known: tuple[tuple[str, ...], ...] = (self.base.paths, self.base.links, self.base.unreadable)
         if self.only is not None:
             known = tuple(tuple(path for path in group if path in self._all) for group in known)
         return tuple(sorted({*known[0], *self.over})), known[1], known[2]

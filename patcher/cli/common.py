@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ __all__ = [
     "output_option",
     "paint",
     "parameters_option",
+    "recipe_help",
     "recipe_option",
     "refuse_code",
     "write_output",
@@ -39,14 +40,8 @@ COLOURS: dict[str, dict[str, Any]] = {
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-recipe_option: Decorator = click.option(
-    "-r",
-    "--recipe",
-    "recipe",
-    required=True,
-    metavar="RECIPE",
-    help="A bundled recipe's name, a folder, or a YAML file.",
-)
+recipe_help = "A bundled recipe's name, a folder, a YAML file, or git+URL@COMMIT#FOLDER."
+recipe_option: Decorator = click.option("-r", "--recipe", "recipe", required=True, metavar="RECIPE", help=recipe_help)
 parameters_option: Decorator = click.option(
     "-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter of the recipe."
 )
@@ -58,8 +53,8 @@ output_option: Decorator = click.option(
 )
 
 
-def load_recipe(spec: str, params: tuple[str, ...]) -> Recipe:
-    """Load a recipe with the parameters of the command line.
+def load_recipe(spec: str, params: tuple[str, ...], source: Mapping[str, str] | None = None) -> Recipe:
+    """Load a recipe with the parameters of the command line; `source` is what a lock says of where it is from.
 
     Raises:
         UsageError: a parameter is not of the form NAME=VALUE.
@@ -74,7 +69,7 @@ def load_recipe(spec: str, params: tuple[str, ...]) -> Recipe:
         if name in values:
             raise UsageError(f"`-p {name}=...` is given twice; leave one out.")
         values[name] = value
-    return load(spec, values)
+    return load(spec, values, source=source)
 
 
 def refuse_code(recipe: Recipe) -> None:

@@ -23,12 +23,14 @@ __all__ = ["entry", "patcher"]
 
 COMMANDS = {
     "apply": "Apply a recipe to a checkout, or show what it would change.",
+    "clone": "Clone the upstream of a recipe, and apply the recipe.",
     "explain": "Say why each step did or did not match at a line.",
     "list": "List the recipes that come with patcher.",
     "prove": "Run a step's equality proof.",
     "show": "Show what a recipe does, step by step.",
     "test": "Run a recipe's own cases.",
     "undo": "Take back what the last apply wrote.",
+    "update": "Take a fork to a newer upstream, or show how.",
     "verify": "Train the patched tree by the recipe's checks.",
 }
 UNWRITTEN, BUG, INTERRUPTED, PIPE_CLOSED = 5, 70, 130, 141

@@ -27,6 +27,8 @@ def command(path: str) -> int:
     ):
         for name in paths:
             click.echo(f"  {name}: {title}")
+    for commit in undone.commits:
+        click.echo(f"Committed as {commit[:12]}; the commits of the apply stay in the history.")
     for folder in undone.kept:
         click.echo(f"  {folder}: kept, because something else is in it")
     return 0

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from patcher.model import Check, Range
+from patcher.recipe.beside import check_beside
 from patcher.recipe.keys import read_id, read_range, read_when, read_yes
 from patcher.recipe.nodes import Node, Reader, Table, Text, did_you_mean
 from patcher.recipe.parameters import Setting
@@ -56,16 +57,20 @@ def _check(table: Table, fields: Fields, taken: Mapping[str, Check], setting: Se
     def text(key: str) -> str | None:
         return reader.text(fields[key], key) if key in fields else None
 
+    def file(key: str) -> str | None:
+        check_beside(fields.get(key), text(key) or "", reader)
+        return text(key)
+
     return Check(
         id=read_id(fields.get("id"), "id", reader, taken),
         why=text("why") or "",
         origin=str(table.mark),
         run=tuple(_words(fields.get("run"), reader)),
-        prepare=text("prepare"),
+        prepare=file("prepare"),
         environment=MappingProxyType(_environment(fields.get("environment"), reader)),
         limit=_limit(fields.get("limit"), reader),
         readings=MappingProxyType(_readings(fields.get("readings"), reader)),
-        golden=text("golden"),
+        golden=file("golden"),
         packages=tuple(_packages(fields.get("packages"), setting, reader)),
         programs=_texts(fields.get("programs"), "programs", reader),
         device=_one_of(fields.get("device"), "device", _DEVICES, reader) or "cpu",

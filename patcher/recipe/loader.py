@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from patcher.recipe.keys import read_id
 from patcher.recipe.library import bundled_root, locate, read_bytes
 from patcher.recipe.nodes import Node, Reader, Table, Text
 from patcher.recipe.parameters import Setting, choose, fill, read_parameters
+from patcher.recipe.remote import fetch, is_remote
 from patcher.recipe.safeyaml import parse
 from patcher.recipe.steps import RecipeFile
 
@@ -35,8 +37,11 @@ def load(
     *,
     library: Path | None = None,
     verbs: Mapping[str, type[Verb]] | None = None,
+    source: Mapping[str, str] | None = None,
 ) -> Recipe:
-    """Return a recipe, given its name or its path, with the parameters set to these values.
+    """Return a recipe, given its name, its path or its URL, with the parameters set to these values.
+
+    `source` is what a lock says of where it was taken from.
 
     Raises:
         RecipeError: the recipe, or one that it uses, does not load; it tells every problem.
@@ -47,7 +52,12 @@ def load(
         from patcher.verbs import VERBS
 
         verbs = VERBS
-    return _Loader(library or bundled_root(), verbs).load(spec, values or {})
+    loader = _Loader(library or bundled_root(), verbs)
+    if not is_remote(spec):
+        return loader.load(spec, values or {})
+    remote = fetch(spec, source or {})
+    loader.fence = remote.path
+    return replace(loader.load(str(remote.path), values or {}), source=MappingProxyType(remote.source))
 
 
 class _Loader:
@@ -56,6 +66,7 @@ class _Loader:
     def __init__(self, library: Path, verbs: Mapping[str, type[Verb]]) -> None:
         self._library, self._verbs, self._reader = library, verbs, Reader()
         self._files: dict[Path, RecipeFile] = {}
+        self.fence: Path | None = None  # the folder out of which a recipe from elsewhere does not get
 
     def load(self, spec: str, given: Mapping[str, str]) -> Recipe:
         """Return the recipe, or raise with everything that is wrong."""
@@ -88,6 +99,9 @@ class _Loader:
 
     def _find(self, spec: str, base: Path) -> RecipeFile:
         path, offer = locate(spec, self._library, base)
+        inside = self.fence is None or path.resolve().is_relative_to(self.fence.resolve())
+        if not (inside or offer or self._is_bundled(path)):
+            raise UsageError(f"`{spec}` leads out of the recipe's folder, and a recipe from elsewhere stays in it.")
         file = self._open(path)
         node = file.fields.get("recipe")
         if offer and isinstance(node, Text) and file.name == node.value != offer.name:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from patcher.model import Proof, Scope
+from patcher.recipe.beside import check_beside
 from patcher.recipe.nodes import Node, Reader
 from patcher.recipe.scopes import read_scopes
 
@@ -26,6 +27,6 @@ def _cases(node: Node | None, reader: Reader) -> str:
     file = reader.text(node, "cases")
     if node and file and not file.endswith(".py"):
         reader.tell(node.mark, f"`{file}` is no Python file; `cases` names one beside the recipe, as in proofs/x.py.")
-    elif node and (file.startswith("/") or ".." in file.split("/")):
-        reader.tell(node.mark, f"`{file}` leads out of the recipe's folder; keep the cases beside it.")
+    else:
+        check_beside(node, file, reader)
     return file

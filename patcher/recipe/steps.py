@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from patcher.errors import PatternError
 from patcher.model import Range, Step, Upstream
+from patcher.recipe.beside import check_beside
 from patcher.recipe.keys import read_effect, read_expect, read_id, read_when, read_yes
 from patcher.recipe.nodes import Items, Node, Reader, Table, Text, did_you_mean, plain
 from patcher.recipe.parameters import Parameters, Setting
@@ -119,7 +120,10 @@ class StepReader:
 
     def _compile(self, verb: str, arguments: Mapping[str, Any], table: Table) -> Any:
         try:
-            return self._verbs[verb].compile(arguments)
+            action = self._verbs[verb].compile(arguments)
+            if verb == "codemod":
+                check_beside(table.get(verb), arguments[verb].partition(":")[0], self._reader)
+            return action
         except PatternError as error:
             node = _at(table, error.at)
             folded = isinstance(node, Text) and node.folded

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from patcher.model import Change, EffectKind, Outcome, Place, Plan, Status
 from patcher.verify.proofs import standing
 
-__all__ = ["Paint", "check_lines", "notes", "prove_command", "summary"]
+__all__ = ["Paint", "check_lines", "notes", "place_lines", "prove_command", "summary"]
 
 Paint = Callable[[str, str], str]
 """Gives a text the look of a role: a status word, `why`, `head`, `warn`. Without colour it gives the text back."""
@@ -40,6 +40,18 @@ def summary(plan: Plan, paint: Paint, *, written: bool, tree: str, recipe: str) 
 def check_lines(plan: Plan) -> str:
     """Return one line a file that the plan would change."""
     return "".join(f"{change.path}: would be {_verb(change)} ({', '.join(change.steps)})\n" for change in plan.changes)
+
+
+def place_lines(plan: Plan) -> str:
+    """Return a line for each place that the plan would change: where, which step, and why."""
+    lines = {
+        f"{place}: {outcome.step.id}: {outcome.step.why}\n": None
+        for outcome in plan.outcomes
+        for place in outcome.places
+        if place.status is Status.APPLIED
+    }
+    drifted = [f"{one.step.id}: {one.step.why}\n" for one in plan.of(Status.DRIFTED)]
+    return "".join((*lines, *drifted))
 
 
 def notes(plan: Plan) -> Iterator[str]:

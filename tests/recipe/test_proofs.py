@@ -53,7 +53,7 @@ def test_a_used_step_keeps_its_proof(shelf: Shelf) -> None:
         ),
         (
             "proof: {of: 'a.py::f', cases: ../a.py}",
-            "8:35: `../a.py` leads out of the recipe's folder; keep the cases beside it.",
+            "8:35: `../a.py` leads out of the recipe's folder; keep the file beside the recipe, and name it from there.",
         ),
     ],
 )

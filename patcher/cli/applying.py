@@ -1,0 +1,255 @@
+"""What `patcher apply` does once its options are known: plan each recipe, write all plans or none, and say so."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+
+from patcher.apply import Job, apply_all
+from patcher.checkout import Checkout
+from patcher.cli.chosen import Chosen, chosen
+from patcher.cli.common import check_output, coloured, paint, refuse_code, write_output
+from patcher.commit import branched, check_ready, detached
+from patcher.errors import UsageError
+from patcher.journal import Journal
+from patcher.lock import Lock, lock_change, lock_entry, read_lock
+from patcher.message import by_step, whole
+from patcher.model import Change, Plan, Status
+from patcher.plan import blocked
+from patcher.plan import plan as make_plan
+from patcher.recipe import bundled_root
+from patcher.report.data import plan_data
+from patcher.report.mail import mails
+from patcher.report.patch import change_patch
+from patcher.report.text import check_lines, notes, place_lines, summary
+from patcher.view import changed, on_disk, staged
+
+__all__ = ["Asked", "carry_out"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The options of an apply; `commit` is what one commit holds, a `recipe` or a `step`, or nothing."""
+
+    path: str
+    recipe: str | None = None
+    params: tuple[str, ...] = ()
+    diff: bool = False
+    check: bool = False
+    staged: bool = False
+    allow_dirty: bool = False
+    allow_python: bool = False
+    partial: bool = False
+    lock: bool = False
+    commit: str = ""
+    branch: str | None = None
+    form: str = "text"
+    output: Path | None = None
+
+    @property
+    def looking(self) -> bool:
+        """Whether nothing is to be written."""
+        return self.diff or self.check or self.form == "patch"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A recipe, its plan, and what is written of it."""
+
+    chosen: Chosen
+    plan: Plan
+    job: Job
+
+
+def carry_out(asked: Asked) -> int:
+    """Apply what was asked for, print the report, and return the exit code."""
+    _refuse_contradictions(asked)
+    check_output(asked.output)
+    checkout = Checkout.open(asked.path)
+    seen = staged(checkout) if asked.staged else checkout
+    lock = read_lock(seen)
+    recipes = chosen(asked.path, checkout, lock, asked.recipe, asked.params)
+    for one in recipes if not asked.allow_python else ():
+        refuse_code(one.recipe)
+    if (asked.commit or asked.branch) and not asked.looking:
+        check_ready(checkout, "--commit" if asked.commit else "--branch")
+    planned = _plans(recipes, seen, lock, asked)
+    held_back = any(blocked(one.plan) for one in planned) and not asked.partial
+    write = not (asked.looking or held_back)
+    commits = _write(planned, checkout, asked) if write else ()
+    code = _exit_code([one.plan for one in planned], needed=asked.looking or (asked.staged and write))
+    write_output(_report(planned, checkout, asked, code, written=write), asked.output)
+    if asked.form != "json":
+        for note in _notes(planned, checkout, asked, commits, held_back=held_back):
+            click.echo(note, err=True)
+    return code
+
+
+def _refuse_contradictions(asked: Asked) -> None:
+    keeps = "--commit" if asked.commit else "--lock" if asked.lock else "--branch" if asked.branch else ""
+    if asked.diff and asked.check:
+        raise UsageError("--diff and --check are two ways to look at one plan; give one of them.")
+    if asked.form == "patch" and (asked.diff or asked.check):
+        raise UsageError("--format patch is a way to look at a plan; leave --diff and --check out.")
+    if asked.staged and keeps:
+        raise UsageError(f"--staged is about the commit that you are making, and {keeps} is not; give one of them.")
+    if asked.allow_dirty and asked.commit:
+        raise UsageError("--commit would put your own work into patcher's commit with --allow-dirty; commit it first.")
+
+
+# --- planning -------------------------------------------------------------------------------------------------------
+
+
+def _plans(recipes: Sequence[Chosen], seen: Checkout, lock: Lock, asked: Asked) -> list[Planned]:
+    """Plan each recipe on what those before it leave; the lock is written with each."""
+    found: list[Planned] = []
+    for one in recipes:
+        plan = make_plan(one.recipe, seen, bundled_root() / "shims")
+        entry = lock_entry(plan, one.name, seen.head, one.locked)
+        lock = lock.having(entry)
+        kept = lock_change(seen, lock) if asked.lock or asked.commit else None
+        job = Job(plan, kept)
+        pieces = by_step if asked.commit == "step" else whole
+        if asked.commit or asked.form == "patch":
+            job = replace(job, pieces=pieces(plan, entry, job.changes))
+        seen = changed(seen, job.changes)
+        found.append(Planned(one, plan, job))
+    return found
+
+
+def _write(planned: Sequence[Planned], checkout: Checkout, asked: Asked) -> tuple[str, ...]:
+    """Write all plans or none; return the commits."""
+    if not any(one.job.changes for one in planned):
+        return ()
+    if asked.staged:
+        apply_all(_beside(planned, checkout), checkout, allow_dirty=True)
+        return ()
+    with branched(checkout, asked.branch):
+        return apply_all([one.job for one in planned], checkout, allow_dirty=asked.allow_dirty)
+
+
+def _beside(planned: Sequence[Planned], checkout: Checkout) -> list[Job]:
+    """Return what of plans for the index is not in the work tree."""
+    found: list[Job] = []
+    there = checkout
+    for one in planned:
+        found.append(Job(replace(one.plan, changes=on_disk(one.plan.changes, there))))
+        there = changed(there, one.plan.changes)
+    return found
+
+
+def _exit_code(plans: Sequence[Plan], *, needed: bool) -> int:
+    for plan in plans:
+        refused = any(place.status is Status.REFUSED for outcome in plan.outcomes for place in outcome.places)
+        if refused or blocked(plan) or plan.of(Status.REFUSED):
+            return 3
+    return 1 if needed and any(plan.changes for plan in plans) else 0
+
+
+# --- the report -----------------------------------------------------------------------------------------------------
+
+
+def _report(planned: Sequence[Planned], checkout: Checkout, asked: Asked, code: int, *, written: bool) -> bytes | str:
+    """Return the report; of several recipes one after the other, of a lock in JSON as a list."""
+    plans = [one.plan for one in planned]
+    if asked.form == "json":
+        told = [plan_data(plan, written=written, exit_code=code, prefix=checkout.prefix) for plan in plans]
+        return json.dumps(told[0] if asked.recipe else {"exit_code": code, "plans": told}, indent=2) + "\n"
+    if asked.form == "patch":
+        pieces = [piece for one in planned for piece in one.job.pieces]
+        return mails(pieces, checkout.prefix, checkout.repository.author if checkout.is_git else None)
+    if asked.diff:
+        return _painted(b"".join(change_patch(one, checkout.prefix) for one in _together(planned)), asked.output)
+    if asked.check and asked.staged:
+        return "".join(place_lines(plan) for plan in plans)
+    if asked.check:
+        return "".join(check_lines(plan) for plan in plans)
+    texts = [summary(one.plan, paint, written=written, tree=asked.path, recipe=one.chosen.spec) for one in planned]
+    return "\n".join(texts)
+
+
+def _together(planned: Sequence[Planned]) -> list[Change]:
+    """Return what all plans come to, one change a file."""
+    found: dict[str, Change] = {}
+    for change in (change for one in planned for change in one.job.changes):
+        found[change.path] = replace(change, before=found.get(change.path, change).before)
+    return [found[path] for path in sorted(found) if found[path].before != found[path].after]
+
+
+def _notes(
+    planned: Sequence[Planned], checkout: Checkout, asked: Asked, commits: Sequence[str], *, held_back: bool
+) -> Iterator[str]:
+    """Yield what is said on stderr, beside the report."""
+    for one in planned:
+        yield from one.chosen.notes(asked.path, from_lock=asked.recipe is None)
+        if asked.looking:
+            yield from notes(one.plan)
+    if held_back and asked.looking:
+        yield "Without --partial nothing of this would be written, because a step drifted."
+    elif held_back:
+        yield "Nothing was written, because a step drifted. --partial writes the steps that hold."
+    for one in planned if held_back else ():
+        yield from _applied_otherwise(one.plan, checkout, asked.path)
+    if checkout.prefix:
+        yield f"Note: {asked.path} is a subfolder of a repository; what it imports is looked for from there on."
+    for one in planned:
+        yield from _about_the_tree(one.plan, checkout, asked.path)
+    if asked.staged and any(one.plan.changes for one in planned):
+        yield from _to_stage(planned, asked)
+    elif not (asked.looking or held_back):
+        yield from _committed(planned, checkout, asked, commits)
+
+
+def _about_the_tree(plan: Plan, checkout: Checkout, tree: str) -> Iterator[str]:
+    if not any(place.status is not Status.ABSENT for outcome in plan.outcomes for place in outcome.places):
+        yield f"No step of {plan.recipe.name} found its place in {tree}; is it the right tree?"
+    tested = plan.recipe.upstream.tested if plan.recipe.upstream else ()
+    if tested and plan.changes and checkout.head is not None and checkout.head not in tested:
+        known = ", ".join(commit[:7] for commit in tested)
+        yield f"Note: HEAD is {checkout.head[:7]}; {plan.recipe.name} was tried on {known}."
+
+
+def _applied_otherwise(plan: Plan, checkout: Checkout, tree: str) -> Iterator[str]:
+    """Say so if the same recipe stands in the tree with other parameters."""
+    last = next((one for one in reversed(Journal(checkout).records()) if one.recipe == plan.recipe.name), None)
+    if last is not None and dict(last.values) != dict(plan.recipe.values):
+        values = ", ".join(f"{name}={value}" for name, value in last.values.items())
+        yield f"{last.recipe} was applied here with {values}; take that back first: patcher undo {shlex.quote(tree)}."
+
+
+def _to_stage(planned: Sequence[Planned], asked: Asked) -> Iterator[str]:
+    """Say how what a hook found, or has written, comes into the commit."""
+    paths = " ".join(shlex.quote(change.path) for change in _together(planned))
+    if asked.check:
+        again = f"patcher apply {shlex.quote(asked.path)} --staged"
+        options = f" --recipe {shlex.quote(asked.recipe)}" if asked.recipe else ""
+        options += "".join(f" -p {shlex.quote(param)}" for param in asked.params)
+        yield f"To mend it:  {again}{options} && git add {paths}"
+    elif not asked.looking:
+        yield f"Stage what was written:  git add {paths}"
+
+
+def _committed(planned: Sequence[Planned], checkout: Checkout, asked: Asked, commits: Sequence[str]) -> Iterator[str]:
+    """Say what became of the commits and the branch that were asked for."""
+    if (asked.commit or asked.branch) and not any(one.job.changes for one in planned):
+        made = " and ".join(["no commit"] * bool(asked.commit) + ["no branch"] * bool(asked.branch))
+        yield f"Nothing was to be written, so there is {made}."
+        return
+    if commits:
+        yield f"Committed as {', '.join(one[:12] for one in commits)}."
+    if commits and detached(checkout):
+        yield "Note: HEAD is detached, so no branch has this; `git switch --create NAME` makes one that does."
+
+
+def _painted(data: bytes, output: Path | None) -> bytes | str:
+    """Colour a patch on a terminal; anywhere else every byte stays."""
+    if output is not None or not coloured():
+        return data
+    colours = {"+": "green", "-": "red", "@": "cyan"}
+    lines = data.decode("utf-8", "replace").split("\n")
+    return "\n".join(click.style(line, fg=colours.get(line[:1])) if line else line for line in lines)

@@ -1,0 +1,80 @@
+"""The recipes of one apply: the one that the user names, else those of the tree's lock in their order."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from patcher.checkout import Checkout
+from patcher.cli.common import load_recipe
+from patcher.errors import UsageError
+from patcher.lock import LOCK, Lock, Locked
+from patcher.model import Recipe
+
+__all__ = ["Chosen", "chosen", "named_in_lock"]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A recipe, what the user would type behind --recipe, what the lock calls it, and what the lock says of it."""
+
+    recipe: Recipe
+    spec: str
+    name: str
+    locked: Locked | None
+
+    def notes(self, tree: str, *, from_lock: bool) -> Iterator[str]:
+        """Yield what differs between the recipe and its entry in the lock."""
+        if self.locked is None:
+            return
+        name, given = self.recipe.name, dict(self.recipe.values)
+        if self.locked.digest != self.recipe.digest:
+            yield (
+                f"Note: the recipe {name} was changed since {LOCK} was written (by patcher {self.locked.version}); "
+                f"`patcher apply {shlex.quote(tree)} --lock` takes note of it."
+            )
+        if not from_lock and given != dict(self.locked.parameters):
+            values = ", ".join(f"{one}={value}" for one, value in self.locked.parameters.items())
+            yield f"Note: {LOCK} has {name} with {values}; `patcher apply {shlex.quote(tree)}` applies it so."
+
+
+def chosen(tree: str, checkout: Checkout, lock: Lock, recipe: str | None, params: tuple[str, ...]) -> list[Chosen]:
+    """Return the recipes to apply.
+
+    Raises:
+        UsageError: none is named, neither here nor in the lock.
+    """
+    if recipe is not None:
+        loaded = load_recipe(recipe, params)
+        name = named_in_lock(recipe, loaded, checkout)
+        return [Chosen(loaded, recipe, name, lock.of(name))]
+    if params:
+        raise UsageError(f"`-p {params[0]}` sets a parameter of a recipe; name that with --recipe.")
+    if not lock.recipes:
+        raise UsageError(
+            f"{tree} has no {LOCK} that names a recipe; name one with --recipe (see `patcher list`), "
+            "and --lock keeps it there."
+        )
+    return [_locked(entry, tree) for entry in lock.recipes]
+
+
+def _locked(entry: Locked, tree: str) -> Chosen:
+    spec = entry.recipe
+    if spec.startswith((".", "/")):
+        spec = os.path.normpath(Path(tree, spec))
+        spec = spec if spec.startswith((".", "/")) else f"./{spec}"
+    params = tuple(f"{name}={value}" for name, value in entry.parameters.items())
+    return Chosen(load_recipe(spec, params, entry.source), spec, entry.recipe, entry)
+
+
+def named_in_lock(spec: str, recipe: Recipe, checkout: Checkout) -> str:
+    """Return what the lock calls a recipe: its name, its URL without the commit, or its path from the tree's root."""
+    if recipe.source:
+        return recipe.source["recipe"]
+    if recipe.bundled or not ("/" in spec or spec.endswith(".yaml") or spec in (".", "..")):
+        return recipe.name
+    path = Path(os.path.relpath(Path(spec).resolve(), checkout.root)).as_posix()
+    return path if path.startswith("..") else f"./{path}"
