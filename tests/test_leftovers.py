@@ -142,14 +142,24 @@ def test_a_callee_that_is_called_annotated_or_inherited_is_not_told(tmp_path: Pa
     [
         {"b.py": "from opt import *\no = Adam([], lr=0)\n"},
         {"compat.py": "from opt import Adam as Best\n", "b.py": "from compat import *\no = Best([], lr=0)\n"},
+        {"compat.py": "import opt\n", "b.py": "from compat import *\no = opt.Adam([], lr=0)\n"},
+        {"compat.py": "import opt as o\n", "b.py": "from compat import *\nx = o.Adam([], lr=0)\n"},
     ],
-    ids=["of the package", "of a file of the tree"],
+    ids=["of the package", "of a file of the tree", "of a module", "of a module by another name"],
 )
 def test_a_star_that_brings_a_callee_is_told(tmp_path: Path, files: dict[str, str]) -> None:
     (said,) = left(tmp_path, RATE, files)
     assert said.startswith("b.py:1: a star import brings ")
 
 
-def test_a_star_of_which_nothing_is_read_is_not_told(tmp_path: Path) -> None:
-    files = {"compat.py": "from opt import Adam as Best\n", "b.py": "from compat import *\n"}
-    assert left(tmp_path, RATE, files) == []
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"compat.py": "from opt import Adam as Best\n", "b.py": "from compat import *\n"},
+        {"compat.py": "import opt\n", "b.py": "from compat import *\no = opt.SGD(lr=0)\nx.Adam()\n"},
+        {"compat.py": "from opt import *\ndef Adam(): ...\n", "b.py": "from compat import *\nAdam()\n"},
+    ],
+    ids=["nothing", "another name of the module", "a definition of that file"],
+)
+def test_a_star_of_which_nothing_is_read_is_not_told(tmp_path: Path, files: dict[str, str]) -> None:
+    assert not [one for one in left(tmp_path, RATE, files) if "b.py" in one]

@@ -179,10 +179,19 @@ class Draft:
         found = handed_on(self, path, origin)
         return (*found, *(shorter for one in (origin, *found) if (shorter := without_top(self, one))))
 
-    def imports(self, path: str, name: str) -> bool:
-        """Tell whether a file imports something under a name, or `import *`, without having it parsed by LibCST."""
-        there = self._exports.of(path, self.peek(path))
-        return any(one.local in (name, "*") for one in there)
+    def handed_on(self, path: str, name: str) -> list[str]:
+        """Return what a file imports under a name at its top, or may have by `import *`; parsed only where it must be.
+
+        What it defines under that name itself is nothing here.
+        """
+        data = self.peek(path)
+        if not any(one.local in (name, "*") for one in self._exports.of(path, data)):
+            return []
+        known = self._exports.handed_on(path, data, name)
+        try:
+            return self.source(path).names.handed_on(name) if known is None else known
+        except TargetError:
+            return []
 
     def original(self, path: str) -> Source | None:
         """Return a changed file as it was before, parsed, or None if a step created it."""

@@ -7,13 +7,13 @@ are behind the name stand in the exporter alone.
 
 from __future__ import annotations
 
-import ast
 import re
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from symtable import symtable
 
 __all__ = ["Exports", "Imported", "lacking", "reached"]
 
@@ -24,10 +24,14 @@ Reach = dict[Words, set[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A name that a file imports, or `*`: what the file calls it, and the parts of what it is called at its source."""
+    """A name that a file imports, or `*`: what the file calls it, and the parts of what it is called at its source.
+
+    `known`: they are all of them; a relative import leads no further than to a folder of the tree.
+    """
 
     local: str
     parts: tuple[str, ...]
+    known: bool = True
 
 
 def parts_of(path: str) -> tuple[str, ...]:
@@ -55,12 +59,32 @@ class Exports:
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[bytes, tuple[Imported, ...]]] = {}
+        self._bound: dict[str, tuple[bytes, _Bound | None]] = {}
 
     def of(self, path: str, data: bytes) -> tuple[Imported, ...]:
-        """Return what a module imports for itself, not in its functions; nothing if it does not parse."""
+        """Return what a file imports, also in its functions: more than it hands on, and nothing less."""
         known = self._known.get(path)
         if known is None or known[0] != data:
             known = self._known[path] = (data, tuple(_imported(path, data)))
+        return known[1]
+
+    def handed_on(self, path: str, data: bytes, name: str) -> list[str] | None:
+        """Return what a module hands on under a name, dotted; None where it takes more than its imports to tell."""
+        there = [one for one in self.of(path, data) if one.local in (name, "*")]
+        bound = self._module(path, data)
+        if bound is None or name in bound.elsewhere or not all(one.known for one in there):
+            return None
+        if name not in bound.imported | bound.otherwise:
+            return [".".join((*one.parts[:-1], name)) for one in there if one.local == "*"]
+        named = [one for one in there if one.local == name]
+        if name in bound.otherwise or len(named) != 1:
+            return None if name in bound.imported else []
+        return [".".join(named[0].parts)]
+
+    def _module(self, path: str, data: bytes) -> _Bound | None:
+        known = self._bound.get(path)
+        if known is None or known[0] != data:
+            known = self._bound[path] = (data, _bound(data))
         return known[1]
 
     def reach(self, words: Words, files: Iterable[tuple[str, bytes]]) -> Reach:
@@ -81,7 +105,8 @@ class Exports:
 
     def _handed_on(self, path: str, data: bytes, words: Words, stems: set[bytes]) -> Iterator[Words]:
         """Yield the words that an importer of a file holds instead of those that the file's own imports have."""
-        if not _may_import(path, data, words, stems):
+        known = path in self._known  # then asking that is faster
+        if not known and all(word not in data for word in words | stems):
             return
         for one in self.of(path, data):
             meant = [part.encode() for part in one.parts]
@@ -91,56 +116,73 @@ class Exports:
                 yield words.difference(meant) | {one.local.encode()}
 
 
-# An import with the names behind it, up to a bracket or the end of the line.
-IMPORT = re.compile(rb"import\b\s*(\([^)]*|[^\n]*)")
-# What hides the rest of the names, or brings all.
-OPEN = re.compile(rb"[#*\\]")
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """The names that a module binds by imports, by anything else, and those that a function of it may bind there."""
+
+    imported: frozenset[str]
+    otherwise: frozenset[str]
+    elsewhere: frozenset[str]
 
 
-def _may_import(path: str, data: bytes, words: Words, stems: set[bytes]) -> bool:
-    """Tell, before a file is parsed, whether it may import what a word names from what a word or an exporter names."""
-    named = words | stems
-    if all(word not in data for word in named):
-        return False
-    for found in IMPORT.finditer(data):
-        module = data[max(0, found.start() - 200) : found.start()].rstrip(b" \t\r\n\\")
-        names = found[1]
-        if b" as " not in names and module[-1:] != b"." and _last_word(module) not in named:
-            continue
-        if OPEN.search(names) or any(word in names for word in words):
-            return True
-    return False
-
-
-def _last_word(text: bytes) -> bytes:
-    return re.split(rb"[^\w]", text[-100:])[-1]
-
-
-def _at_the_top(node: ast.AST) -> Iterator[ast.stmt]:
-    """Yield the statements that run in the module's own scope."""
-    for block in ("body", "orelse", "handlers", "finalbody", "cases"):
-        for one in getattr(node, block, ()):
-            if isinstance(one, ast.stmt):
-                yield one
-            if not isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                yield from _at_the_top(one)
-
-
-def _imported(path: str, data: bytes) -> Iterator[Imported]:
+def _bound(data: bytes) -> _Bound | None:
+    """Return what a module binds, as Python itself has it, or None if it does not compile."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(data)
+            symbols = symtable(data, "?", "exec").get_symbols()  # type: ignore[arg-type]  # it takes bytes too
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
+        return None
+    imported = frozenset(one.get_name() for one in symbols if one.is_imported())
+    otherwise = frozenset(one.get_name() for one in symbols if one.is_assigned())
+    return _Bound(imported, otherwise, frozenset(name for found in GLOBAL.finditer(data) for name in _words(found[1])))
+
+
+def _words(text: bytes) -> list[str]:
+    return re.findall(r"\w+", text.decode("utf-8", "replace"))
+
+
+# --- imports, read from the bytes ----------------------------------------------------------------------------------
+
+IMPORT = re.compile(rb"import\b")
+# What stands in front of it in its line: nothing, or a statement before; and the module, with dots.
+HEAD = re.compile(rb"(?:.*[;:])?[ \t\f]*(?:from\b(.*))?", re.DOTALL)
+NAMES = re.compile(rb"(?:[ \t\f]|\\\r?\n)*(\((?:[^()#]|#[^\n]*)*\)|(?:[^\n\\;#]|\\\r?\n)*)")
+GLOBAL = re.compile(rb"global\b((?:[^\n\\;#]|\\\r?\n)*)")
+COMMENT = re.compile(rb"#[^\n]*")
+AS = re.compile(r"\sas\s")
+
+
+def _imported(path: str, data: bytes) -> Iterator[Imported]:
+    """Yield what a file imports, also in its functions, and what only looks so in its strings."""
     package = PurePosixPath(path).parent.parts
-    for node in _at_the_top(tree):
-        if isinstance(node, ast.ImportFrom):
-            above = package[: len(package) + 1 - node.level] if node.level else ()
-            module = (*above, *(node.module.split(".") if node.module else ()))
-            for alias in node.names:
-                yield Imported(alias.asname or alias.name, (*module, alias.name))
-        elif isinstance(node, ast.Import):
-            for alias in node.names:
-                if alias.asname:
-                    yield Imported(alias.asname, tuple(alias.name.split(".")))
+    for module, names in _statements(data.removeprefix(b"\xef\xbb\xbf")):
+        from_ = "".join(_text(module).split()) if module is not None else None
+        level = len(from_) - len(from_.lstrip(".")) if from_ else 0
+        above = package[: max(0, len(package) + 1 - level)] if level else ()
+        for one in _text(COMMENT.sub(b"", names)).split(","):
+            name, _, local = AS.sub("\0", one, count=1).partition("\0")
+            parts, local = tuple("".join(name.split()).split(".")), local.strip()
+            if not parts[0]:
+                continue
+            if from_ is None:
+                yield Imported(local or parts[0], parts if local else parts[:1])
+            else:
+                whole = (*above, *filter(None, from_[level:].split(".")), *parts)
+                yield Imported(local or parts[0], whole, level <= len(package))
+
+
+def _statements(data: bytes) -> Iterator[tuple[bytes | None, bytes]]:
+    """Yield, for each import of a program, the module that it names behind `from` (None: it has none) and its names."""
+    for found in IMPORT.finditer(data):
+        start = data.rfind(b"\n", 0, found.start()) + 1
+        while data[:start].endswith((b"\\\n", b"\\\r\n")):
+            start = data.rfind(b"\n", 0, start - 1) + 1
+        head = HEAD.fullmatch(data, start, found.start())
+        names = NAMES.match(data, found.end())
+        if head and names:
+            yield head[1], names[1]
+
+
+def _text(data: bytes) -> str:
+    return data.translate(None, b"()\\").decode("utf-8", "replace")

@@ -91,9 +91,11 @@ class Names:
         return [self._through_stand_ins(one) for one in (origin, *self._source.behind(origin))]
 
     def handed_on(self, name: str) -> list[str]:
-        """Return what a name that the module imports means to those who import it from here."""
-        home = self.scopes.of(self._source.module)
-        return self._imported(home, name) if name in home.bindings else []
+        """Return what a name that the module imports, or may have by `import *`, means to those who import it."""
+        home = self.scopes.module
+        if name in home.bindings:
+            return self._imported(home, name)
+        return [f"{self.module_of(star)}.{name}" for star in self.stars]
 
     def origins_of(self, binding: Binding) -> tuple[str, ...]:
         """Return what a binding itself imports, a copied shim by its name in recipes; empty for anything else."""

@@ -76,21 +76,10 @@ def handed_on(draft: Draft, importer: str, origin: str, seen: frozenset[str] = f
     for count in range(len(parts) - 1, 0, -1):
         module, name, rest = ".".join(parts[:count]), parts[count], parts[count + 1 :]
         for path in module_files(draft, importer, module):
-            if path in (*seen, importer) or not draft.imports(path, name):
-                continue
-            for meant in _handed_on(draft, path, name):
+            for meant in draft.handed_on(path, name) if path not in (*seen, importer) else ():
                 whole = ".".join((meant, *rest))
                 found += (whole, *handed_on(draft, path, whole, seen | {importer}))
     return tuple(dict.fromkeys(found))
-
-
-def _handed_on(draft: Draft, path: str, name: str) -> list[str]:
-    """Return what a file imports under a name, or may have from another file of the tree by `import *`."""
-    try:
-        names = draft.source(path).names
-    except TargetError:
-        return []
-    return names.handed_on(name) or [f"{names.module_of(star)}.{name}" for star in names.stars]
 
 
 def without_top(draft: Draft, origin: str) -> str:

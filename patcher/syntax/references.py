@@ -98,8 +98,16 @@ def starred(source: Source, name: str) -> Iterator[tuple[int, str]]:
         module = source.names.module_of(star)
         brought = {f"{module}.{local}": local for local in read}
         for origin, local in sorted(brought.items()):
-            if name == origin or name in source.behind(origin):
+            if any(_reads(source, local, name, meant) for meant in (origin, *source.behind(origin))):
                 yield source.span(star)[0], f"a star import brings {local}, so what is done with it here is not seen"
+
+
+def _reads(source: Source, local: str, name: str, meant: str) -> bool:
+    """Tell whether a file that calls `meant` (dotted) `local` reads `name` by that."""
+    if name == meant or not name.startswith(f"{meant}."):
+        return name == meant
+    spelled = f"{local}{name[len(meant) :]}"
+    return any(dotted(one) == spelled for one in source.chains(name.rpartition(".")[2]))
 
 
 def handed_on(source: Source, callee: str) -> Iterator[tuple[int, str]]:

@@ -18,7 +18,7 @@ from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.draft import Draft
 from patcher.syntax.importable import may_be_class
 from patcher.syntax.meanings import Chain, Meaning, Symbol
-from patcher.syntax.names import Binding
+from patcher.syntax.names import Binding, dotted
 from patcher.syntax.redirect import Redirect, bound_too, line_number
 from patcher.syntax.reexports import Symbols
 from patcher.syntax.references import Gone
@@ -260,9 +260,19 @@ class _Renaming:
             for old in self.verb.old:
                 module, _, name = old.rpartition(".")
                 unbound = not source.names.bindings(name, source.module) and source.names.uses(name, source.module)
-                if source.names.module_of(star) == module and unbound and self._in_scope(source, star):
-                    reason = f"it imports everything (*), and `{name}` may come from it; import it by name"
+                there = name if source.names.module_of(star) == module and unbound else self._brought(source, star, old)
+                if there and self._in_scope(source, star):
+                    reason = f"it imports everything (*), and `{there}` may come from it; import it by name"
                     self.tasks.add(Task(source, star, refused=reason))
+
+    def _brought(self, source: Source, star: Any, old: str) -> str:
+        """Return the module through which a file reads the old symbol, if a star import may bring it."""
+        for spelled in filter(None, map(dotted, source.chains(old.rpartition(".")[2]))):
+            root = spelled.partition(".")[0]
+            brought = root in source.names.unresolved() and source.behind(f"{source.names.module_of(star)}.{spelled}")
+            if brought and old in brought:
+                return root
+        return ""
 
     def _nearly(self, symbol: Symbol) -> None:
         """Remember an import of the same name from elsewhere: the usual trace of a change by hand."""

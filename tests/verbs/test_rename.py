@@ -1148,10 +1148,38 @@ def test_a_module_that_all_lists_stays() -> None:
     check_transformed(MOVED, {"m.py": before}, {"m.py": "import a\nimport c\n__all__ = ['a']\nc.d\n"})
 
 
-def test_a_use_through_a_module_of_another_file_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("there", "text"),
+    [
+        ("import adam_atan2 as aa", "from m import aa\naa.AdamATan2()\n"),
+        ("import adam_atan2", "from m import adam_atan2 as aa\naa.AdamATan2()\n"),
+        ("import adam_atan2", "import m\nm.adam_atan2.AdamATan2()\n"),
+        ("import adam_atan2.sub", "import m as q\nq.adam_atan2.AdamATan2()\n"),
+    ],
+)
+def test_a_use_through_a_module_of_another_file_is_refused(there: str, text: str) -> None:
     reason = "the module is taken from another file, which imports it; import it here"
-    files = {"m.py": "import adam_atan2 as aa\n", "o.py": "from m import aa\naa.AdamATan2()\n"}
-    check_noop(PACKAGE, files, f"o.py:2: refused: {reason}")
+    check_noop(PACKAGE, {"m.py": f"{there}\n", "o.py": text}, f"o.py:2: refused: {reason}")
+
+
+def test_a_use_through_a_module_that_a_star_may_bring_is_refused() -> None:
+    reason = "it imports everything (*), and `adam_atan2` may come from it; import it by name"
+    files = {"m.py": "import adam_atan2\n", "o.py": "from m import *\nadam_atan2.AdamATan2()\n"}
+    check_noop(PACKAGE, files, f"o.py:1: refused: {reason}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import m\nm.adam_atan2.Other()\n'AdamATan2'\n",
+        "import m\ndef f(m): return m.adam_atan2.AdamATan2\n",
+        "from m import *\ndef f(adam_atan2): return adam_atan2.AdamATan2\n",
+        "from m import *\nother.AdamATan2\n",
+        "import n\nn.adam_atan2.AdamATan2\n",
+    ],
+)
+def test_what_is_no_use_through_a_module_of_another_file(text: str) -> None:
+    check_noop(PACKAGE, {"m.py": "import adam_atan2\n", "n.py": "adam_atan2 = 1\n", "o.py": text})
 
 
 # --- a symbol of the tree -------------------------------------------------------------------------------------------

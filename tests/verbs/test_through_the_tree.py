@@ -110,6 +110,25 @@ class TestReExports:
             {"train.py": edited("from compat import Opt", "Opt")},
         )
 
+    @pytest.mark.parametrize(
+        ("more", "imports", "name"),
+        [
+            ({}, "import compat", "compat.adam_atan2.AdamATan2"),
+            ({}, "import compat as c", "c.adam_atan2.AdamATan2"),
+            ({}, "from compat import adam_atan2", "adam_atan2.AdamATan2"),
+            ({}, "from compat import adam_atan2 as aa", "aa.AdamATan2"),
+            ({"lib.py": "import compat\n"}, "import lib", "lib.compat.adam_atan2.AdamATan2"),
+            ({"lib.py": "from compat import adam_atan2 as aa\n"}, "from lib import aa", "aa.AdamATan2"),
+        ],
+    )
+    def test_of_a_module_that_is_imported_plainly(self, more: dict[str, str], imports: str, name: str) -> None:
+        tree = {"compat.py": "import os, adam_atan2.sub\n", **more}
+        check_transformed(LR, {**tree, "train.py": call(imports, name)}, {"train.py": edited(imports, name)})
+
+    def test_what_a_file_defines_is_not_what_its_star_import_brings(self) -> None:
+        tree = {"compat.py": "from adam_atan2 import *\n\n\nclass AdamATan2: ...\n"}
+        check_noop(LR, {**tree, "train.py": call("from compat import AdamATan2", "AdamATan2")})
+
     def test_files_that_import_each_other_end(self) -> None:
         tree = {"a.py": "from b import Opt\n", "b.py": "from a import Opt\nimport adam_atan2\n"}
         check_noop(LR, {**tree, "train.py": call("from a import Opt", "Opt")})
@@ -120,6 +139,8 @@ class TestReExports:
             "class AdamATan2: ...  # of adam_atan2\n",
             "from adam_atan2 import AdamATan2\n\n\nclass AdamATan2(AdamATan2): ...\n",
             "from adam_atan2 import AdamATan2\nAdamATan2 = print\n",
+            "from adam_atan2 import AdamATan2\ndel AdamATan2\nAdamATan2 = print\n",
+            '"""\nfrom adam_atan2 import AdamATan2\n"""\nAdamATan2 = print\n',
             "def get():\n    from adam_atan2 import AdamATan2\n    return AdamATan2\n",
             "from other import AdamATan2  # adam_atan2\n",
         ],
@@ -130,6 +151,18 @@ class TestReExports:
     def test_a_local_name_is_left(self) -> None:
         tree = {"compat.py": "from adam_atan2 import AdamATan2 as Opt\n"}
         check_noop(LR, {**tree, "train.py": "from compat import Opt\n\n\ndef build(Opt):\n    return Opt(1, lr=0)\n"})
+
+    @pytest.mark.parametrize(
+        "exporter",
+        [
+            "def get():\n    import adam_atan2\n    return adam_atan2\n",
+            "import adam_atan2\nadam_atan2 = None\n",
+            "# import adam_atan2\n",
+            "import adam_atan2 as aa\n",
+        ],
+    )
+    def test_a_module_that_the_exporter_has_not_under_that_name_is_left(self, exporter: str) -> None:
+        check_noop(LR, {"compat.py": exporter, "train.py": call("import compat", "compat.adam_atan2.AdamATan2")})
 
     def test_a_package_from_elsewhere_of_that_name_is_left(self) -> None:
         check_noop(LR, {"train.py": call("from compat import AdamATan2", "AdamATan2")})
