@@ -104,8 +104,11 @@ def commit(checkout: Checkout, pieces: Sequence[Piece]) -> tuple[str, ...]:
     with ExitStack() as failed, _own_index(checkout) as env:
         failed.callback(take_off, checkout, start, paths)
         for piece in pieces:
+            if piece.merged:
+                _begin_merge(checkout, piece.merged, env)
+                failed.callback(checkout.repository.act, "merge --quit")
             _stage(checkout, piece.changes, env)
-            if checkout.repository.run("diff-index --cached --quiet HEAD", env=env)[0]:
+            if piece.merged or checkout.repository.run("diff-index --cached --quiet HEAD", env=env)[0]:
                 made.append(_commit(checkout, piece, env))
         failed.pop_all()
     _sync(checkout, paths)
@@ -118,6 +121,13 @@ def take_off(checkout: Checkout, start: str, paths: Sequence[str]) -> None:
     if now != start:
         checkout.repository.run("update-ref -m", "patcher: not committed", "HEAD", start, now)
     _sync(checkout, paths)
+
+
+def _begin_merge(checkout: Checkout, other: str, env: dict[str, str]) -> None:
+    """Have the next commit say that it merges another one; the work tree and the index stay as they are."""
+    code, told = checkout.repository.act("merge --quiet --no-commit --no-ff --strategy=ours", other, env=env)
+    if code:
+        raise TargetError(f"git does not begin the merge of {other[:12]} in {checkout.root}: {told}.")
 
 
 def _commit(checkout: Checkout, piece: Piece, env: dict[str, str]) -> str:

@@ -9,17 +9,18 @@ from dataclasses import dataclass, replace
 from patcher.lock import Locked
 from patcher.model import Change, Plan, Step
 
-__all__ = ["Piece", "by_step", "reverting", "whole"]
+__all__ = ["Piece", "by_step", "reverting", "updating", "whole"]
 
 WIDTH = 72
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One commit: its message, and the changes that lead to it from the one before it."""
+    """One commit: its message, the changes that lead to it from the one before it, and another one that it merges."""
 
     message: str
     changes: tuple[Change, ...]
+    merged: str = ""
 
 
 def whole(plan: Plan, entry: Locked, changes: Sequence[Change]) -> tuple[Piece, ...]:
@@ -72,6 +73,13 @@ def reverting(recipe: str, subject: str, commits: Sequence[str]) -> str:
     return f'Revert "{subject}"\n\n{said}\n'
 
 
+def updating(names: Iterable[str], upstream: str, changes: Sequence[Change]) -> tuple[Piece, ...]:
+    """Return the commit that takes a fork to a newer upstream: a merge of that."""
+    named = " and ".join(names)
+    text = f"Update to upstream {upstream[:12]} with patcher recipe {named}\n\nPatcher-Upstream: {upstream}\n"
+    return (Piece(text, tuple(changes), upstream),)
+
+
 def _step_message(step: Step, plan: Plan, entry: Locked) -> str:
     return _message(f"{plan.recipe.name}: {step.id}", [_filled(step.why)], entry, step=step.id)
 
@@ -97,8 +105,7 @@ def _reason(step: Step) -> str:
 
 
 def _filled(text: str) -> str:
-    # A sentence begins with a capital: no line of it can be taken for the head of a patch.
-    return textwrap.fill(_line(text[:1].upper() + text[1:]).rstrip(".") + ".", WIDTH, break_on_hyphens=False)
+    return textwrap.fill(_line(text), WIDTH, break_on_hyphens=False)
 
 
 def _line(text: str) -> str:
