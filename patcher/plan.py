@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from patcher.checkout import Checkout
+from patcher.choices import OUT, Choices, Selection
 from patcher.drift import drift, no_scope
 from patcher.errors import TargetError
 from patcher.leftovers import leftovers
@@ -24,8 +25,8 @@ __all__ = ["blocked", "held_back", "plan", "take"]
 SNIPPET = 80
 
 
-def plan(recipe: Recipe, checkout: Checkout, shims: Path) -> Plan:
-    """Run every step over a draft of the tree and return what would change.
+def plan(recipe: Recipe, checkout: Checkout, shims: Path, choices: Choices | None = None) -> Plan:
+    """Run every step over a draft of the tree and return what would change, but for what a person said no to.
 
     Raises:
         RecipeError: the result would not be sound; it names the step in the recipe and the place in the tree.
@@ -33,13 +34,16 @@ def plan(recipe: Recipe, checkout: Checkout, shims: Path) -> Plan:
     """
     draft = Draft(checkout, shims, recipe.leave)
     outcomes: dict[str, Outcome] = {}
+    selection = Selection(choices)
     for step in recipe.steps:
-        outcomes[step.id] = take(step, draft, outcomes)
+        outcomes[step.id] = take(step, draft, outcomes, selection)
     check_sources(recipe.steps, draft)
-    _check_rest(outcomes, draft)
+    _check_rest(outcomes, draft, selection)
     passed_over = (*draft.passed_over(), *_unreadable(checkout))
     told = tuple(outcomes.values())
-    return Plan(recipe, str(checkout.root), told, draft.changes(), passed_over, leftovers(told, draft))
+    left = leftovers(told, draft)
+    done, declined = tuple(selection.hunks), tuple(selection.declined)
+    return Plan(recipe, str(checkout.root), told, draft.changes(), passed_over, left, done, declined)
 
 
 def blocked(plan: Plan) -> tuple[Outcome, ...]:
@@ -55,7 +59,7 @@ def _unreadable(checkout: Checkout) -> Iterator[Skipped]:
 # --- one step -------------------------------------------------------------------------------------------------------
 
 
-def take(step: Step, draft: Draft, before: dict[str, Outcome]) -> Outcome:
+def take(step: Step, draft: Draft, before: dict[str, Outcome], selection: Selection | None = None) -> Outcome:
     """Run one step over the draft and return what became of it; `before` are the outcomes of the steps before it.
 
     Raises:
@@ -63,24 +67,25 @@ def take(step: Step, draft: Draft, before: dict[str, Outcome]) -> Outcome:
         TargetError: a file that the step names cannot be used.
     """
     try:
-        return _taken(step, draft, before)
+        return _taken(step, draft, before, selection or Selection())
     except TargetError:
         check_parses([*(outcome.step for outcome in before.values()), step], draft)
         raise
 
 
-def _taken(step: Step, draft: Draft, before: dict[str, Outcome]) -> Outcome:
+def _taken(step: Step, draft: Draft, before: dict[str, Outcome], selection: Selection) -> Outcome:
     if held := held_back(step, draft, before):
         return held
     found = _run(step, draft)
-    places = _places(draft, found)
     reason = drift(step, draft, found)
+    found = found if reason else selection.narrowed(step, draft, found, _run)
+    places = _places(draft, found)
     if reason:
         # Nothing of a drifted step is written, so nothing of it is called applied.
         kept = tuple(replace(one, status=Status.DRIFTED) if one.status is Status.APPLIED else one for one in places)
         return Outcome(step, Status.DRIFTED, kept, reason)
-    _make(step, draft, found)
-    places += _again(step, draft, found, places)
+    _make(step, draft, found, selection)
+    places += _again(step, draft, found, places, selection)
     nowhere = "" if places else no_scope(step, draft) or getattr(step.action, "nowhere", "")
     return Outcome(step, _status(places), places, nowhere)
 
@@ -102,9 +107,10 @@ def _run(step: Step, draft: Draft) -> list[Findings]:
     return list(verb.run(step, draft))
 
 
-def _make(step: Step, draft: Draft, found: Iterable[Findings]) -> None:
+def _make(step: Step, draft: Draft, found: Iterable[Findings], selection: Selection) -> None:
     """Make a step's edits in the draft; files that it counts on come first, so that they are known when it is read."""
     for one in found:
+        selection.note(step, draft, one)
         for path, data in one.files.items():
             draft.add(path, step.id, data)
         edits = [edit for site in one.sites if site.status is Status.APPLIED for edit in site.edits]
@@ -112,13 +118,15 @@ def _make(step: Step, draft: Draft, found: Iterable[Findings]) -> None:
             draft.edit(one.path, step.id, [*one.edits, *edits])
 
 
-def _again(step: Step, draft: Draft, found: list[Findings], known: tuple[Place, ...]) -> tuple[Place, ...]:
+def _again(
+    step: Step, draft: Draft, found: list[Findings], known: tuple[Place, ...], selection: Selection
+) -> tuple[Place, ...]:
     """Run a step again as long as it puts off matches around matches; return the places that this adds."""
     added: list[Place] = []
-    refused = {_key(place) for place in known if place.status is Status.REFUSED}
+    told = {_key(place) for place in known if _is_left(place)}
     waiting = _waiting(found)
     while waiting:
-        found = _run(step, draft)
+        found = selection.narrowed(step, draft, _run(step, draft), _run)
         if _waiting(found) >= waiting:
             place = next(one for one in _places(draft, found) if one.status is Status.APPLIED)
             raise mistake(
@@ -128,16 +136,20 @@ def _again(step: Step, draft: Draft, found: list[Findings], known: tuple[Place, 
             )
         waiting = _waiting(found)
         for place in _places(draft, found):
-            late = place.status is Status.REFUSED and _key(place) not in refused
+            late = _is_left(place) and _key(place) not in told
             if late or place.status is Status.APPLIED:
                 added.append(place)
-                refused.add(_key(place))
-        _make(step, draft, found)
+                told.add(_key(place))
+        _make(step, draft, found, selection)
     return tuple(added)
 
 
 def _waiting(found: list[Findings]) -> int:
     return sum(len(one.more) for one in found)
+
+
+def _is_left(place: Place) -> bool:
+    return place.status is Status.REFUSED or place.reason in OUT
 
 
 def _key(place: Place) -> tuple[str, int, int]:
@@ -228,15 +240,16 @@ def _imports(draft: Draft, names: tuple[str, ...]) -> bool:
 # --- at rest --------------------------------------------------------------------------------------------------------
 
 
-def _check_rest(outcomes: dict[str, Outcome], draft: Draft) -> None:
+def _check_rest(outcomes: dict[str, Outcome], draft: Draft, selection: Selection) -> None:
     """Run the recipe over its own result: a step that still finds work would change the tree at every run."""
     # Also where nothing differs in the end: two steps may have undone each other.
-    for outcome in outcomes.values() if any(one.count(Status.APPLIED) for one in outcomes.values()) else ():
+    moved = selection.left_some or any(one.count(Status.APPLIED) for one in outcomes.values())
+    for outcome in outcomes.values() if moved else ():
         if outcome.status is Status.DRIFTED or held_back(outcome.step, draft, outcomes):
             continue
         found = _run(outcome.step, draft)
         _check_drift(outcome, draft, found)
-        _check_restless(outcome.step, draft, found)
+        _check_restless(outcome.step, draft, found, selection)
 
 
 def _check_drift(outcome: Outcome, draft: Draft, found: list[Findings]) -> None:
@@ -251,9 +264,9 @@ def _check_drift(outcome: Outcome, draft: Draft, found: list[Findings]) -> None:
         )
 
 
-def _check_restless(step: Step, draft: Draft, found: list[Findings]) -> None:
+def _check_restless(step: Step, draft: Draft, found: list[Findings], selection: Selection) -> None:
     for one in found:
-        restless = next((site for site in one.sites if site.status is Status.APPLIED), None)
+        restless = selection.beyond(step, draft, one)
         if restless is not None:
             line, _ = draft.origin(one.path, restless.offset)
             raise mistake(

@@ -7,7 +7,7 @@ count characters.
 
 from __future__ import annotations
 
-from patcher.model.plan import Change, Edit, Layer, Outcome, Place, Plan, Site, Skipped, Status
+from patcher.model.plan import Change, Edit, Hunk, Key, Layer, Outcome, Place, Plan, Site, Skipped, Status
 from patcher.model.recipe import (
     Check,
     Condition,
@@ -33,6 +33,8 @@ __all__ = [
     "EffectKind",
     "Expect",
     "Hint",
+    "Hunk",
+    "Key",
     "Layer",
     "Outcome",
     "Parameter",

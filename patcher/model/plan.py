@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
 from patcher.model.recipe import Recipe, Step
 
 __all__ = [
     "Change",
     "Edit",
+    "Hunk",
+    "Key",
     "Layer",
     "Outcome",
     "Place",
@@ -117,11 +121,42 @@ class Skipped:
     reason: str
 
 
+Key = tuple[str, str, int, int]
+"""A step's id, a path, and line and column before the plan: one place, in every plan of one tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hunk:
+    """What a step does at one of its places, in the text that it saw: what a person can be asked about.
+
+    `beside` are edits of the file that no one place owns (an import that is put in once), `files` the new files that it
+    counts on; the first place of a file has them. `tied` are the files whose places stand or fall with this one; None: it
+    stands for itself. `origin` are the edits in the file as it is on disk, None where they have no place there.
+    """
+
+    step: str
+    path: str
+    line: int
+    column: int
+    text: bytes = field(repr=False)
+    edits: tuple[Edit, ...] = ()
+    beside: tuple[Edit, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
+    tied: tuple[str, ...] | None = None
+    origin: tuple[Edit, ...] | None = None
+
+    @property
+    def key(self) -> Key:
+        """What this place is called in every plan of one tree."""
+        return self.step, self.path, self.line, self.column
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """All Changes and Outcomes, before anything is written.
 
-    `leftovers` are places that mention what a step replaced and that no step could prove.
+    `leftovers` are places that mention what a step replaced and that no step could prove. `hunks` are all that is done,
+    place by place, and `declined` what was said no to, as it stands in the result.
     """
 
     recipe: Recipe
@@ -130,6 +165,8 @@ class Plan:
     changes: tuple[Change, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     leftovers: tuple[Place, ...] = ()
+    hunks: tuple[Hunk, ...] = field(default=(), repr=False)
+    declined: tuple[Hunk, ...] = field(default=(), repr=False)
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:

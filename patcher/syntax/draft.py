@@ -7,7 +7,7 @@ and only when a step's words stand in its bytes.
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
@@ -63,6 +63,20 @@ class Draft:
         self.skipped: dict[str, str] = {}
         self.unseen: dict[tuple[str, int], str] = {}  # by line, what of a notebook no step sees
         self._focus: tuple[str, int] | None = None
+        self._left_out: Collection[tuple[str, int, int]] = ()
+
+    @contextmanager
+    def leaving_out(self, places: Collection[tuple[str, int, int]]) -> Iterator[None]:
+        """Have a step leave some places, by path, line and column before the plan."""
+        self._left_out = places
+        try:
+            yield
+        finally:
+            self._left_out = ()
+
+    def is_left_out(self, path: str, offset: int) -> bool:
+        """Tell whether the place at an offset in a file's present text is to be left."""
+        return bool(self._left_out) and (path, *self.origin(path, offset)) in self._left_out
 
     @contextmanager
     def focused(self, path: str, line: int) -> Iterator[None]:
@@ -299,6 +313,21 @@ class Draft:
         text = self._utf8(path, self._bytes[path] if path in self._bytes else self.read(path))
         line_start = text.rfind(b"\n", 0, offset) + 1
         return text.count(b"\n", 0, offset) + 1, len(text[line_start:offset].decode("utf-8", "replace")) + 1
+
+    def at_first(self, path: str, edits: Sequence[Edit]) -> tuple[Edit, ...] | None:
+        """Return edits of a file's present text as edits of the file on disk; None if what they take is not there."""
+        if path not in self._bytes or path.endswith(NOTEBOOK):
+            return None
+        now, first = self.text(path), self._utf8(path, self._bytes[path])
+        found = []
+        for edit in edits:
+            start, end = edit.start, edit.end
+            for layer in reversed(self._layers.get(path, ())):
+                start, end = _before(layer.edits, start), _before(layer.edits, end)
+            if first[start:end] != now[edit.start : edit.end] or end - start != edit.end - edit.start:
+                return None
+            found.append(Edit(start, end, edit.text))
+        return tuple(found)
 
     def text(self, path: str) -> bytes:
         """Return a file's present text as offsets count in it: in UTF-8 and without a byte-order mark."""

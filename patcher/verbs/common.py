@@ -206,6 +206,8 @@ class Work:
 
     def site(self, offset: int, spell: Spelling, match: Match, result: Code, make: Callable[[], list[Edit]]) -> Site:
         """Return the site with its edits, which write a result; what its names need is put in once for the file."""
+        if self.draft.is_left_out(self.source.path, offset):
+            return Site(offset, Status.ABSENT)
 
         def checked() -> list[Edit]:
             spell.check_needs()

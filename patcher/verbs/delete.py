@@ -96,6 +96,9 @@ class Delete:
             for match in find(pattern, source, lambda one: self.where.failure(source, one), miss):
                 if not in_scope(draft, step, source, match):
                     continue
+                if draft.is_left_out(source.path, start := source.span(match.node)[0]):
+                    yield Site(start, Status.ABSENT)
+                    continue
                 gone = self._unused(draft, source, match, miss) if self.unused else None
                 if gone is None or len(gone) == len(imported_aliases(match.node)):
                     whole.append(match)

@@ -115,7 +115,8 @@ class Tasks:
         for moved in self._leaving(made):
             edits += taken_out(made[0].source, moved)
         files = {name: data for task in made for name, data in task.files.items()}
-        return Findings(path, tuple(sites[offset] for offset in sorted(sites)), tuple(edits), files, near)
+        tied = frozenset(symbol.source.path for task in made for symbol in task.imports)
+        return Findings(path, tuple(sites[offset] for offset in sorted(sites)), tuple(edits), files, near, tied=tied)
 
     @staticmethod
     def _leaving(tasks: list[Task]) -> list[list[Moved]]:
