@@ -17,6 +17,7 @@ from patcher.errors import DirtyError, TargetError, UndoError, UsageError
 from patcher.journal import Journal, Record, State, fingerprint
 from patcher.message import Piece, reverting
 from patcher.model import Change, Plan
+from patcher.unpick import unpicked
 
 __all__ = ["Job", "Undone", "apply", "apply_all", "undo"]
 
@@ -25,9 +26,9 @@ __all__ = ["Job", "Undone", "apply", "apply_all", "undo"]
 class Undone:
     """What undo did with the last apply, in paths.
 
-    `already` are files that held what was before (after a `git checkout`, say); `kept` are folders that apply
-    created and that stay because something else is in them; an `interrupted` apply did not come to its end. `commits`
-    are new ones, which take back those of the apply.
+    `already` are files that held what was before (after a `git checkout`, say); `merged` keep what was edited since;
+    `kept` are folders that apply created and that stay because something else is in them; an `interrupted` apply did
+    not come to its end. `commits` are new ones, which take back those of the apply.
     """
 
     recipe: str
@@ -35,6 +36,7 @@ class Undone:
     restored: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     already: tuple[str, ...] = ()
+    merged: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     interrupted: bool = False
     commits: tuple[str, ...] = ()
@@ -127,13 +129,20 @@ def _withdraw(record: Record, start: str, journal: Journal, checkout: Checkout) 
     journal.drop(record)
 
 
-def undo(checkout: Checkout) -> Undone:
-    """Put back what the last apply changed, and remove what it created, if nothing of it was edited since."""
+def undo(checkout: Checkout, *, merge: bool = False) -> Undone:
+    """Put back what the last apply changed, and remove what it created, if nothing of it was edited since.
+
+    `merge` takes what apply wrote out of files that were edited since, and leaves the edits.
+    """
     journal = Journal(checkout)
     _last(journal, checkout)  # where there is nothing to undo, there is no folder to lock
     with journal.locked():
         record = _last(journal, checkout)
         standing = _stand(record, journal, checkout)
+        edited = standing.edited if merge else ()
+        if edited:
+            changes = unpicked(record, edited, journal, checkout)
+            standing = _Standing((*standing.written, *changes), standing.before, ())
         if standing.edited:
             raise UndoError(_edited(record, standing.edited, journal.place(record)))
         _check_committed(record, standing.written, checkout)
@@ -147,9 +156,10 @@ def undo(checkout: Checkout) -> Undone:
     return Undone(
         record.recipe,
         record.time,
-        restored=tuple(change.path for change in standing.written if change.before is not None),
+        restored=tuple(one.path for one in standing.written if one.before is not None and one.path not in edited),
         removed=tuple(change.path for change in standing.written if change.before is None),
         already=standing.before,
+        merged=edited,
         kept=kept,
         interrupted=record.state is State.WRITING,
         commits=commits,
@@ -282,5 +292,6 @@ def _edited(record: Record, paths: Iterable[str], place: Path) -> str:
     return (
         f"Nothing was undone, because these files were edited since {record.recipe} was applied:\n  "
         + "\n  ".join(paths)
-        + f"\nTake the edits out first; or keep the tree as it is, and give this undo up by deleting {place}."
+        + "\nRun it with --merge, which keeps the edits, or take them out first; "
+        f"or keep the tree as it is, and give this undo up by deleting {place}."
     )

@@ -40,6 +40,7 @@ PARTS = {
     "moves": "plan",
     "update": "apply",
     "upstream": "apply",
+    "unpick": "apply",
     "lock": "apply",
     "review": "apply",
     "cases": "verify",

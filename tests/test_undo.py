@@ -180,7 +180,7 @@ class TestEditedSince:
     def test_the_sentence_says_how_to_go_on(self, tree: Path) -> None:
         write(tree, A)
         (tree / "a.py").write_text("mine\n")
-        with pytest.raises(UndoError, match=r"Take the edits out first; or .* deleting .*/000001\.json\.$"):
+        with pytest.raises(UndoError, match=r"Run it with --merge, .*; or .* deleting .*/000001\.json\.$"):
             undo(Checkout.open(tree))
         (tree / ".git/patcher/000001.json").unlink()
         with pytest.raises(UsageError, match="Nothing is left"):

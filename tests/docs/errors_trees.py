@@ -162,6 +162,9 @@ PLACES: dict[str, Play] = {
     "a name that is wanted where a class has the new one": check(
         "from speed import mean\n__all__ = ['mean']\n", "rename: speed.mean\nto: fast.Stats.mean"
     ),
+    "a file of the tree that may be the module": check(
+        {"a.py": "from .speed import mean\nmean([])\n", "speed.py": "def mean(x): ...\n"}, MEAN
+    ),
     "the new name is taken": check("from speed import mean\nfmean = 1\nmean([fmean])\n", MEAN),
     "a module that is imported with others": check(
         {"pack/__init__.py": "", "pack/a.py": "import os, adam_atan2\nadam_atan2.AdamATan2()\n"},
@@ -397,6 +400,11 @@ def _edited(scene: Scene) -> Result:
     return scene.run("undo", "tree")
 
 
+def _edited_there(scene: Scene) -> Result:
+    _edited(scene)
+    return scene.run("undo", "tree", "--merge")
+
+
 def _damaged(scene: Scene) -> Result:
     _written(scene)
     for blob in scene.record().parent.glob("[0-9a-f]" * 64):
@@ -412,6 +420,7 @@ def _unreadable(scene: Scene) -> Result:
 UNDO: dict[str, Play] = {
     "nothing to undo": lambda scene: scene.tree("abs(1)\n").run("undo", "tree"),
     "a file that was edited since": _edited,
+    "an edit where apply had edited, and `--merge`": _edited_there,
     "a copy that is damaged": _damaged,
     "a record that cannot be read": _unreadable,
     "a record of another version": lambda scene: _written(scene).rewrite(format=9, patcher="9.9").run("undo", "tree"),
