@@ -46,7 +46,8 @@ class Symbol:
 class Chain:
     """An access `m.symbol`: its node, what binds `m`, what it means, and the symbols of other files that it reads.
 
-    `access` is there where it means the old symbol by the file's own imports.
+    `access` is there where it means the old symbol by the file's own imports; `own` is the file of the tree that a
+    relative import leads to, where the old symbol may be meant by that.
     """
 
     node: cst.Attribute
@@ -54,3 +55,4 @@ class Chain:
     meaning: Meaning
     exporters: tuple[Symbol, ...] = ()
     access: Access | None = None
+    own: str = ""

@@ -7,7 +7,7 @@ that are built at run time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from patcher.syntax.draft import Draft
 
 __all__ = [
+    "from_root",
     "handed_on",
     "imported_modules",
     "importer_of",
+    "module_at_top",
     "module_file",
     "module_files",
     "python_files",
@@ -83,12 +85,38 @@ def handed_on(draft: Draft, importer: str, origin: str, seen: frozenset[str] = f
 
 
 def without_top(draft: Draft, origin: str) -> str:
-    """Return a name of the tree without a folder at the top that is no package (`src`), or nothing."""
+    """Return a name of the tree without a folder at the top that is no package (`src`), or nothing.
+
+    Nor has it the dot for the root of the tree, if that is a package itself and the name is in a package of it.
+    """
     top, _, rest = origin.partition(".")
     parts = rest.split(".")
+    if not top:
+        module = ".".join(parts[:-1])
+        return rest if "." in module and module_file(draft, PurePosixPath(), module) is not None else ""
     modules = [".".join(parts[:count]) for count in range(1, len(parts))] if top in draft.tops else []
     own, nearer = ([module_file(draft, PurePosixPath(folder), one) for one in modules] for folder in (top, ""))
     return rest if any(own) and not any(nearer) else ""
+
+
+def from_root(draft: Draft, origins: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return what names behind a relative import are called from the root of the tree, and what they may be called.
+
+    A single module (`x.y`) is rather a package from elsewhere than a file that happens to be called so.
+    """
+    names = frozenset(origins)
+    # A dot in front: from the root of the tree, which is then a package itself.
+    modules = {name: module_file(draft, PurePosixPath(), name.rpartition(".")[0]) for name in names}
+    shorter = {name.removeprefix(".") for name, path in modules.items() if path is not None}
+    shorter |= {name for name in (without_top(draft, one) for one in names) if name}
+    certain = names | {name for name in shorter if name.count(".") > 1 or module_at_top(draft, name) is not None}
+    return certain, frozenset(shorter) - certain
+
+
+def module_at_top(draft: Draft, module: str) -> str | None:
+    """Return the file of a module that is named from the root of the tree, or from a folder there, no package."""
+    found = (module_file(draft, PurePosixPath(top), module) for top in ("", *draft.tops))
+    return next((path for path in found if path is not None), None)
 
 
 def imported_modules(source: Source) -> list[str]:

@@ -8,7 +8,6 @@ behind `import *`, mean nothing here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -17,7 +16,7 @@ from patcher.errors import TargetError
 from patcher.syntax.importable import Importable, importable
 from patcher.syntax.meanings import Chain, Meaning, Symbol
 from patcher.syntax.names import Binding, dotted
-from patcher.syntax.project import module_file, module_files, python_files, search_folders, without_top
+from patcher.syntax.project import from_root, module_at_top, module_file, module_files, python_files, search_folders
 from patcher.syntax.redirect import in_class
 from patcher.syntax.source import Source
 from patcher.syntax.through import Access
@@ -117,20 +116,13 @@ class Symbols:
 
     def _names(self, binding: Binding, origins: Iterable[str]) -> frozenset[str]:
         """Return what recipes call some names that lead through an import."""
-        names = frozenset(origins)
-        if not _is_relative(binding):
-            return names
-        # A dot in front: from the root of the tree, which is then a package itself.
-        shorter = {name.removeprefix(".") for name in names if self._is_module(name)}
-        shorter |= {without_top(self.draft, name) for name in names}
-        # A single module (`x.y`) is rather a package from elsewhere than a file that happens to be called so.
-        return names | {name for name in shorter if name.count(".") > 1 or self._is_file(name)}
+        return from_root(self.draft, origins)[0] if _is_relative(binding) else frozenset(origins)
 
-    def _is_file(self, module: str) -> bool:
-        return any(module_file(self.draft, PurePosixPath(top), module) for top in ("", *self.draft.tops))
-
-    def _is_module(self, name: str) -> bool:
-        return module_file(self.draft, PurePosixPath(), name.rpartition(".")[0]) is not None
+    def own(self, bindings: Iterable[Binding], rest: str = "") -> str:
+        """Return the file of the tree that a relative import leads to, where the old symbol may be meant by that."""
+        origins = [f"{one.origin}{rest}" for one in bindings if _is_relative(one)]
+        unsure = from_root(self.draft, origins)[1].intersection(self.old)
+        return module_at_top(self.draft, min(unsure).rpartition(".")[0]) or "" if unsure else ""
 
     def _is_direct(self, source: Source, binding: Binding) -> bool:
         """Tell whether a from-import names the old symbol by its own module."""
@@ -201,7 +193,7 @@ class Symbols:
         if imported is None or inside:
             return None
         symbol, rest = self._symbol(source, imported), (dotted(node) or "")[len(root) :]
-        return self._direct(source, node, symbol, rest) or self._indirect(source, node, symbol)
+        return self._direct(source, node, symbol, rest) or self._indirect(source, node, symbol, rest)
 
     def _direct(self, source: Source, node: cst.Attribute, symbol: Symbol, rest: str) -> Chain | None:
         """Return an access that means the old or the new symbol by the file's own imports."""
@@ -227,11 +219,13 @@ class Symbols:
             return any(old.startswith(f"{dotted(binding.alias.name)}.") for old in self.old)
         return not self._names(binding, (f"{binding.origin}{rest}",)).isdisjoint(self.old)
 
-    def _indirect(self, source: Source, node: cst.Attribute, symbol: Symbol) -> Chain:
+    def _indirect(self, source: Source, node: cst.Attribute, symbol: Symbol, rest: str) -> Chain:
         """Return an access as what the file that it reads from makes of it."""
         origins = source.names.imported_as(node)
         exporters = tuple(dict.fromkeys(one for origin in origins for one in self._behind(source, origin)))
         meaning = self._together(self.meaning(one) for one in exporters)
+        if meaning is Meaning.NEITHER and (own := self.own(symbol.bindings, rest)):
+            return Chain(node, symbol, Meaning.BEHIND, own=own)
         if meaning is Meaning.NEITHER:
             behind = source.names.origins(node)
             meaning = Meaning.BEHIND if not set(self.old).isdisjoint(behind) else meaning

@@ -107,16 +107,27 @@ class Through(Redirect):
         leading = self._closest([one for one in self.bindings if any(one in access.leading for access in accesses)])
         places: list[cst.CSTNode] = [access.node for access in accesses]
         places += [string for access in accesses for string, _, _ in self.quotes(access.written)]
+        spelled = {access: self._spelled(access) for access in accesses}
         if leading and not keep and self._only(accesses):
+            if all(spelled.values()) and self._all_go(leading):
+                return {access: text for access, text in spelled.items() if text}
             modules = {self._in_place(one, places) for one in leading}
             if len(modules) > 1:
                 raise SiteError("the module has another name in each arm; import the name itself")
             return {access: f"{min(modules)}.{self.name}" for access in accesses}
-        spelled = {access: self._spelled(access) for access in accesses}
         if all(spelled.values()):
             return {access: text for access, text in spelled.items() if text}
         module = self._beside(places)
         return dict.fromkeys(accesses, f"{module}.{self.name}")
+
+    def _all_go(self, leading: Sequence[Binding]) -> bool:
+        """Take the imports of the old module out, beside one of the new, if nobody chose a name for them with `as`."""
+        for one in leading:
+            tried = any(isinstance(above, cst.Try) for above in self.source.ancestors(one.node))
+            if tried or one.alias is None or one.alias.asname is not None or not self.can_go(one):
+                return False
+        self.moved += [Moved(one.statement, one.alias) for one in leading if one.statement and one.alias]
+        return True
 
     def _closest(self, leading: list[Binding]) -> list[Binding]:
         """Leave out `import torch` beside `import torch.cuda` where the new module is in torch too."""

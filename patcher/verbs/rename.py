@@ -111,6 +111,8 @@ class _Renaming:
                     self._symbol(symbol)
                 case Meaning.MIXED:
                     self._mixed(symbol)
+                case _ if own := self.symbols.own(symbol.bindings):
+                    self._refused(symbol, self._perhaps(own))
                 case _:
                     self._nearly(symbol)
         self._chains(source)
@@ -201,8 +203,18 @@ class _Renaming:
             reason = f"`{symbol.local}` may come from {paths}, which mean different things by it; change it by hand"
         elif imports:
             reason = not_renamed(imports[0])
+        self._refused(symbol, reason)
+
+    def _refused(self, symbol: Symbol, reason: str) -> None:
         if any(self._in_scope(symbol.source, use) for use in self._uses(symbol)):
             self.tasks.add(Task(symbol.source, symbol.bindings[0].node, refused=reason))
+
+    @staticmethod
+    def _perhaps(path: str) -> str:
+        return (
+            f"it leads to {path} of this tree, which the recipe may mean or not; leave the file out with `not_in`, or "
+            "change it by hand"
+        )
 
     # --- m.symbol ---------------------------------------------------------------------------------------------------
 
@@ -215,8 +227,8 @@ class _Renaming:
             if chain.meaning is Meaning.NEW:
                 self._is_there(source, [chain.node])
             elif chain.meaning is Meaning.BEHIND:
-                reason = "the module is taken from another file, which imports it; import it here"
-                self.tasks.add(Task(source, chain.node, refused=reason))
+                behind = "the module is taken from another file, which imports it; import it here"
+                self.tasks.add(Task(source, chain.node, refused=self._perhaps(chain.own) if chain.own else behind))
             elif chain.meaning is Meaning.OLD and chain.exporters:
                 self._attribute(source, chain)
             else:

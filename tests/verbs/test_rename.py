@@ -672,6 +672,11 @@ def test_two_old_names_of_one_module() -> None:
         ("import a\nfrom c import d\na.b(a.z)\n", "import a\nfrom c import d\nd(a.z)\n"),
         ("import a\nimport c as q\na.b(a.z)\n", "import a\nimport c as q\nq.d(a.z)\n"),
         ("import a\nimport c.x\na.b(a.z)\n", "import a\nimport c.x\nc.d(a.z)\n"),
+        ("import a\nimport c as q\na.b()\n", "import c as q\nq.d()\n"),
+        ("import a, os\nfrom c import d\na.b(os)\n", "import os\nfrom c import d\nd(os)\n"),
+        ("import a as e\nimport c as q\ne.b()\n", "import c as e\nimport c as q\ne.d()\n"),
+        ("import a  # why\nimport c as q\na.b()\n", "import c  # why\nimport c as q\nc.d()\n"),
+        ("def f():\n    import a\n    a.b()\nimport c as q\n", "def f():\n    q.d()\nimport c as q\n"),
         ("import a\nimport a as q\na.b(a.z, q.b, q.z)\n", "import a\nimport c\nimport a as q\nc.d(a.z, c.d, q.z)\n"),
         # Not where it is made too late, or not always.
         ("import a\na.b(a.z)\nimport c as q\n", "import a\nimport c\nc.d(a.z)\nimport c as q\n"),
@@ -1237,11 +1242,32 @@ def test_a_tree_that_is_itself_a_package() -> None:
 
 
 @pytest.mark.parametrize(
+    ("folder", "text", "line"),
+    [
+        ("", "from .a import b\nb()\n", 1),
+        ("", "from .a import b as x\nx()\n", 1),
+        ("", "from . import a\na.b()\n", 2),
+        ("src/", "from .a import b\nb()\n", 1),
+        ("src/", "from . import a as A\nA.b()\n", 2),
+    ],
+)
+def test_a_module_of_the_tree_that_may_be_the_package_is_refused(folder: str, text: str, line: int) -> None:
+    reason = (
+        f"it leads to {folder}a.py of this tree, which the recipe may mean or not; leave the file out with `not_in`, "
+        "or change it by hand"
+    )
+    files = {f"{folder}a.py": "b = 1\n", f"{folder}m.py": text}
+    check_noop(MOVED, files, f"{folder}m.py:{line}: refused: {reason}")
+
+
+@pytest.mark.parametrize(
     "files",
     [
-        {"a.py": "b = 1\n", "c.py": "d = 1\n", "__init__.py": "", "m.py": "from .a import b\nb()\n"},
         {"pkg/__init__.py": "", "pkg/a.py": "b = 1\n", "pkg/m.py": "from .a import b\nb()\n"},
-        {"src/a.py": "b = 1\n", "src/m.py": "from .a import b\nb()\n"},
+        {"pkg/__init__.py": "", "pkg/a.py": "b = 1\n", "pkg/m.py": "from . import a\na.b()\n"},
+        {"a.py": "b = 1\n", "m.py": "from .a import e\ne.b()\n"},
+        {"a.py": "b = 1\n", "m.py": "from .c import b\nb()\n"},
+        {"src/a.py": "b = 1\n", "m.py": "from .a import b\nb()\n"},
     ],
 )
 def test_a_module_of_the_tree_is_no_package_of_that_name(files: dict[str, str]) -> None:

@@ -36,6 +36,15 @@ class TestModulesOfTheTree:
         tree = {"models/__init__.py": "from .layers import Attention\n", "models/layers.py": "class Attention: ...\n"}
         check_transformed(OWN, {**tree, path: before}, {path: before.replace("(1)", "(1, 2)")})
 
+    def test_the_tree_may_be_a_package_itself(self) -> None:
+        before = "from .models.layers import Attention\nnet = Attention(1)\n"
+        tree = {"__init__.py": "", "models/__init__.py": "", "models/layers.py": "class Attention: ...\n"}
+        check_transformed(OWN, {**tree, "net.py": before}, {"net.py": before.replace("(1)", "(1, 2)")})
+
+    def test_a_single_module_of_the_tree_is_no_package_of_that_name(self) -> None:
+        tree = {"adam_atan2.py": "class AdamATan2: ...\n"}
+        check_noop(LR, {**tree, "train.py": call("from .adam_atan2 import AdamATan2", "AdamATan2")})
+
     @pytest.mark.parametrize("marker", ["src/models/__init__.py", "src/models/README.md"])
     def test_a_folder_that_is_no_package_is_not_a_part_of_the_name(self, marker: str) -> None:
         before = {
