@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import quopri
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from email.header import Header
@@ -16,6 +17,8 @@ __all__ = ["mails"]
 
 # git knows a mailbox by this line; the commit in it means nothing to `git am`.
 FROM = f"From {'0' * 40} Mon Sep 17 00:00:00 2001\n"
+# A line of a message that begins so would be taken for the patch.
+HEADS = re.compile(r"^(?=diff -|Index: |---|From )", re.MULTILINE)
 NOBODY = "patcher <patcher@localhost>"
 
 
@@ -30,7 +33,7 @@ def mails(pieces: Sequence[Piece], prefix: str = "", author: str | None = None) 
 
 def _mail(piece: Piece, count: tuple[int, int], prefix: str, author: str, date: str) -> Iterator[bytes]:
     subject, _, text = piece.message.partition("\n\n")
-    body = text.encode() + b"---\n" + b"".join(change_patch(change, prefix) for change in piece.changes)
+    body = HEADS.sub(" ", text).encode() + b"---\n" + b"".join(change_patch(change, prefix) for change in piece.changes)
     body += f"-- \npatcher {__version__}\n\n".encode()
     # A plain mail would lose its carriage returns, as mails have them at every line's end.
     encoded = b"\r" in body
