@@ -14,7 +14,7 @@ from pathlib import Path
 
 from libcst import CSTNode
 
-from patcher.checkout import Checkout
+from patcher.checkout import OWN, Checkout
 from patcher.errors import TargetError
 from patcher.model import Change, Edit, Layer, Scope, Skipped, Step
 from patcher.syntax.gate import Exports, lacking, reached
@@ -101,7 +101,8 @@ class Draft:
 
     @cached_property
     def _tree(self) -> tuple[str, ...]:
-        return tuple(path for path in self.checkout.paths if not any(glob_match(path, one) for one in self._leave))
+        left = (f"{OWN}/**", *self._leave)
+        return tuple(path for path in self.checkout.paths if not any(glob_match(path, one) for one in left))
 
     @cached_property
     def paths(self) -> Sequence[str]:
@@ -274,13 +275,13 @@ class Draft:
             after = splice_bytes(path, data, edits)
         if after != data:
             self._changed[path] = after
-            self._layers.setdefault(path, []).append(Layer(step, tuple(edits)))
+            self._layers.setdefault(path, []).append(Layer(step, tuple(edits), after))
 
     def add(self, path: str, step: str, data: bytes) -> None:
         """Put a file into the tree, or replace the whole text of one."""
         if not self.exists(path) or self.read(path) != data:
             self._changed[path] = data
-            self._layers.setdefault(path, []).append(Layer(step, ()))
+            self._layers.setdefault(path, []).append(Layer(step, (), data))
             for known in ("stand_ins", "paths", "files", "modules", "tops"):
                 self.__dict__.pop(known, None)
             name = module_name(path).rpartition(".")[2].encode()
