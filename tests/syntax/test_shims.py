@@ -345,6 +345,28 @@ def test_the_bundled_shims_provide_what_recipes_name() -> None:
     assert "flash_attn_func" in provides(BUNDLED, "flash_attn_torch")
 
 
+@pytest.mark.parametrize(
+    ("module", "files"),
+    [
+        ("bert_padding", "bert_padding"),
+        ("layers.rotary", "layers/__init__ layers/rotary"),
+        ("losses.cross_entropy", "losses/__init__ losses/cross_entropy"),
+        (
+            "modules.mha",
+            "kvcache layers/__init__ layers/rotary modules/__init__ modules/inner_attention modules/mha varlen",
+        ),
+        ("modules.mlp", "modules/__init__ modules/mlp ops/__init__ ops/activations ops/fused_dense"),
+        ("ops.activations", "ops/__init__ ops/activations"),
+        ("ops.rms_norm", "ops/__init__ ops/add_norm ops/rms_norm"),
+        ("ops.triton.layer_norm", "ops/__init__ ops/add_norm ops/triton/__init__ ops/triton/layer_norm"),
+    ],
+)
+def test_a_part_of_flash_attn_takes_along_little(tmp_path: Path, module: str, files: str) -> None:
+    draft = Draft(Checkout.open(write_tree(tmp_path, {"a.py": ""})), BUNDLED)
+    placed = place(draft, draft.source("a.py"), f"flash_attn_torch.{module}")
+    assert sorted(placed.files) == sorted(f"flash_attn_torch/{one}.py" for one in ["__init__", *files.split()])
+
+
 def test_has_module(shims: Path) -> None:
     names = ("one_torch", "lib_torch", "lib_torch.ops", "lib_torch.ops.norm", "lib_torch.f", "x")
     assert [name for name in names if has_module(shims, name)] == list(names[:4])
