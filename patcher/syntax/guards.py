@@ -20,7 +20,7 @@ from patcher.syntax.names import dotted
 from patcher.syntax.pattern import statements
 from patcher.syntax.source import Source, walk
 
-__all__ = ["Arm", "ImportStatement", "guard", "roots_of"]
+__all__ = ["Arm", "ImportStatement", "guard", "lead_to", "roots_of"]
 
 ImportStatement = cst.Import | cst.ImportFrom
 CATCHING = ("ImportError", "Exception", "BaseException")
@@ -68,6 +68,35 @@ def guard(
     for chain in chains.values():
         sites.append(_site(source, chain, arm, flag))
     return sorted(sites, key=lambda site: site.offset)
+
+
+def lead_to(
+    source: Source,
+    roots: Iterable[str],
+    other: Callable[[ImportStatement], str],
+    there: str,
+    inside: Callable[[cst.CSTNode], bool] = lambda _: True,
+) -> list[Site]:
+    """Return one site for each import of `roots`, wherever it stands: the `other` module takes the place of its own.
+
+    Imports of `there`, a shim as recipes name it, are there already.
+    """
+    sites = [_led(source, statement, other) for statement in filter(inside, _imports(source, frozenset(roots)))]
+    for statement in filter(inside, source.of(cst.ImportFrom)):
+        if f"{source.stand_ins.get(source.names.module_of(statement), '')}.".startswith(f"{there}."):
+            sites.append(Site(source.span(statement)[0], Status.ALREADY))
+    return sorted(sites, key=lambda site: site.offset)
+
+
+def _led(source: Source, statement: ImportStatement, other: Callable[[ImportStatement], str]) -> Site:
+    offset = source.span(statement)[0]
+    try:
+        _refuse(source, statement)
+        module = other(statement)
+    except SiteError as error:
+        return Site(offset, Status.REFUSED, str(error))
+    assert isinstance(statement, cst.ImportFrom) and statement.module is not None
+    return Site(offset, Status.APPLIED, edits=(Edit(*source.span(statement.module), module),))
 
 
 def roots_of(source: Source, statement: ImportStatement) -> list[str]:

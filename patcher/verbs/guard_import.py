@@ -14,9 +14,10 @@ from patcher.errors import PatternError, SiteError
 from patcher.model import Site, Status, Step
 from patcher.syntax.blocks import imported_aliases, local_name
 from patcher.syntax.draft import Draft
-from patcher.syntax.guards import ImportStatement, guard
-from patcher.syntax.imports import imported_names
+from patcher.syntax.guards import ImportStatement, guard, lead_to
+from patcher.syntax.imports import Imported, imported_names
 from patcher.syntax.layout import level_of
+from patcher.syntax.names import module_name
 from patcher.syntax.project import importer_of
 from patcher.syntax.shims import has_module, place, provides
 from patcher.syntax.source import Source
@@ -30,7 +31,7 @@ __all__ = ["GuardImport"]
 class GuardImport:
     """The compiled verb: packages, and what stands in: a shim by name, or lines of code.
 
-    `bound` are the names that the code binds, None where none has to be.
+    `bound` are the names that the code binds, None where none has to be. `always`: the shim takes the package's place.
     """
 
     roots: tuple[str, ...]
@@ -39,10 +40,12 @@ class GuardImport:
     flag: str | None = None
     place: str | None = None
     bound: frozenset[str] | None = None
+    always: bool = False
 
     KEYS: ClassVar[Mapping[str, Shape]] = {
         "guard_import": Shape.TEXTS,
         "otherwise": Shape.TEXT,
+        "always": Shape.TEXT,
         "flag": Shape.TEXT,
         "place": Shape.TEXT,
     }
@@ -63,8 +66,15 @@ class GuardImport:
             )
         where = checked_place(arguments)
         otherwise = arguments["otherwise"].strip()
+        always = arguments.get("always", "no")
+        if always not in ("yes", "no"):
+            raise PatternError(f"`{always}` is neither yes nor no.", ("always",))
+        if always == "yes" and (flag is not None or not otherwise.startswith("shim.")):
+            raise PatternError(
+                "`always` needs a shim as `otherwise`, and no flag: nothing is left to tell.", ("always",)
+            )
         if otherwise.startswith("shim."):
-            return cls(roots, otherwise.removeprefix("shim."), (), flag, where)
+            return cls(roots, otherwise.removeprefix("shim."), (), flag, where, always=always == "yes")
         try:
             body = ast.parse(otherwise).body
         except SyntaxError:
@@ -87,12 +97,17 @@ class GuardImport:
         """See Verb."""
         copies: dict[str, bytes] = {}
         for source in draft.sources(step, self.words):
-            if source.path.endswith(".pyi"):
-                continue  # nothing in a stub is run
+            if source.path.endswith(".pyi") or module_name(source.path) in draft.stand_ins:
+                continue  # nothing in a stub is run, and a copied shim imports itself
             files: dict[str, bytes] = {}
             left: list[Site] = []
-            arm = partial(self._arm, draft, source, dict(copies), files, left)
-            sites = guard(source, self.roots, arm, self.flag, partial(_in_scope, draft, step, source))
+            inside = partial(_in_scope, draft, step, source)
+            if self.always:
+                other = partial(self._other, draft, source, dict(copies), files)
+                sites = lead_to(source, self.roots, other, f"shim.{self.shim}", inside)
+            else:
+                arm = partial(self._arm, draft, source, dict(copies), files, left)
+                sites = guard(source, self.roots, arm, self.flag, inside)
             applied = any(site.status is Status.APPLIED for site in sites)
             if applied:
                 copies |= files
@@ -141,14 +156,8 @@ class GuardImport:
 
         What is left out is added to `left`: nothing in the tree reads it, but what is outside of the tree might.
         """
-        assert self.shim is not None
-        module, names = imported_names(source, statement)
-        root, *parts = module.split(".")
-        # A shim stands in for a second package with a module that is called like a shim of it.
-        own = [f"{root}_torch"] if has_module(draft.shims, f"{self.shim}.{root}_torch") else []
-        name = ".".join((self.shim, *own, *parts))
+        name, modules, names = self._found(draft, source, statement)
         there = provides(draft.shims, name)
-        modules = [f"{name}.{one.name}" for one in names if has_module(draft.shims, f"{name}.{one.name}")]
         kept = [one for one in names if one.name in there or f"{name}.{one.name}" in modules]
         for one in names:
             if one not in kept and (reader := _reader(draft, source, one.local, used=one.used)):
@@ -162,11 +171,49 @@ class GuardImport:
                 left.append(Site(source.span(statement)[0], Status.ABSENT, reason))
         if not kept:
             return []
+        module = self._placed(draft, source, (name, modules, kept), copies, files)
+        return [f"from {module} import {', '.join(one.written for one in kept)}"]
+
+    def _other(
+        self,
+        draft: Draft,
+        source: Source,
+        copies: dict[str, bytes],
+        files: dict[str, bytes],
+        statement: ImportStatement,
+    ) -> str:
+        """Return the module of the shim that takes the place of a statement's own, if it has all of the names."""
+        name, modules, names = self._found(draft, source, statement)
+        for one in names:
+            if one.name not in provides(draft.shims, name) and f"{name}.{one.name}" not in modules:
+                raise SiteError(f"the shim has no {one.name}; write it by hand, or remove its import")
+        return self._placed(draft, source, (name, modules, names), copies, files)
+
+    def _found(self, draft: Draft, source: Source, statement: ImportStatement) -> tuple[str, list[str], list[Imported]]:
+        """Return the shim's module for a statement, which of the names are modules themselves, and the names."""
+        assert self.shim is not None
+        module, names = imported_names(source, statement)
+        root, *parts = module.split(".")
+        # A shim stands in for a second package with a module that is called like a shim of it.
+        own = [f"{root}_torch"] if has_module(draft.shims, f"{self.shim}.{root}_torch") else []
+        name = ".".join((self.shim, *own, *parts))
+        return name, [f"{name}.{one.name}" for one in names if has_module(draft.shims, f"{name}.{one.name}")], names
+
+    def _placed(
+        self,
+        draft: Draft,
+        source: Source,
+        found: tuple[str, list[str], list[Imported]],
+        copies: dict[str, bytes],
+        files: dict[str, bytes],
+    ) -> str:
+        """Put what is imported into `files`, and return the module as the file writes it."""
+        name, modules, names = found
+        read = [one.name for one in names]
         placed = place(draft, source, name, self.place, copies)
         for needed in (name, *modules):
-            read = [one.name for one in kept]
             files.update(place(draft, source, needed, self.place, copies, names=read).files)
-        return [f"from {placed.module} import {', '.join(one.written for one in kept)}"]
+        return placed.module
 
 
 def _in_scope(draft: Draft, step: Step, source: Source, statement: Any) -> bool:

@@ -876,3 +876,84 @@ def test_a_wrong_recipe(keys: dict[str, Any], message: str, at: tuple[object, ..
         GuardImport.compile(keys)
     assert str(caught.value).startswith(message)
     assert caught.value.at == at
+
+
+# --- always ---------------------------------------------------------------------------------------------------------
+
+ALWAYS = {**SHIM, "always": "yes"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("from flash_attn import flash_attn_func  # fast", "from flash_attn_torch import flash_attn_func  # fast"),
+        ("from  flash_attn  import (flash_attn_func)", "from  flash_attn_torch  import (flash_attn_func)"),
+        (
+            "from flash_attn.flash_attn_interface import flash_attn_func",
+            "from flash_attn_torch.flash_attn_interface import flash_attn_func",
+        ),
+        (
+            "from flash_attn_interface import flash_attn_func",
+            "from flash_attn_torch.flash_attn_interface_torch import flash_attn_func",
+        ),
+        ("from flash_attn import bert_padding", "from flash_attn_torch import bert_padding"),
+        (
+            "from flash_attn import flash_attn_func, flash_attn_varlen_func as f",
+            "from flash_attn_torch import flash_attn_func, flash_attn_varlen_func as f",
+        ),
+        ("x = 1; from flash_attn import flash_attn_func", "x = 1; from flash_attn_torch import flash_attn_func"),
+        (
+            "def f():\n    from flash_attn import flash_attn_func",
+            "def f():\n    from flash_attn_torch import flash_attn_func",
+        ),
+        (
+            "try:\n    from flash_attn import flash_attn_func\nexcept ImportError:\n    raise",
+            "try:\n    from flash_attn_torch import flash_attn_func\nexcept ImportError:\n    raise",
+        ),
+    ],
+)
+def test_always_puts_the_module_of_the_shim_in_the_place_of_the_package(before: str, after: str) -> None:
+    check_transformed(
+        ALWAYS, f"{before}\n", f"{after}\n", f"{before.count(chr(10), 0, before.index('from')) + 1}: applied"
+    )
+
+
+def test_always_in_a_package() -> None:
+    before = {"net/__init__.py": "", "net/a.py": "from flash_attn import flash_attn_func\n"}
+    check_transformed(ALWAYS, before, {"net/a.py": "from .flash_attn_torch import flash_attn_func\n"})
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("import flash_attn", "it imports the package as a whole; import the names that are used instead"),
+        (
+            "from flash_attn import *",
+            "it imports everything (*), so it cannot be told which names are meant; import them by name",
+        ),
+        (
+            "from flash_attn import flash_attn_func, nothing_like_it",
+            "the shim has no nothing_like_it; write it by hand, or remove its import",
+        ),
+    ],
+)
+def test_always_refuses(line: str, reason: str) -> None:
+    check_noop(ALWAYS, f"{line}\n", f"1: refused: {reason}")
+
+
+def test_always_leaves_what_is_another_package() -> None:
+    check_noop(ALWAYS, "from flash_attn_jax import f\nfrom .flash_attn import g\n")
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({**SHIM, "always": "perhaps"}, "`perhaps` is neither yes nor no."),
+        ({**CODE, "always": "yes"}, "`always` needs a shim as `otherwise`, and no flag: nothing is left to tell."),
+        ({**ALWAYS, "flag": "HAS"}, "`always` needs a shim as `otherwise`, and no flag: nothing is left to tell."),
+    ],
+)
+def test_always_is_yes_or_no_and_for_shims(keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(PatternError) as caught:
+        GuardImport.compile(keys)
+    assert str(caught.value) == message
