@@ -9,6 +9,7 @@ import errno
 import importlib
 import io
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -90,7 +91,15 @@ def patcher() -> None:
 
 def entry() -> None:
     """Run the command line and exit with its code; no traceback reaches the user."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # under nohup it is ignored, and stays so
+            signal.signal(number, _ended)
     sys.exit(_run())
+
+
+def _ended(number: int, _: object) -> None:
+    """End as the signal would, but by way of every `finally`: what is being trained ends too."""
+    sys.exit(128 + number)
 
 
 def _in_a_codemod(error: Exception) -> str:

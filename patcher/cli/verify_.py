@@ -100,21 +100,26 @@ def command(
 
     judge = Judge(loaded, checkout, interpreter(checkout, python), device, lambda line: click.echo(line, err=True))
     asked = Asked(shims, other, held, ablate, sensitivity)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
+    at_once = form == "text" and output is None
     checked, recorded = [], set()
-    for check in checks:
-        prepared = f"{check.prepare}, then " if check.prepare else ""
-        click.echo(f"{check.id}: {prepared}{shlex.join(check.run)}, with {judge.python}", err=True)
-        # Checks that share a golden are held to the one that the first of them recorded.
-        again = record and check.golden not in recorded
-        recorded.add(check.golden)
-        checked.append(record_golden(judge, check, golden) if again else verify_check(judge, check, asked))
-    code = exit_code(checked)
-    if form == "json":
-        write_output(json.dumps(verdicts_data(judge, checked, code), indent=2) + "\n", output)
-    else:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
-        write_output("\n".join(checked_report(one, paint, width) for one in checked), output)
-    return code
+    try:
+        for check in checks:
+            prepared = f"{check.prepare}, then " if check.prepare else ""
+            click.echo(f"{check.id}: {prepared}{shlex.join(check.run)}, with {judge.python}", err=True)
+            # Checks that share a golden are held to the one that the first of them recorded.
+            again = record and check.golden not in recorded
+            recorded.add(check.golden)
+            checked.append(record_golden(judge, check, golden) if again else verify_check(judge, check, asked))
+            if at_once:
+                write_output(checked_report(checked[-1], paint, width), None)
+    finally:  # what a check has found is told also if the next one cannot be run
+        if form == "json" and checked:
+            data = verdicts_data(judge, checked, exit_code(checked))
+            write_output(json.dumps(data, indent=2, allow_nan=False) + "\n", output)
+        elif checked and not at_once:
+            write_output("\n".join(checked_report(one, paint, width) for one in checked), output)
+    return exit_code(checked)
 
 
 def _chosen(recipe: Recipe, names: tuple[str, ...]) -> list[Check]:

@@ -45,7 +45,7 @@ def _check(checked: Checked) -> dict[str, Any]:
         "reason": verdict.reason,
         "notes": list(verdict.notes),
         "run": _run(run) if run else None,
-        "expected": {name: list(values) for name, values in golden.readings.items()} if golden else {},
+        "expected": {name: [*map(_number, values)] for name, values in golden.readings.items()} if golden else {},
         "allowed": {name: golden.allowed(name) for name in golden.readings} if golden else {},
         "first": _difference(verdict.first),
         "worst": {name: _difference(row) for name, row in verdict.worst.items()},
@@ -78,7 +78,7 @@ def _difference(row: Difference | None) -> dict[str, Any] | None:
         "reading": row.reading,
         "step": row.step,
         "got": _number(row.got),
-        "expected": row.expected,
+        "expected": _number(row.expected),
         "off": _number(row.off),
         "allowed": row.allowed,
     }

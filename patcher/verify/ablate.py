@@ -16,9 +16,9 @@ from patcher.checkout import Checkout
 from patcher.errors import PatcherError
 from patcher.model import Change, EffectKind, Plan, Recipe, Status, Step
 from patcher.plan import blocked, plan
-from patcher.verify.compare import Difference, differences, wanted
+from patcher.verify.compare import Difference, differences, uneven, wanted
 from patcher.verify.golden import Golden
-from patcher.verify.judge import Judge
+from patcher.verify.judge import Judge, failure
 from patcher.verify.lines import lines_of
 from patcher.verify.run import Ask, Bench, Run
 
@@ -77,11 +77,13 @@ class Ablation:
 
     def ledger(self) -> Iterator[Entry]:
         """Yield a line for each step of the recipe, as it is measured."""
-        usual = self.usual
         applied = [one for one in self.whole.outcomes if one.count(Status.APPLIED)]
         for outcome in self.whole.outcomes:
             if outcome in applied:
-                yield self._entry(outcome.step, usual, f"{applied.index(outcome) + 1} of {len(applied)}")
+                yield self._entry(outcome.step, f"{applied.index(outcome) + 1} of {len(applied)}")
+            elif outcome.count(Status.ALREADY):
+                reason = "It is there in this tree already, and was not written by the recipe."
+                yield Entry(outcome.step, Measured.NOT_JUDGED, None, reason)
             else:
                 reason = outcome.reason or "It finds nothing to change in this tree."
                 yield Entry(outcome.step, Measured.ABSENT, None, reason)
@@ -95,49 +97,85 @@ class Ablation:
             self._runs[key] = self.bench.run(self.base, overlay, Ask(lines=lines or {}))
         return self._runs[key]
 
-    def _entry(self, step: Step, usual: Run, which: str) -> Entry:
+    def _is_reached(self, step: Step) -> bool | None:
+        """Tell whether a line that a step wrote was executed; None where there is none of which that can be told."""
+        changes = [one for one in self.whole.changes if step.id in one.steps and one.path.endswith(".py")]
+        wrote = {change.path: set(lines_of(change, step.id)) for change in changes}
+        if not any(wrote.values()):
+            return None
+
+        def in_run(run: Run) -> bool:
+            return any(lines.intersection(run.reached.get(path, ())) for path, lines in wrote.items())
+
+        # What torch.compile has compiled, no tracer sees.
+        return in_run(self.usual) or in_run(self._uncompiled())
+
+    def _uncompiled(self) -> Run:
+        """Return the run with every step in which nothing is compiled; only its lines count."""
+        if "uncompiled" not in self._runs:
+            self.judge.say(f"{self.bench.check.id}: training with nothing compiled, to see its lines")
+            overlay = {change.path: change.after for change in self.whole.changes}
+            ask = Ask(lines=_edited(self.whole), environment={"TORCHDYNAMO_DISABLE": "1"})
+            self._runs["uncompiled"] = self.bench.run(self.base, overlay, ask)
+        return self._runs["uncompiled"]
+
+    def _entry(self, step: Step, which: str) -> Entry:
         try:
-            changes, together = self._without(step)
+            changes, together = self._without({step.id})
+            usual = self._beside(together)
         except PatcherError as error:
             return Entry(step, Measured.NOT_JUDGED, None, f"The tree without it cannot be made: {error}")
         run = self._run(changes, f"without {step.id} ({which})")
         if not run.trained:
-            return replace(self._fallen(step, run, usual), together=together)
-        first, worst = self._parted(run, usual)
-        reached = _is_reached(self.whole, step, usual)
-        measured = Measured.CHANGES if first else Measured.EXACT if reached else Measured.UNREACHED
-        lines = "" if reached else "The check runs none of its lines. "
-        reason = f"{lines}Without it, {_said(first, worst)}"
-        return Entry(step, measured, measured.value == step.effect.kind.value, reason, together, first, worst)
+            return replace(self._fallen(step, run), together=together)
+        parted = self._parted(run, usual)
+        reached = self._is_reached(step)
+        if parted.differ:
+            measured = Measured.CHANGES
+        elif reached is False or (reached is None and step.effect.kind is EffectKind.UNREACHED):
+            measured = Measured.UNREACHED
+        else:
+            measured = Measured.EXACT
+        lines = "The check runs none of its lines. " if measured is Measured.UNREACHED else ""
+        holds = measured.value == step.effect.kind.value
+        return Entry(step, measured, holds, f"{lines}Without it, {parted}", together, parted.first, parted.worst)
 
-    def _without(self, step: Step) -> tuple[tuple[Change, ...], tuple[str, ...]]:
-        """Return the changes without a step, and the ids of those that cannot stand without it.
+    def _beside(self, together: tuple[str, ...]) -> Run:
+        """Return the run that shows what a step does: the one without those that fall with it, if that trains."""
+        if not together:
+            return self.usual
+        run = self._run(self._without(set(together))[0], f"without {' and '.join(together)}")
+        return run if run.trained else self.usual
+
+    def _without(self, steps: set[str]) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+        """Return the changes without some steps, and the ids of those that cannot stand without them.
 
         Raises:
             PatcherError: the rest of the recipe has no sound result.
         """
         recipe = self.judge.recipe
-        gone = {step.id}
+        gone = set(steps)
         while True:
             gone |= {one.id for one in recipe.steps if gone.intersection(one.requires)}
             kept = tuple(one for one in recipe.steps if one.id not in gone)
             made = plan(replace(recipe, steps=kept), self.base, self.shims)
             drifted = {one.step.id for one in blocked(made)}
             if not drifted and not any(gone.intersection(one.requires) for one in kept):
-                return made.changes, tuple(one.id for one in recipe.steps if one.id in gone - {step.id})
+                return made.changes, tuple(one.id for one in recipe.steps if one.id in gone - steps)
             gone |= drifted
 
-    def _fallen(self, step: Step, run: Run, usual: Run) -> Entry:
+    def _fallen(self, step: Step, run: Run) -> Entry:
         """Judge a step without which the check does not train; what it changes shows beside what avoids the change."""
-        last = run.output.splitlines()[-1:] or ["it said nothing"]
-        reason = f"Without it the check does not train ({last[0].strip()})."
-        kind = step.effect.kind
-        if kind is not EffectKind.CHANGES:
-            return Entry(step, Measured.ENABLES, kind is EffectKind.ENABLES, reason)
+        last = run.output.splitlines()[-1:] if run.returncode else []
+        told = last[0].strip() if last else failure(run, self.judge.python, self.judge.checkout)
+        reason = f"Without it the check does not train ({told.rstrip('.')})."
+        if run.returncode is None:
+            return Entry(step, Measured.NOT_JUDGED, None, f"{reason} That it takes long says nothing of it.")
+        if step.effect.kind is not EffectKind.CHANGES:
+            return Entry(step, Measured.ENABLES, step.effect.kind is EffectKind.ENABLES, reason)
         if not step.effect.avoid:
-            return Entry(
-                step, Measured.ENABLES, None, f"{reason} Nothing is named that avoids the change, to compare with."
-            )
+            why = f"{reason} Nothing is named that avoids the change, to compare with."
+            return Entry(step, Measured.ENABLES, None, why)
         values = dict(step.effect.avoid)
         try:
             avoided = plan(self.other(values), self.base, self.shims)
@@ -147,29 +185,44 @@ class Ablation:
         other = self._run(avoided.changes, f"with {named}")
         if not other.trained:
             return Entry(step, Measured.ENABLES, None, f"{reason} With {named} it does not train either.")
-        first, worst = self._parted(usual, other)
-        measured = Measured.CHANGES if first else Measured.EXACT
-        return Entry(
-            step, measured, first is not None, f"{reason} Beside {named}, {_said(first, worst)}", (), first, worst
-        )
+        parted = self._parted(self.usual, other)
+        measured = Measured.CHANGES if parted.differ else Measured.EXACT
+        said = f"{reason} Beside {named}, {parted}"
+        return Entry(step, measured, parted.differ, said, (), parted.first, parted.worst)
 
-    def _parted(self, run: Run, usual: Run) -> tuple[Difference | None, Difference | None]:
-        """Return the first value that is off from another run's by more than is allowed, and the one most off."""
+    def _parted(self, run: Run, usual: Run) -> _Parted:
+        """Return how a run differs from another one."""
         check = self.bench.check
-        rows = list(differences(wanted(check, run), replace(self.golden, readings=wanted(check, usual))))
+        ours, theirs = wanted(check, run), wanted(check, usual)
+        rows = list(differences(ours, replace(self.golden, readings=theirs)))
         first = next((row for row in rows if not row.off <= row.allowed), None)
-        return first, max(rows, key=lambda row: row.off, default=None)
+        return _Parted(uneven(ours, theirs, "the other run"), first, max(rows, key=lambda row: row.off, default=None))
 
 
-def _said(first: Difference | None, worst: Difference | None) -> str:
-    if worst is None:
-        return "nothing was read."
-    if first is None:
-        return f"the numbers stay within {worst.off:.1e}." if worst.off else "the numbers are the same to the last bit."
-    return (
-        f"{first.reading} {first.step} is off by {first.off:.1e}, and {first.allowed:.1e} is allowed; "
-        f"at most {worst.off:.1e}, at {worst.reading} {worst.step}."
-    )
+@dataclass(frozen=True, slots=True)
+class _Parted:
+    """How two runs differ: in how many values they made, where they part first, and where they are furthest apart."""
+
+    uneven: str
+    first: Difference | None
+    worst: Difference | None
+
+    @property
+    def differ(self) -> bool:
+        return bool(self.uneven) or self.first is not None
+
+    def __str__(self) -> str:
+        if self.uneven:
+            return f"the numbers are others. {self.uneven}"
+        if self.worst is None:
+            return "nothing was read."
+        if self.first is None:
+            off = self.worst.off
+            return f"the numbers stay within {off:.1e}." if off else "the numbers are the same to the last bit."
+        return (
+            f"{self.first.reading} {self.first.step} is off by {self.first.off:.1e}, and {self.first.allowed:.1e} is "
+            f"allowed; at most {self.worst.off:.1e}, at {self.worst.reading} {self.worst.step}."
+        )
 
 
 def _edited(whole: Plan) -> dict[str, tuple[int, ...]]:
@@ -179,14 +232,6 @@ def _edited(whole: Plan) -> dict[str, tuple[int, ...]]:
         for change in whole.changes
         if change.path.endswith(".py")
     }
-
-
-def _is_reached(whole: Plan, step: Step, usual: Run) -> bool:
-    return any(
-        set(lines_of(change, step.id)).intersection(usual.reached.get(change.path, ()))
-        for change in whole.changes
-        if step.id in change.steps
-    )
 
 
 def _digest(overlay: Mapping[str, bytes]) -> str:

@@ -14,7 +14,7 @@ from patcher.model import Check, Range
 from patcher.verify.golden import Golden, relative
 from patcher.verify.run import Readings, Run
 
-__all__ = ["CLOSE", "Difference", "Finding", "Verdict", "compare", "differences", "too_few", "wanted"]
+__all__ = ["CLOSE", "Difference", "Finding", "Verdict", "compare", "differences", "too_few", "uneven", "wanted"]
 
 # Where a golden was made elsewhere: so many times what is allowed is still close. A planted error is further off.
 CLOSE = 10.0
@@ -113,7 +113,7 @@ def compare(check: Check, run: Run, golden: Golden, elsewhere: str = "") -> Verd
     first = next((row for row in rows if not row.off <= row.allowed), None)
     notes = (f"Here is other than where the golden was made: {elsewhere}.",) if elsewhere else ()
     finding, reason = Finding.SAME, ""
-    if lacking := _lacking(readings, golden):
+    if lacking := uneven(readings, golden.readings, "the golden"):
         finding, reason = Finding.FAILED, lacking
     elif first is not None:
         near = bool(elsewhere) and all(row.times <= CLOSE for row in rows)
@@ -121,12 +121,12 @@ def compare(check: Check, run: Run, golden: Golden, elsewhere: str = "") -> Verd
     return Verdict(check.id, finding, reason, run, golden, first, worst, notes)
 
 
-def _lacking(readings: Readings, golden: Golden) -> str:
-    """Say which reading of a golden a run does not have in the same number."""
-    for name in dict.fromkeys((*golden.readings, *readings)):
-        there, wanted = len(readings.get(name, ())), len(golden.readings.get(name, ()))
+def uneven(readings: Readings, others: Readings, whose: str) -> str:
+    """Say which reading is not there in the same number as in others, or nothing."""
+    for name in dict.fromkeys((*others, *readings)):
+        there, wanted = len(readings.get(name, ())), len(others.get(name, ()))
         if there != wanted:
-            return f"Of {name} it made {there} value{'' if there == 1 else 's'}, and the golden has {wanted}."
+            return f"Of {name} it made {there} value{'' if there == 1 else 's'}, and {whose} has {wanted}."
     return ""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,13 +136,16 @@ def read_golden(file: Path) -> Golden:
         found = json.loads(file.read_text(encoding="utf-8"))
         if found["format"] != FORMAT:
             raise TargetError(f"The golden {file} has the format {found['format']}; record it anew with `--record`.")
+        noise = _numbers(found["noise"])
+        if any(not (math.isfinite(value) and value >= 0) for values in noise.values() for value in values):
+            raise ValueError(noise)
         return Golden(
             recipe=found["recipe"],
             check=found["check"],
             digest=found["recipe_digest"],
             device=found["device"],
             readings=_numbers(found["readings"]),
-            noise=_numbers(found["noise"]),
+            noise=noise,
             parameters=dict(found["parameters"]),
             environment=dict(found["environment"]),
             steps=dict(found["steps"]),

@@ -15,7 +15,7 @@ from patcher.verify.environment import elsewhere, environment, lacking, packages
 from patcher.verify.golden import Golden, golden_file, read_golden, step_digests
 from patcher.verify.run import Bench, Run
 
-__all__ = ["Judge", "Progress", "failure"]
+__all__ = ["Judge", "Progress", "failure", "strayed"]
 
 Progress = Callable[[str], None]
 
@@ -71,6 +71,8 @@ class Judge:
         """Return the verdict on a run."""
         if not run.trained:
             return Verdict(check.id, Finding.FAILED, failure(run, self.python, self.checkout), run, golden)
+        if run.strayed:
+            return Verdict(check.id, Finding.FAILED, strayed(run, self.checkout), run, golden)
         if golden is None:
             file = golden_file(self.recipe, check, self.device)
             why = f"there is no {file.name} for {self.device}" if file else "the check names no golden"
@@ -86,8 +88,19 @@ class Judge:
         other = [
             f"{name}={value}" for name, value in golden.parameters.items() if self.recipe.values.get(name) != value
         ]
+        other += [f"the recipe {golden.recipe}"] if golden.recipe != self.recipe.name else []
+        other += [f"the device {golden.device}"] if golden.device != self.device else []
+        other += ["no reference"] if not golden.reference else []
         told = [f"The golden is from before these steps were changed: {', '.join(changed)}."] if changed else []
         return [*told, *([f"The golden was recorded with {', '.join(other)}."] if other else [])]
+
+
+def strayed(run: Run, checkout: Checkout) -> str:
+    """Say that a run did not train the copy."""
+    return (
+        f"It trained {checkout.root} and not its copy: {run.strayed[0]} was imported from there. An editable install, "
+        "a PYTHONPATH or a link leads there; take it out of the environment that trains."
+    )
 
 
 def failure(run: Run, python: str, checkout: Checkout) -> str:

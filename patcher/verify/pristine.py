@@ -12,6 +12,7 @@ from patcher.errors import PatcherError, UsageError
 from patcher.journal import Journal
 from patcher.model import Plan, Recipe
 from patcher.plan import blocked, plan
+from patcher.verify.run import copy_tree
 
 __all__ = ["pristine"]
 
@@ -20,8 +21,8 @@ __all__ = ["pristine"]
 def pristine(recipe: Recipe, checkout: Checkout, shims: Path) -> Iterator[tuple[Checkout, Plan]]:
     """Give the tree from before the recipe, and the plan that leads from it to the checkout, byte for byte.
 
-    It is the checkout itself where the recipe is not applied, else what the commit at HEAD has, or a tested commit, or
-    what the journal kept.
+    It is the checkout itself where the recipe is not applied; else the checkout with the recipe's files as the commit
+    at HEAD has them, or a tested commit, or the journal. What the recipe does not touch is always the checkout's.
 
     Raises:
         UsageError: there is no such tree.
@@ -48,14 +49,21 @@ def pristine(recipe: Recipe, checkout: Checkout, shims: Path) -> Iterator[tuple[
 def _tried(
     recipe: Recipe, checkout: Checkout, shims: Path, folder: Path, fill: Callable[[Path], None]
 ) -> tuple[Checkout, Plan] | None:
+    """Return the checkout with the files of the recipe as an earlier state has them, if its plan leads back to it."""
     try:
-        fill(folder)
-        base = Checkout.open(folder)
+        (folder / "earlier").mkdir()
+        fill(folder / "earlier")
+        earlier = plan(recipe, Checkout.open(folder / "earlier"), shims)
+        (folder / "base").mkdir()
+        copy_tree(checkout, folder / "base", {change.path: change.before for change in earlier.changes})
+        base = Checkout.open(folder / "base")
         made = plan(recipe, base, shims)
     except PatcherError:
         return None
     leads = made.changes and not blocked(made) and all(_there(checkout, one.path) == one.after for one in made.changes)
-    return (base, made) if leads else None
+    return (
+        (base, made) if leads and {one.path for one in made.changes} == {one.path for one in earlier.changes} else None
+    )
 
 
 def _there(checkout: Checkout, path: str) -> bytes | None:

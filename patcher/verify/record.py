@@ -13,9 +13,9 @@ from pathlib import Path
 
 from patcher.errors import UsageError
 from patcher.model import Check
-from patcher.verify.compare import Difference, differences, too_few, wanted
+from patcher.verify.compare import Difference, differences, too_few, uneven, wanted
 from patcher.verify.golden import Golden, relative, step_digests
-from patcher.verify.judge import Judge, failure
+from patcher.verify.judge import Judge, failure, strayed
 from patcher.verify.run import Ask, Bench, Readings, Run
 
 __all__ = ["CLEAR", "Seen", "record", "sensitivity", "wrong_attentions"]
@@ -63,16 +63,19 @@ def sensitivity(judge: Judge, bench: Bench, golden: Golden, usual: Run) -> Itera
     """Yield, for each wrong attention, whether the check sees it; `usual` is the run without it."""
     for name in wrong_attentions():
         judge.say(f"{bench.check.id}: with the wrong attention {name}")
-        yield _seen(name, bench.run(judge.checkout, {}, Ask(plant=name)), usual, golden)
+        yield _seen(name, bench.check, bench.run(judge.checkout, {}, Ask(plant=name)), usual, golden)
 
 
-def _seen(name: str, run: Run, usual: Run, golden: Golden) -> Seen:
+def _seen(name: str, check: Check, run: Run, usual: Run, golden: Golden) -> Seen:
     if not run.planted:
         called = ", ".join(run.entries) or "none that the probe knows"
         return Seen(name, why=f"it was not called: of attentions, the tree calls {called}")
     if not run.trained:
         return Seen(name, why="with it the run did not train, which is no difference of numbers")
-    rows = list(differences(run.readings, golden))
+    readings = wanted(check, run)
+    if other := uneven(readings, golden.readings, "the golden"):
+        return Seen(name, why=f"with it the numbers are others: {other}")
+    rows = list(differences(readings, golden))
     first = next((row for row in rows if row.times >= CLEAR), None)
     if first is None and run.readings == usual.readings:
         return Seen(name, idle=True, why="it changes nothing here")
@@ -101,12 +104,12 @@ def record(judge: Judge, check: Check) -> Golden:
         if "attention" not in check.reference:
             return golden
         seen = list(sensitivity(judge, bench, golden, run))
-    blind = [one for one in seen if one.missed]
+    blind = [one for one in seen if one.missed] or ([] if any(one.first for one in seen) else seen)
     if blind:
         raise UsageError(
             f"The golden of {check.id} was not written, because the check is blind: with the wrong attention "
-            f"{blind[0].name}, {blind[0].why}. Train more steps, in fp32, with a batch of several sequences and heads, "
-            "or say `perturb: yes` where gates begin as zero."
+            f"{blind[0].name}, {blind[0].why}. Train more steps, in fp32, with a seed, a rate that is not zero and a "
+            "batch of several sequences and heads; say `perturb: yes` where gates begin as zero."
         )
     told = {
         one.name: {"first": f"{one.first.reading} {one.first.step}", "times": round(one.first.times, 1)}
@@ -125,7 +128,11 @@ def _recorded(judge: Judge, bench: Bench, run: Run) -> Golden:
     shaken: list[Readings] = []
     for name, environment in SHAKEN.items():
         judge.say(f"{check.id}: the same with {name}")
-        shaken.append(_reference_run(judge, bench, environment).readings)
+        shaken.append(wanted(check, _reference_run(judge, bench, environment)))
+        if other := uneven(shaken[-1], readings, "the run before"):
+            raise UsageError(
+                f"The golden of {check.id} was not written: with {name} the reference wavers too much. {other}"
+            )
     return Golden(
         recipe=judge.recipe.name,
         check=check.id,
@@ -136,7 +143,7 @@ def _recorded(judge: Judge, bench: Bench, run: Run) -> Golden:
         parameters=dict(judge.recipe.values),
         environment=judge.environment(check, run),
         steps=step_digests(judge.recipe),
-        reference=check.reference,
+        reference=tuple(one for one in check.reference if one in run.stood_in),
     )
 
 
@@ -145,7 +152,9 @@ def _reference_run(judge: Judge, bench: Bench, environment: Mapping[str, str]) -
     if not run.trained:
         why = failure(run, judge.python, judge.checkout)
         raise UsageError(f"The reference of {bench.check.id} does not train. {why}\n{run.output}")
-    if not run.planted:
+    if run.strayed:
+        raise UsageError(strayed(run, judge.checkout))
+    if not set(run.stood_in) & set(bench.check.reference):
         raise UsageError(f"The tree calls nothing that {' and '.join(bench.check.reference)} could stand in for.")
     return run
 

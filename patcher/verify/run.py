@@ -10,6 +10,7 @@ import json
 import math
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -26,6 +27,8 @@ from patcher.verify.process import run_process, tail
 __all__ = ["Ask", "Bench", "Overlay", "Readings", "Run", "copy_tree", "interpreter", "run_check"]
 
 PROBE = Path(__file__).parent / "probe"
+# Of what lies behind a link out of the tree, what is larger is left out of the copy.
+SMALL = 64 * 2**20
 
 Readings = Mapping[str, tuple[float, ...]]
 """The values of each reading in their order: `loss`, `lr` and `lr.2` of two optimizers, `wandb.train/loss`."""
@@ -55,7 +58,8 @@ class Run:
     `optimizers` are the classes of the optimizers that made a step, in the order of their first. `returncode` is None
     if the time limit ended it. `output` are the last lines that it printed. `process` is what the probe knows of the
     process that trained; `entries` are the attentions that the tree called; `planted` whether a planted one was used;
-    `reached` are the lines asked for that were executed.
+    `stood_in` are the references that were; `reached` are the lines asked for that were executed; `strayed` are modules
+    that came from the tree itself and not from its copy.
     """
 
     command: tuple[str, ...]
@@ -67,7 +71,9 @@ class Run:
     process: Mapping[str, Any] = field(default_factory=dict)
     entries: tuple[str, ...] = ()
     planted: bool = False
+    stood_in: tuple[str, ...] = ()
     reached: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    strayed: tuple[str, ...] = ()
 
     @property
     def losses(self) -> tuple[float, ...]:
@@ -166,24 +172,35 @@ class Bench:
             for place in places.values():
                 place.mkdir()
             copy_tree(checkout, places["tree"], overlay)
-            shutil.copytree(self.folder / "prepared", places["data"], symlinks=True, dirs_exist_ok=True)
+            self._copy_data(places["data"])
             probe = Path(name, "probe")
             probe.mkdir()
-            (probe / "config.json").write_text(json.dumps(self._config(asked, places["tree"])))
+            (probe / "config.json").write_text(json.dumps(self._config(asked, checkout, places["tree"])))
             return self._run(places, probe, asked)
 
-    def _config(self, ask: Ask, tree: Path) -> dict[str, Any]:
+    def _copy_data(self, target: Path) -> None:
+        try:
+            shutil.copytree(self.folder / "prepared", target, symlinks=True, dirs_exist_ok=True)
+        except (OSError, shutil.Error) as error:
+            raise TargetError(
+                f"What {self.check.prepare} prepared for the check {self.check.id} cannot be copied ({error}); it may "
+                "hold files and folders only."
+            ) from None
+
+    def _config(self, ask: Ask, checkout: Checkout, tree: Path) -> dict[str, Any]:
         wanted = {name.partition(".")[0] for name in self.check.readings}
         return {
             "readings": sorted({"loss", "lr"} | wanted),
             "plant": ask.plant,
             "reference": list(ask.reference),
             "perturb": self.check.perturb,
+            "original": str(checkout.root),
             "lines": {str(tree / path): list(lines) for path, lines in ask.lines.items()},
         }
 
     def _run(self, places: Mapping[str, Path], probe: Path, ask: Ask) -> Run:
         command = tuple(self.python if word == "python" else _filled(word, places) for word in self.check.run)
+        command = (self._program(command[0]), *command[1:])
         own = {**self.check.environment, **ask.environment}
         filled = {name: _filled(value, places) for name, value in own.items()}
         paths = (str(PROBE), filled.get("PYTHONPATH", os.environ.get("PYTHONPATH")))
@@ -200,6 +217,11 @@ class Bench:
         code = run_process(command, places["tree"], environment, self.check.limit, printed)
         seconds = time.monotonic() - begun
         return _told(_Told(command, code, seconds, "\n".join(tail(printed))), probe, places["tree"])
+
+    def _program(self, name: str) -> str:
+        """Return a program that stands beside the interpreter, as torchrun does; else its name, for PATH."""
+        beside = Path(self.python).parent / name
+        return str(beside) if os.sep not in name and os.access(beside, os.X_OK) else name
 
     def _prepare(self) -> None:
         """Make the data of the check."""
@@ -231,6 +253,9 @@ def _filled(word: str, places: Mapping[str, Path]) -> str:
 def copy_tree(checkout: Checkout, target: Path, overlay: Overlay) -> None:
     """Copy the files of a tree into an empty folder, with others in their place.
 
+    A link into the tree leads into the copy. What a link out of the tree leads to is copied, so that nobody can write
+    through it; what is large is left out.
+
     Raises:
         TargetError: one cannot be copied.
     """
@@ -240,21 +265,35 @@ def copy_tree(checkout: Checkout, target: Path, overlay: Overlay) -> None:
         for path in checkout.paths:
             shutil.copy2(checkout.root / path, target / path)
         for path in checkout.links:
-            (target / path).symlink_to(_led_to(checkout, path))
+            _copy_link(checkout.root, path, target)
         for path, data in overlay.items():
             (target / path).unlink(missing_ok=True)
             if data is not None:
                 (target / path).write_bytes(data)
-    except OSError as error:
+    except (OSError, shutil.Error) as error:
         named = f"{error.filename} could not be copied" if error.filename else "it could not be copied"
-        raise TargetError(f"{checkout.root} cannot be run: {named} ({error.strerror}).") from None
+        raise TargetError(f"{checkout.root} cannot be run: {named} ({error.strerror or error}).") from None
 
 
-def _led_to(checkout: Checkout, path: str) -> Path:
-    """Return what a link of the copy points at: the copy where the tree's own points into the tree."""
-    link = checkout.root / path
-    inside = link.resolve().is_relative_to(checkout.root) and not link.readlink().is_absolute()
-    return link.readlink() if inside else link.resolve()
+def _copy_link(root: Path, path: str, target: Path) -> None:
+    behind = (root / path).resolve()
+    if behind.is_relative_to(root):
+        inside = target / behind.relative_to(root)
+        (target / path).symlink_to(os.path.relpath(inside, (target / path).parent))
+    elif behind.is_file() and behind.stat().st_size <= SMALL:
+        shutil.copy2(behind, target / path)
+    elif behind.is_dir() and _size(behind) <= SMALL:
+        shutil.copytree(behind, target / path, symlinks=True, ignore_dangling_symlinks=True)
+
+
+def _size(folder: Path) -> int:
+    """Return how many bytes a folder holds, or as many as are too many."""
+    total = 0
+    for above, _, files in os.walk(folder):
+        total += sum(os.lstat(Path(above, name)).st_size for name in files)
+        if total > SMALL:
+            break
+    return total
 
 
 # --- what the probe saw ---------------------------------------------------------------------------------------------
@@ -272,7 +311,7 @@ class _Told:
 
 def _told(told: _Told, probe: Path, tree: Path) -> Run:
     """Return the run by what the probe wrote: of several processes, that which trained most, and the first rank."""
-    processes = [_lines(file) for file in sorted(probe.glob("*.jsonl"))]
+    processes = [_lines(file) for file in sorted(probe.glob("*.jsonl"), key=_number)]
     trained = max(processes, key=_most, default=[])
     every = [line for lines in processes for line in lines]
     optimizers: dict[int, str] = {}
@@ -284,6 +323,7 @@ def _told(told: _Told, probe: Path, tree: Path) -> Run:
             _step(line, optimizers, readings)
         for name, value in line.get("wandb", {}).items():
             readings.setdefault(f"wandb.{name}", []).append(value)
+    planted = any("planted" in line for line in every)
     reached: dict[str, list[int]] = {}
     for path, number in (line["line"] for line in every if "line" in line):
         reached.setdefault(Path(path).relative_to(tree).as_posix(), []).append(number)
@@ -296,9 +336,19 @@ def _told(told: _Told, probe: Path, tree: Path) -> Run:
         output=told.output,
         process=next((line["process"] for line in trained if "process" in line), {}),
         entries=tuple(dict.fromkeys(line["attention"] for line in every if "attention" in line)),
-        planted=any("planted" in line for line in every),
+        planted=planted,
+        stood_in=(
+            *(["attention"] if planted else []),
+            *(["adam_atan2"] if any("reference" in one for one in every) else []),
+        ),
+        strayed=tuple(dict.fromkeys(name for line in every for name in line.get("original", ()))),
         reached={path: tuple(sorted(set(numbers))) for path, numbers in reached.items()},
     )
+
+
+def _number(file: Path) -> tuple[int, str]:
+    """Order the files of processes as the processes were started."""
+    return (int(file.stem), "") if file.stem.isdecimal() else (sys.maxsize, file.stem)
 
 
 def _step(line: Mapping[str, Any], optimizers: dict[int, str], readings: dict[str, list[float]]) -> None:
@@ -315,10 +365,18 @@ def _step(line: Mapping[str, Any], optimizers: dict[int, str], readings: dict[st
 
 def _most(lines: list[dict[str, Any]]) -> tuple[int, int, int]:
     """Order processes: helpers of a run load torch too, and of equals the first rank counts."""
-    rank = next((line["process"].get("rank") for line in lines if "process" in line), None)
-    return sum("loss" in line for line in lines), sum("step" in line for line in lines), -int(rank or 0)
+    told = next((str(line["process"].get("rank")) for line in lines if "process" in line), "")
+    rank = int(told) if told.isdecimal() else 0
+    return sum("loss" in line for line in lines), sum("step" in line for line in lines), -rank
 
 
 def _lines(file: Path) -> list[dict[str, Any]]:
-    # A process that was killed may have left half a line.
-    return [json.loads(line) for line in file.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    """Return what a process wrote; one that was killed may have left half a line, and a program anything."""
+    found = []
+    for line in file.read_bytes().splitlines():
+        try:
+            told = json.loads(line)
+        except ValueError:
+            continue
+        found += [told] if isinstance(told, dict) else []
+    return found

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.tiny import Tiny, replace
-from tests.verify.trainer import NUMBERS, Trainer
+from tests.verify.trainer import NUMBERS, TRAIN, Trainer, golden
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ class TestClaims:
         assert ledger(trainer) == {"swap": ("exact", "unreached", False)}
 
     def test_a_step_that_found_nothing_is_not_judged(self, trainer: Trainer) -> None:
-        steps = (swap("float($X)", "abs($X)", "unreached"), swap("len($X)", "abs($X)", "exact", "none"))
+        steps = (swap("float($X)", "abs($X)", "unreached"), swap("len($X)", "hash($X)", "exact", "none"))
         trainer.tree({"other.py": "x = float(1)\n"}).recipe(*steps).golden().apply()
         assert ledger(trainer)["none"] == ("exact", "absent", None)
 
@@ -103,6 +103,55 @@ class TestChanges:
         renamed = [{**step, "replace": "math.rate()"} for step in self.STEPS]
         trainer.recipe(*renamed, parameters=self.WAY).golden().apply()
         assert ledger(trainer)["swap"] == ("changes", "exact", False)
+
+
+class TestHardToSee:
+    """What is judged where a tracer sees nothing, or where the numbers are not beside each other."""
+
+    def test_a_run_with_another_number_of_values_is_another_one(self, trainer: Trainer) -> None:
+        program = TRAIN.replace("range(3)", "range(numbers_of.steps())")
+        trainer.tree({"train.py": program}, numbers=numbers(above="def steps():\n    return round(2.4)\n"))
+        trainer.recipe(swap("round(2.4)", "len('abc')", "exact")).golden().apply()
+        entry = trainer.data("--ablate")["ledger"][0]
+        assert (entry["measured"], entry["holds"]) == ("changes", False)
+        assert "Of loss it made 2 values, and the other run has 3." in entry["reason"]
+
+    def test_a_step_in_a_file_that_is_no_python_may_be_exact(self, trainer: Trainer) -> None:
+        trainer.tree({"c.yaml": "workers: 8\n"})
+        step = {
+            "id": "workers",
+            "why": "w",
+            "text": "workers: 8",
+            "with": "workers: 0",
+            "in": "c.yaml",
+            "effect": "exact",
+        }
+        trainer.recipe(step).golden().apply()
+        assert ledger(trainer) == {"workers": ("exact", "exact", True)}
+
+    def test_such_a_step_may_be_unreached(self, trainer: Trainer) -> None:
+        trainer.tree({"c.yaml": "workers: 8\n"})
+        step = {
+            "id": "workers",
+            "why": "w",
+            "text": "workers: 8",
+            "with": "workers: 0",
+            "in": "c.yaml",
+            "effect": "unreached",
+        }
+        trainer.recipe(step).golden().apply()
+        assert ledger(trainer) == {"workers": ("unreached", "unreached", True)}
+
+    def test_a_step_is_judged_without_what_requires_it(self, trainer: Trainer) -> None:
+        trainer.tree(numbers=numbers(loss="float(2.5 - step / 4)", rate="len('a') / 10"))
+        steps = (
+            swap("float($X)", "abs($X)", "exact", "first"),
+            swap("len('a')", "2", {"changes": "twice the rate"}, "second", requires=["first"]),
+        )
+        trainer.recipe(*steps, readings={"loss": "1..3", "lr": "1..3"})
+        (trainer.tiny.folder / "golden.json").write_text(golden(loss=[2.5, 2.25, 2.0], lr=[0.2, 0.2, 0.2]))
+        trainer.apply()
+        assert ledger(trainer) == {"first": ("exact", "exact", True), "second": ("changes", "changes", True)}
 
 
 class TestTogether:
@@ -158,6 +207,12 @@ class TestTheTreeBefore:
         result = trainer.verify("--ablate")
         assert result.code == 2
         assert "is not what tiny makes of any earlier state that is known" in result.stderr
+
+    def test_the_rest_of_the_tree_is_the_checkouts(self, trainer: Trainer) -> None:
+        self.tree(trainer).apply()
+        path = trainer.tiny.tree / "numbers_of.py"
+        path.write_text(path.read_text().replace("2.5 - step / 4", "3.5 - step / 4"))
+        assert trainer.verify().code == trainer.verify("--ablate").code == 4
 
     def test_nothing_is_written_there(self, trainer: Trainer) -> None:
         before = self.tree(trainer).apply().tiny.snapshot()

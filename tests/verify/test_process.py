@@ -52,8 +52,9 @@ def test_one_that_ignores_every_signal_that_it_can_is_ended(tmp_path: Path) -> N
         f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {SLEEPS!r}])\n",
         f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {SLEEPS!r}], start_new_session=True)\n",
         f"import os\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        exec({SLEEPS!r})\n    os._exit(0)\n",
+        f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {SLEEPS!r}], env={{}}, start_new_session=True)\n",
     ],
-    ids=["a child", "a child in a session of its own", "a daemon"],
+    ids=["a child", "a child in a session of its own", "a daemon", "a child without an environment"],
 )
 def test_what_it_leaves_running_is_ended_with_it(tmp_path: Path, leave: str) -> None:
     waits = "import os, time\nwhile not os.path.exists('pid') or not open('pid').read(): time.sleep(0.01)\n"

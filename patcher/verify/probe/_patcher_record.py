@@ -12,8 +12,9 @@ import sys
 class Recorder:
     """Appends readings to `<pid>.jsonl`; ahead of the first number it says what kind of process this is."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, original=None):
         self.folder = folder
+        self.original = original
         self.pid = None
 
     def write(self, **reading):
@@ -22,6 +23,8 @@ class Recorder:
         if not self.described and not {"loss", "step", "wandb"}.isdisjoint(reading):
             self.described = True
             self._append({"process": process()})
+            if strayed(self.original):
+                self._append({"original": strayed(self.original)})
         self._append(reading)
 
     def once(self, **reading):
@@ -51,10 +54,34 @@ def process():
     capability = getattr(getattr(getattr(torch, "backends", None), "cpu", None), "get_cpu_capability", None)
     return {
         "pid": os.getpid(),
-        "rank": os.environ.get("RANK"),
+        "rank": rank(torch),
         "argv": getattr(sys, "argv", None),
         "torch": str(torch.__version__) if torch else None,
         "cpu": capability() if capability else None,
         "threads": torch.get_num_threads() if torch else None,
         "device": "cuda" if torch and torch.cuda.is_available() else "cpu",
     }
+
+
+def rank(torch):
+    """Which of several processes this is: as they agreed among themselves, else as the launcher says."""
+    distributed = getattr(torch, "distributed", None)
+    try:
+        if distributed is not None and distributed.is_available() and distributed.is_initialized():
+            return str(distributed.get_rank())
+    except (RuntimeError, ValueError):
+        pass
+    return os.environ.get("RANK")
+
+
+def strayed(original):
+    """Name the modules that were imported from the tree itself and not from its copy."""
+    if original is None:
+        return []
+    inside, own = os.path.join(os.path.realpath(original), ""), os.path.join(os.path.realpath(sys.prefix), "")
+    found = []
+    for name, module in list(sys.modules.items()):
+        file = os.path.realpath(getattr(module, "__file__", None) or "")
+        if file.startswith(inside) and not file.startswith(own):
+            found.append(name)
+    return sorted(found)

@@ -29,7 +29,7 @@ def start(folder):
 
     config = configuration(folder)
     readings = config.get("readings", ["loss", "lr"])
-    recorder = Recorder(folder)
+    recorder = Recorder(folder, config.get("original"))
     awaited = Awaited()
     sys.meta_path.insert(0, awaited)
 
