@@ -70,6 +70,15 @@ def apply(plan: Plan, checkout: Checkout, *, allow_dirty: bool = False) -> None:
     apply_all([Job(plan)], checkout, allow_dirty=allow_dirty)
 
 
+def check_clean(plan: Plan, checkout: Checkout) -> None:
+    """Refuse a plan that would edit work which git does not have, before anybody is asked about it.
+
+    Raises:
+        DirtyError: it would.
+    """
+    _refuse_dirty(plan.changes, Journal(checkout), checkout)
+
+
 def apply_all(jobs: Iterable[Job], checkout: Checkout, *, allow_dirty: bool = False) -> tuple[str, ...]:
     """Write, lock and commit all jobs one after the other, or none; return the commits.
 

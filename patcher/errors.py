@@ -8,7 +8,8 @@
     ├── DriftError          (3)  a tree that is not what the recipe counts on
     ├── DirtyError          (2)  a file holds work that neither git nor patcher has
     ├── TargetError         (5)  a file or tree that could not be read, parsed or written
-    └── UndoError           (5)  what apply wrote is no longer what stands there
+    ├── UndoError           (5)  what apply wrote is no longer what stands there
+    └── StoppedError      (130)  whoever was asked has left
 
 A message says what, where and what to do. It never contains a traceback, and it is never half a sentence.
 """
@@ -26,6 +27,7 @@ __all__ = [
     "Problem",
     "RecipeError",
     "SiteError",
+    "StoppedError",
     "TargetError",
     "UndoError",
     "UsageError",
@@ -100,3 +102,9 @@ class UndoError(PatcherError):
     """A file no longer holds what apply wrote, so undo leaves everything as it is."""
 
     exit_code = 5
+
+
+class StoppedError(PatcherError):
+    """Whoever was asked has left, by Ctrl-C or Ctrl-D."""
+
+    exit_code = 130

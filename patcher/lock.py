@@ -99,7 +99,7 @@ def locked(data: bytes) -> Lock:
 
 
 def lock_entry(
-    plan: Plan, name: str, head: str | None, old: Locked | None, declined: Iterable[Declined] = ()
+    plan: Plan, name: str, head: str | None, old: Locked | None, declined: Iterable[Declined] | None = None
 ) -> Locked:
     """Return what a lock says of a recipe that is applied by a plan; `name` is how the tree names it.
 
@@ -116,7 +116,7 @@ def lock_entry(
         upstream=(old.upstream if old else "") or head or "",
         plan=plan.digest if plan.changes or old is None else old.plan,
         source=dict(recipe.source),
-        declined=tuple(declined) or (old.declined if old else ()),
+        declined=tuple(declined) if declined is not None else old.declined if old else (),
         proofs=old.proofs if old else {},
     )
 

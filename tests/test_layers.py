@@ -43,6 +43,7 @@ PARTS = {
     "unpick": "apply",
     "lock": "apply",
     "review": "apply",
+    "byhand": "apply",
     "cases": "verify",
     "snapshots": "verify",
     "explain": "verify",

@@ -17,6 +17,7 @@ __all__ = ["command"]
 @parameters_option
 @click.option("--diff", "--dry-run", "diff", is_flag=True, help="Print a patch that `git apply` takes; write nothing.")
 @click.option("--check", is_flag=True, help="Print one line a file that would change; write nothing.")
+@click.option("-i", "--interactive", is_flag=True, help="Ask about each change, as `git add -p`; then write.")
 @click.option("--staged", is_flag=True, help="Look at what git has staged; for hooks. PATH is then `.` by default.")
 @click.option("--allow-dirty", is_flag=True, help="Also edit files that hold uncommitted work.")
 @allow_python_option

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import click
 
-from patcher.apply import Job, apply_all
+from patcher.apply import Job, apply_all, check_clean
 from patcher.checkout import Checkout
+from patcher.choices import Choices
 from patcher.cli.chosen import Chosen, chosen
 from patcher.cli.common import check_output, coloured, paint, refuse_code, write_output
 from patcher.commit import branched, check_ready, detached
@@ -27,6 +29,7 @@ from patcher.report.data import plan_data
 from patcher.report.mail import mails
 from patcher.report.patch import change_patch
 from patcher.report.text import check_lines, notes, place_lines, summary
+from patcher.review import declined, remembered
 from patcher.view import changed, on_disk, staged
 
 __all__ = ["Asked", "carry_out"]
@@ -41,6 +44,7 @@ class Asked:
     params: tuple[str, ...] = ()
     diff: bool = False
     check: bool = False
+    interactive: bool = False
     staged: bool = False
     allow_dirty: bool = False
     allow_python: bool = False
@@ -80,6 +84,10 @@ def carry_out(asked: Asked) -> int:
         check_ready(checkout, "--commit" if asked.commit else "--branch")
     planned = _plans(recipes, seen, lock, asked)
     held_back = any(blocked(one.plan) for one in planned) and not asked.partial
+    if asked.interactive and not held_back:
+        if not asked.allow_dirty:
+            check_clean(planned[0].plan, checkout)
+        planned = _plans(recipes, seen, lock, asked, _reviewed)
     write = not (asked.looking or held_back)
     commits = _write(planned, checkout, asked) if write else ()
     code = _exit_code([one.plan for one in planned], needed=asked.looking or (asked.staged and write))
@@ -92,6 +100,8 @@ def carry_out(asked: Asked) -> int:
 
 def _refuse_contradictions(asked: Asked) -> None:
     keeps = "--commit" if asked.commit else "--lock" if asked.lock else "--branch" if asked.branch else ""
+    if asked.interactive:
+        _refuse_to_ask(asked)
     if asked.diff and asked.check:
         raise UsageError("--diff and --check are two ways to look at one plan; give one of them.")
     if asked.form == "patch" and (asked.diff or asked.check):
@@ -102,17 +112,45 @@ def _refuse_contradictions(asked: Asked) -> None:
         raise UsageError("--commit would put your own work into patcher's commit with --allow-dirty; commit it first.")
 
 
+def _refuse_to_ask(asked: Asked) -> None:
+    from patcher.cli.review_ import check_terminal
+
+    other = "--diff" if asked.diff else "--check" if asked.check else "--staged" if asked.staged else ""
+    other = other or (f"--format {asked.form}" if asked.form != "text" else "")
+    if other:
+        raise UsageError(f"-i asks about each change and writes what is taken; leave {other} out.")
+    check_terminal()
+
+
 # --- planning -------------------------------------------------------------------------------------------------------
 
 
-def _plans(recipes: Sequence[Chosen], seen: Checkout, lock: Lock, asked: Asked) -> list[Planned]:
-    """Plan each recipe on what those before it leave; the lock is written with each."""
+Make = Callable[[Choices], Plan]
+Ask = Callable[[Make, Choices], Plan]
+
+
+def _straight(make: Make, known: Choices) -> Plan:
+    return make(known)
+
+
+def _reviewed(make: Make, known: Choices) -> Plan:
+    from patcher.cli.review_ import reviewed
+
+    return reviewed(make, known)
+
+
+def _plans(recipes: Sequence[Chosen], seen: Checkout, lock: Lock, asked: Asked, ask: Ask = _straight) -> list[Planned]:
+    """Plan each recipe on what those before it leave; the lock is written with each.
+
+    What was declined according to the lock is left out, and what is declined now stands in it.
+    """
     found: list[Planned] = []
     for one in recipes:
-        plan = make_plan(one.recipe, seen, bundled_root() / "shims")
-        entry = lock_entry(plan, one.name, seen.head, one.locked)
+        plan = ask(partial(make_plan, one.recipe, seen, bundled_root() / "shims"), remembered(one.locked))
+        entry = lock_entry(plan, one.name, seen.head, one.locked, declined(plan, one.locked))
         lock = lock.having(entry)
-        kept = lock_change(seen, lock) if asked.lock or asked.commit else None
+        keeps = asked.lock or asked.commit or (asked.interactive and one.locked)
+        kept = lock_change(seen, lock) if keeps else None
         job = Job(plan, kept)
         pieces = by_step if asked.commit == "step" else whole
         if asked.commit or asked.form == "patch":
@@ -195,6 +233,8 @@ def _notes(
         yield "Nothing was written, because a step drifted. --partial writes the steps that hold."
     for one in planned if held_back else ():
         yield from _applied_otherwise(one.plan, checkout, asked.path)
+    if asked.interactive and not held_back:
+        yield from _forgotten(planned, asked)
     if checkout.prefix:
         yield f"Note: {asked.path} is a subfolder of a repository; what it imports is looked for from there on."
     for one in planned:
@@ -203,6 +243,14 @@ def _notes(
         yield from _to_stage(planned, asked)
     elif not (asked.looking or held_back):
         yield from _committed(planned, checkout, asked, commits)
+
+
+def _forgotten(planned: Sequence[Planned], asked: Asked) -> Iterator[str]:
+    """Say what will be asked again because no lock keeps that it was declined."""
+    count = sum(len(one.plan.declined) for one in planned if not (asked.lock or asked.commit or one.chosen.locked))
+    if count:
+        what = "one place was" if count == 1 else f"{count} places were"
+        yield f"Note: {what} declined, and no lock says so; --lock keeps that."
 
 
 def _about_the_tree(plan: Plan, checkout: Checkout, tree: str) -> Iterator[str]:

@@ -96,8 +96,8 @@ class Layer:
 class Change:
     """One file before and after. `before` None: the plan creates it. `layers` lead from one to the other.
 
-    `mode` is what git calls the file's mode (100644 or 100755). A file that is `gone` has nothing after it; no recipe asks
-    for that, a newer upstream may.
+    `mode` is what git calls the file's mode (100644 or 100755). A file that is `gone` has nothing after it; no recipe
+    asks for that, a newer upstream may.
     """
 
     path: str
@@ -129,9 +129,9 @@ Key = tuple[str, str, int, int]
 class Hunk:
     """What a step does at one of its places, in the text that it saw: what a person can be asked about.
 
-    `beside` are edits of the file that no one place owns (an import that is put in once), `files` the new files that it
-    counts on; the first place of a file has them. `tied` are the files whose places stand or fall with this one; None: it
-    stands for itself. `origin` are the edits in the file as it is on disk, None where they have no place there.
+    `beside` are edits of the file that no one place owns (an import that is put in once), `files` the new files that
+    it counts on; the first place of a file has them. `tied` are the files whose places stand or fall with this one;
+    None: it stands for itself. `origin` are the edits in the file on disk, None where they have no place there.
     """
 
     step: str

@@ -151,6 +151,9 @@ def _counts(plan: Plan, written: bool) -> str:
     changed = sum(change.before is not None for change in plan.changes)
     added = len(plan.changes) - changed
     if not plan.changes:
+        if plan.declined:
+            count = len(plan.declined)
+            return f"Steps: {counts}. No file needs a change, but for {count} place{'s' if count > 1 else ''} declined."
         drifted = plan.of(Status.DRIFTED)
         return f"Steps: {counts}." if drifted else f"Steps: {counts}. No file needs a change."
     done = ("was" if len(plan.changes) == 1 else "were") if written else "would be"

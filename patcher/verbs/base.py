@@ -48,8 +48,8 @@ class Findings:
     """What a step found in one file.
 
     `edits` belong to the file and not to one site (an import that is put in once). `files` are new files that the
-    edits count on, by path. `more` are sites around others that were put off: the step is run again on the new text. What
-    becomes of the file may count on what becomes of those in `tied`.
+    edits count on, by path. `more` are sites around others that were put off: the step is run again on the new text.
+    What becomes of the file may count on what becomes of those in `tied`.
     """
 
     path: str
