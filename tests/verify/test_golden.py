@@ -84,3 +84,11 @@ class TestFile:
         (tmp_path / "golden").write_text("")
         with pytest.raises(TargetError, match="could not be written"):
             write_golden(tmp_path / "golden" / "a.json", GOLDEN)
+
+    @pytest.mark.parametrize("noise", ["Infinity", "NaN", "-1.0"])
+    def test_noise_that_would_allow_anything_is_refused(self, tmp_path: Path, noise: str) -> None:
+        write_golden(tmp_path / "a.json", GOLDEN)
+        text = (tmp_path / "a.json").read_text().replace("3e-08", noise)
+        (tmp_path / "a.json").write_text(text)
+        with pytest.raises(TargetError, match="record it anew"):
+            read_golden(tmp_path / "a.json")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.tiny import Tiny, replace
-from tests.verify.trainer import NUMBERS, Trainer
+from tests.verify.trainer import NUMBERS, TRAIN, Trainer
 
 STEP = replace("float($X)", "abs($X)")
 
@@ -83,6 +83,17 @@ class TestRecord:
         assert result.code == 2
         assert "because the check is blind: with the wrong attention scale-1" in result.stderr
         assert not (trainer.tiny.folder / "golden.json").exists()
+
+    def test_one_that_no_error_changes_is_blind_too(self, trainer: Trainer) -> None:
+        result = self.tree(trainer, numbers(wrong="return loss(step)")).verify("--record")
+        assert result.code == 2
+        assert "with the wrong attention scale-1, it changes nothing here." in result.stderr
+
+    def test_the_optimizer_alone_may_be_the_reference(self, trainer: Trainer) -> None:
+        program = TRAIN.replace('{"planted": True}', '{"reference": "adam_atan2_torch"}')
+        trainer.tree({"train.py": program}).recipe(STEP, reference=["attention", "adam_atan2"])
+        assert trainer.recipe(STEP, reference="adam_atan2").verify("--record").code == 0
+        assert recorded(trainer)["reference"] == ["adam_atan2"]
 
     def test_an_error_that_changes_nothing_is_no_blindness(self, trainer: Trainer) -> None:
         same = "return loss(step) if plant == 'causal-flipped' else 9.0"
