@@ -2,8 +2,8 @@
 
     python bench/attention.py [--write]
 
-Each row runs the two of them alternately, forward and backward, and has the median of each and the ratio of the two:
-other work on the machine slows both alike. On a CUDA device the rows for it are added: SDPA's backends are tried each
+Each row runs the two of them alternately, forward and backward, and has the median of each and the ratio of the two. On
+the CPU one thread runs, and its own time is counted: other work on the machine disturbs it least. On a CUDA device the rows for it are added: SDPA's backends are tried each
 for itself, and the best of them is what the shim is held to.
 """
 
@@ -48,6 +48,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=31)
     given = parser.parse_args()
     torch.manual_seed(0)
+    torch.set_num_threads(1)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     lines = ["| forward and backward | flash_attn_torch | SDPA | ratio | allowed |", "|---|---|---|---|---|"]
     print("\n".join(lines))
@@ -64,8 +65,7 @@ def _keep(device: str, lines: list[str]) -> None:
     """Put the table into its section, and leave that of the other device."""
     path = ROOT / "bench" / "attention.md"
     name = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {platform.machine()}"
-    threads = "" if device == "cuda" else f", {torch.get_num_threads()} threads"
-    versions = f"torch {torch.__version__}, Python {platform.python_version()}, {name}{threads}"
+    versions = f"torch {torch.__version__}, Python {platform.python_version()}, {name}"
     head = "# The attention of flash_attn_torch beside SDPA\n\nMade by `python bench/attention.py --write`: medians of alternated runs.\n"
     sections = path.read_text().split("\n## ")[1:] if path.exists() else []
     kept = [section.strip() for section in sections if not section.startswith(f"{device}\n")]
@@ -91,11 +91,12 @@ def _medians(row: Row, rounds: int) -> tuple[float, float]:
 def _milliseconds(function: Attention, tensors: list[torch.Tensor]) -> float:
     leaves = [one.detach().requires_grad_() for one in tensors]
     _wait()
-    start = time.perf_counter()
+    clock = time.perf_counter if tensors[0].is_cuda else time.process_time
+    start = clock()
     out = function(*leaves)
     out.backward(torch.ones_like(out))
     _wait()
-    return (time.perf_counter() - start) * 1000
+    return (clock() - start) * 1000
 
 
 def _wait() -> None:
