@@ -63,7 +63,7 @@ def keep_meaning(
         home = source.names.scopes.of_variable(name)
         if home is not None and (_comes_along(home, name, inner) or _is_rewritten(source, home, within)):
             continue
-        there = around[name.value] if name.value in around else source.names.home(name.value, place)
+        there = around[name.value] if name.value in around else _home(source, name, place)
         if there is not home:
             bound = there is not None
             what = "is bound to something else there" if bound else "is not in scope there"
@@ -72,6 +72,12 @@ def keep_meaning(
         if anew is not None:
             what = f"is bound anew in line {_line(source, anew.node)}"
             raise SiteError(f"`{name.value}` {what}, {_needed(source, name, bound=True)}")
+
+
+def _home(source: Source, name: cst.Name, place: cst.CSTNode) -> Scope | None:
+    """Return the scope of which a variable is at a place; what binds it in the match binds it before the place."""
+    names, scopes = source.names, source.names.scopes
+    return names.home(name.value, place) if names.is_read(name) else scopes.home(name.value, scopes.of(place))
 
 
 def _comes_along(home: Scope, name: cst.Name, inner: set[cst.CSTNode]) -> bool:

@@ -108,11 +108,18 @@ class Symbols:
         """Return what recipes call what an import binds."""
         return self._names(binding, source.names.origins_of(binding))
 
+    def is_named(self, symbol: Symbol) -> bool:
+        """Tell whether a file calls a symbol as the recipe does, so that its importers are looked at too."""
+        return symbol.local in {name.rpartition(".")[2] for name in (*self.old, self.new)}
+
     def holds_new(self, symbol: Symbol) -> bool:
         """Tell whether an import that nothing in its file reads has what the new symbol is an attribute of."""
         found = (importable(self.new, old.rpartition(".")[0]) for old in self.old)
         wanted = {one.whole for one in found if one.rest}
-        return not symbol.uses and any(wanted & self.meant(symbol.source, one) for one in symbol.bindings)
+        if not wanted or symbol.uses:
+            return False
+        named = {name for one in symbol.bindings for name in self.meant(symbol.source, one)}
+        return any(wanted & {name, *symbol.source.behind(name)} for name in named)
 
     def _names(self, binding: Binding, origins: Iterable[str]) -> frozenset[str]:
         """Return what recipes call some names that lead through an import."""
@@ -177,9 +184,9 @@ class Symbols:
 
     # --- m.symbol ---------------------------------------------------------------------------------------------------
 
-    def chains(self, source: Source) -> Iterator[Chain]:
-        """Yield the accesses `m.symbol` that mean the old or the new symbol, in the order of the text."""
-        for leaf in sorted({name.rpartition(".")[2] for name in (*self.old, self.new)}):
+    def chains(self, source: Source, *more: str) -> Iterator[Chain]:
+        """Yield the accesses `m.symbol` that mean the old or the new symbol, also by `more` names, in their order."""
+        for leaf in sorted({name.rpartition(".")[2] for name in (*self.old, self.new)}.union(more)):
             for node in source.chains(leaf):
                 chain = self._chain(source, node)
                 if chain is not None and chain.meaning is not Meaning.NEITHER:
@@ -266,7 +273,7 @@ class Symbols:
             for other in self.of(source):
                 if any(symbol in self.exporters(source, binding) for binding in other.bindings):
                     yield source, other.bindings[0].node, other
-            for chain in self.chains(source):
+            for chain in self.chains(source, symbol.local):
                 if symbol in chain.exporters:
                     yield source, chain.node, chain
             for star in source.names.stars if source.names.uses(symbol.local, source.module) else ():

@@ -11,7 +11,7 @@ import libcst as cst
 from patcher.syntax.names import BUILTINS, dotted
 from patcher.syntax.source import Source
 
-__all__ = ["Gone", "handed_on", "is_annotation", "mentions", "starred", "word_pattern"]
+__all__ = ["Gone", "brought_by", "handed_on", "is_annotation", "mentions", "starred", "word_pattern"]
 
 # What a string in an annotation is not a quoted name for.
 PLAIN_TEXT = ("Literal", "Annotated")
@@ -100,6 +100,15 @@ def starred(source: Source, name: str) -> Iterator[tuple[int, str]]:
         for origin, local in sorted(brought.items()):
             if any(_reads(source, local, name, meant) for meant in (origin, *source.behind(origin))):
                 yield source.span(star)[0], f"a star import brings {local}, so what is done with it here is not seen"
+
+
+def brought_by(source: Source, star: cst.ImportFrom, name: str) -> str:
+    """Return the module through which a file reads `name` (dotted), if a star import of the tree brings it."""
+    for spelled in filter(None, map(dotted, source.chains(name.rpartition(".")[2]))):
+        root = spelled.partition(".")[0]
+        if root in source.names.unresolved() and name in source.behind(f"{source.names.module_of(star)}.{spelled}"):
+            return root
+    return ""
 
 
 def _reads(source: Source, local: str, name: str, meant: str) -> bool:

@@ -21,7 +21,7 @@ from patcher.syntax.meanings import Chain, Meaning, Symbol
 from patcher.syntax.names import Binding, dotted
 from patcher.syntax.redirect import Redirect, bound_too, line_number
 from patcher.syntax.reexports import Symbols
-from patcher.syntax.references import Gone
+from patcher.syntax.references import Gone, brought_by
 from patcher.syntax.source import Source
 from patcher.syntax.target import Target
 from patcher.syntax.through import Through, attribute
@@ -241,6 +241,14 @@ class _Renaming:
         name = self.symbols.new_local(exporter) + self.symbols.importable(exporter).rest
         task = Task(source, chain.node, imports=chain.exporters)
         task.sites = [_applied(source, chain.node, attribute(source, chain.node, name))]
+        written = dotted(chain.node) or ""
+        quotes = Redirect(source, chain.root.bindings, self.verb.new, partial(self.symbols.meant, source)).quotes(
+            written
+        )
+        value = written.rpartition(".")[0]
+        task.edits = [
+            Edit(start, end, f"{value}.{name}") for _, start, end in quotes if not written.endswith(f".{name}")
+        ]
         self.tasks.add(task)
 
     def _through_module(self, root: Symbol, chains: list[Chain], put: dict[str, Binding]) -> None:
@@ -272,19 +280,10 @@ class _Renaming:
             for old in self.verb.old:
                 module, _, name = old.rpartition(".")
                 unbound = not source.names.bindings(name, source.module) and source.names.uses(name, source.module)
-                there = name if source.names.module_of(star) == module and unbound else self._brought(source, star, old)
+                there = name if source.names.module_of(star) == module and unbound else brought_by(source, star, old)
                 if there and self._in_scope(source, star):
                     reason = f"it imports everything (*), and `{there}` may come from it; import it by name"
                     self.tasks.add(Task(source, star, refused=reason))
-
-    def _brought(self, source: Source, star: Any, old: str) -> str:
-        """Return the module through which a file reads the old symbol, if a star import may bring it."""
-        for spelled in filter(None, map(dotted, source.chains(old.rpartition(".")[2]))):
-            root = spelled.partition(".")[0]
-            brought = root in source.names.unresolved() and source.behind(f"{source.names.module_of(star)}.{spelled}")
-            if brought and old in brought:
-                return root
-        return ""
 
     def _nearly(self, symbol: Symbol) -> None:
         """Remember an import of the same name from elsewhere: the usual trace of a change by hand."""

@@ -151,6 +151,8 @@ class Tasks:
         for source, node, follower in self.symbols.followers(task.symbol):
             there = [other for other in self.all if other.source is source and other.node is node]
             reason = "it is outside of the step's scope; widen `in`" if follower else "it imports everything (*)"
+            if follower and not self.symbols.is_named(task.symbol):
+                reason = f"it knows it as `{task.symbol.local}` alone; import it there by its own name"
             found += there or [Task(source, node, refused=reason)]
         return found
 

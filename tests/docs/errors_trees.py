@@ -162,6 +162,10 @@ PLACES: dict[str, Play] = {
     "a name that is wanted where a class has the new one": check(
         "from speed import mean\n__all__ = ['mean']\n", "rename: speed.mean\nto: fast.Stats.mean"
     ),
+    "an alias that others import, where a class has the new one": check(
+        {"a.py": "from speed import mean as m\n", "b.py": "from a import m\nm([])\n"},
+        "rename: speed.mean\nto: fast.Stats.mean",
+    ),
     "a file of the tree that may be the module": check(
         {"a.py": "from .speed import mean\nmean([])\n", "speed.py": "def mean(x): ...\n"}, MEAN
     ),

@@ -22,6 +22,12 @@ def test_behind_the_anchor() -> None:
     )
 
 
+def test_what_the_anchor_binds_in_a_class_is_there_behind_it() -> None:
+    step = {"insert": "$M.eval()", "after": "$M = Net()", "local": ["Net"]}
+    before = "class K:\n    model = Net()\n"
+    check_transformed(step, before, f"{before}    model.eval()\n")
+
+
 def test_in_front_of_the_anchor_keeps_the_comment_above_it() -> None:
     check_transformed(
         {"insert": "check($X)", "before": "$_ = torch.cat($X)", "local": ["check"], "needs": ["check"]},

@@ -779,13 +779,26 @@ def test_importers_of_what_becomes_an_attribute_follow() -> None:
             "m.py": "from PIL.Image import ANTIALIAS\n",
             "one.py": "from m import ANTIALIAS as A\nf(A)\n",
             "two.py": "import m\nf(m.ANTIALIAS)\n",
+            "three.py": "import m\nx: 'm.ANTIALIAS' = m.ANTIALIAS\n",
         },
         {
             "m.py": "from PIL.Image import Resampling\n",
             "one.py": "from m import Resampling\nf(Resampling.LANCZOS)\n",
             "two.py": "import m\nf(m.Resampling.LANCZOS)\n",
+            "three.py": "import m\nx: 'm.Resampling.LANCZOS' = m.Resampling.LANCZOS\n",
         },
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("from m import A\nf(A)\n", 1), ("import m\nf(m.A)\n", 2), ("from m import A as B\nf(B)\n", 1)],
+)
+def test_an_alias_of_what_becomes_an_attribute_stays_where_others_import_it(text: str, line: int) -> None:
+    cannot = "it knows it as `A` alone; import it there by its own name"
+    reason = f"o.py:{line} imports it from here and cannot follow: {cannot}"
+    files = {"m.py": "from PIL.Image import ANTIALIAS as A\n", "o.py": text}
+    check_noop(ENUM, files, f"m.py:1: refused: {reason}")
 
 
 def test_where_an_importer_lists_what_becomes_an_attribute_both_are_refused() -> None:
