@@ -182,8 +182,8 @@ def _check_committed(record: Record, written: Iterable[Change], checkout: Checko
     check_ready(checkout, "this undo")
     if not contains(checkout, record.commits):
         raise UndoError(
-            f"Nothing was undone, because {record.recipe} was applied in the commit {record.commits[-1][:12]}, and "
-            "what is checked out does not have it; switch to the branch that has."
+            f"Nothing was undone, because what is checked out does not have the commit that applied {record.recipe}; "
+            "switch to the branch that has it."
         )
     differing = checkout.differs_from_head(change.path for change in written)
     if differing:

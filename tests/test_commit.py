@@ -355,7 +355,7 @@ class TestUndo:
         git(two.tree, "switch", "--quiet", base)
         result = self.undo(two)
         assert result.code == 5
-        assert "what is checked out does not have it; switch to the branch that has." in result.stderr
+        assert "what is checked out does not have the commit that applied tiny; switch to the branch" in result.stderr
         assert (len(log(two.tree)), status(two.tree)) == (1, "")
 
     def test_a_commit_that_was_reverted_by_hand_needs_no_other(self, two: Tiny) -> None:

@@ -101,7 +101,7 @@ def test_a_lost_line_stops_the_commit_and_says_why(fork: Fork) -> None:
     done = fork.commit("--all")
     assert done.returncode != 0
     assert f"models/layers.py:48: contiguous: {WHY}" in done.stderr
-    assert "To mend it:  patcher apply . --staged && git add models/layers.py" in done.stderr
+    assert "To mend it:  patcher apply . --staged; git add models/layers.py" in done.stderr
     assert git(fork.root, "rev-parse", "HEAD") == before
 
 

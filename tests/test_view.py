@@ -95,7 +95,7 @@ class TestCommand:
         git(tiny.tree, "add", "a.py")
         result = tiny.apply("--staged")
         assert (result.code, tiny.read()) == (1, "round(1)\n")
-        assert result.stderr.endswith("Stage what was written:  git add a.py\n")
+        assert result.stderr.endswith(f"Stage what was written:  git -C {tiny.tree} add a.py\n")
         again = tiny.apply("--staged")
         assert (again.code, tiny.read()) == (1, "round(1)\n")
         git(tiny.tree, "add", "a.py")

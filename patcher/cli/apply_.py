@@ -46,4 +46,4 @@ def command(commit: bool, commit_per: str | None, path: str | None, staged: bool
     if path is None and not staged:
         raise click.MissingParameter(param_type="argument", param_hint="'PATH'")
     per = commit_per or ("recipe" if commit else "")
-    return carry_out(Asked(path=path or ".", staged=staged, commit=per, **options))
+    return carry_out(Asked(path="." if path is None else path, staged=staged, commit=per, **options))

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import click
 
-from patcher.apply import Job, apply_all, check_clean
+from patcher import apply as writing
+from patcher import plan as planning
+from patcher.apply import Job, check_clean
 from patcher.checkout import Checkout
 from patcher.choices import Choices
 from patcher.cli.chosen import Chosen, chosen
@@ -23,7 +25,6 @@ from patcher.lock import Lock, lock_change, lock_entry, read_lock
 from patcher.message import by_step, whole
 from patcher.model import Change, Plan, Status
 from patcher.plan import blocked
-from patcher.plan import plan as make_plan
 from patcher.recipe import bundled_root
 from patcher.report.data import plan_data
 from patcher.report.mail import mails
@@ -146,7 +147,7 @@ def _plans(recipes: Sequence[Chosen], seen: Checkout, lock: Lock, asked: Asked, 
     """
     found: list[Planned] = []
     for one in recipes:
-        plan = ask(partial(make_plan, one.recipe, seen, bundled_root() / "shims"), remembered(one.locked))
+        plan = ask(partial(planning.plan, one.recipe, seen, bundled_root() / "shims"), remembered(one.locked))
         entry = lock_entry(plan, one.name, seen.head, one.locked, declined(plan, one.locked))
         lock = lock.having(entry)
         keeps = asked.lock or asked.commit or (asked.interactive and one.locked)
@@ -165,10 +166,10 @@ def _write(planned: Sequence[Planned], checkout: Checkout, asked: Asked) -> tupl
     if not any(one.job.changes for one in planned):
         return ()
     if asked.staged:
-        apply_all(_beside(planned, checkout), checkout, allow_dirty=True)
+        writing.apply_all(_beside(planned, checkout), checkout, allow_dirty=True)
         return ()
     with branched(checkout, asked.branch):
-        return apply_all([one.job for one in planned], checkout, allow_dirty=asked.allow_dirty)
+        return writing.apply_all([one.job for one in planned], checkout, allow_dirty=asked.allow_dirty)
 
 
 def _beside(planned: Sequence[Planned], checkout: Checkout) -> list[Job]:
@@ -273,13 +274,14 @@ def _applied_otherwise(plan: Plan, checkout: Checkout, tree: str) -> Iterator[st
 def _to_stage(planned: Sequence[Planned], asked: Asked) -> Iterator[str]:
     """Say how what a hook found, or has written, comes into the commit."""
     paths = " ".join(shlex.quote(change.path) for change in _together(planned))
+    tree = shlex.quote(asked.path)
+    add = f"git {'' if asked.path == '.' else f'-C {tree} '}add {paths}"
     if asked.check:
-        again = f"patcher apply {shlex.quote(asked.path)} --staged"
         options = f" --recipe {shlex.quote(asked.recipe)}" if asked.recipe else ""
         options += "".join(f" -p {shlex.quote(param)}" for param in asked.params)
-        yield f"To mend it:  {again}{options} && git add {paths}"
+        yield f"To mend it:  patcher apply {tree} --staged{options}; {add}"
     elif not asked.looking:
-        yield f"Stage what was written:  git add {paths}"
+        yield f"Stage what was written:  {add}"
 
 
 def _committed(planned: Sequence[Planned], checkout: Checkout, asked: Asked, commits: Sequence[str]) -> Iterator[str]:

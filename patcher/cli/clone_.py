@@ -39,7 +39,9 @@ def command(
         refuse_code(loaded)
     upstream = _upstream(loaded)
     target = folder or Path(upstream.repository.rstrip("/").rpartition("/")[2].removesuffix(".git"))
-    _clone(upstream, target)
+    _clone(upstream, target, recipe)
+    if branch is None:
+        click.echo("HEAD is detached there; --branch NAME makes a branch for it.", err=True)
     per = "recipe" if commit else ""
     asked = Asked(str(target), recipe, params, allow_python=allow_python, lock=lock, commit=per, branch=branch)
     return carry_out(asked)
@@ -54,7 +56,7 @@ def _upstream(recipe: Recipe) -> Upstream:
     return recipe.upstream
 
 
-def _clone(upstream: Upstream, target: Path) -> None:
+def _clone(upstream: Upstream, target: Path, spec: str) -> None:
     """Clone a repository, and check out the first tested commit."""
     from patcher.repository import Repository
 
@@ -64,11 +66,11 @@ def _clone(upstream: Upstream, target: Path) -> None:
     click.echo(f"Cloning {upstream.repository} into {target} ...", err=True)
     code, told = Repository(Path.cwd()).act("clone --quiet --", upstream.repository, str(target))
     if code:
-        raise TargetError(f"{upstream.repository} could not be cloned: {told}")
-    code, told = Repository(target.resolve()).act("checkout --quiet --detach", commit)
+        raise TargetError(f"{upstream.repository} could not be cloned: {told.removeprefix('fatal: ')}.")
+    code, _ = Repository(target.resolve()).act("checkout --quiet --detach", commit)
     if code:
         raise TargetError(
-            f"{upstream.repository} was cloned into {target}, and has no {commit[:12]} any more: {told} "
-            f"See `patcher apply {shlex.quote(str(target))}` for how the recipe fits what it has."
+            f"{upstream.repository} was cloned into {target}, and has no {commit[:12]} any more; see how the recipe "
+            f"fits what it has: patcher apply {shlex.quote(str(target))} -r {shlex.quote(spec)} --check"
         )
     click.echo(f"Checked out {commit[:12]}, the first commit that the recipe was tried on.", err=True)

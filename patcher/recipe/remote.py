@@ -70,9 +70,10 @@ def fetch(spec: str, pinned: Mapping[str, str]) -> Remote:
     digest = _digest(path)
     if pinned and pinned.get("sha256") != digest:
         raise UsageError(
-            f"{spec} at {commit[:12]} is not what the lock has: its files have the SHA-256 {digest[:12]}, and the lock "
-            f"says {pinned.get('sha256', 'none')[:12]}. Delete {path} and run this again; if it stays so, "
-            "do not trust it."
+            f"{spec} is not what the lock has, so it is not used:\n"
+            f"  at the commit {commit} its files have the SHA-256 {digest}\n"
+            f"  the lock says {pinned.get('sha256') or 'none'}\n"
+            f"Delete {path} and run this again; if it stays so, do not trust it."
         )
     return Remote(f"git+{url}{'#' if folder else ''}{folder}", url, commit, digest, path)
 

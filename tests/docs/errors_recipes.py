@@ -69,7 +69,6 @@ USAGE: dict[str, Play] = {
     "a command that does not exist": run("aply"),
     "a command like no other": run("frobnicate"),
     "no path": run("apply", "-r", "hrm"),
-    "no recipe": run("apply", "tree"),
     "a word too many": run("undo", "tree", "more"),
     "`--diff` with `--check`": run("apply", "tree", "-r", "./mine.yaml", "--diff", "--check"),
     "a format that does not exist": run("apply", "tree", "-r", "./mine.yaml", "--format", "xml"),

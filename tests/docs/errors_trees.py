@@ -321,13 +321,13 @@ def _changed(scene: Scene) -> Result:
     from patcher import apply as module
 
     scene.tree("abs(1)\n").steps(ROUND)
-    planned = module.apply
+    planned = module.apply_all
 
     def late(*given: object, **options: object) -> None:
         (scene.root / "a.py").write_text("abs(3)\n")
         planned(*given, **options)  # type: ignore[arg-type]
 
-    scene.monkeypatch.setattr(module, "apply", late)
+    scene.monkeypatch.setattr(module, "apply_all", late)
     return scene.apply()
 
 
