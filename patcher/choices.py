@@ -81,7 +81,8 @@ class Selection:
         if not sites and beside:  # what a file hands on is changed, and nothing in it is a place
             sites = [Site(beside[0].start, Status.APPLIED)]
         for hunk in _hunks(step, draft, found, sites):
-            self.hunks.append(replace(hunk, beside=beside, files=files))
+            origin = draft.at_first(hunk.path, (*beside, *hunk.edits))
+            self.hunks.append(replace(hunk, beside=beside, files=files, origin=origin))
             beside, files = (), {}
 
     def beyond(self, step: Step, draft: Draft, found: Findings) -> Site | None:
@@ -157,8 +158,7 @@ def _hunks(step: Step, draft: Draft, found: Findings, sites: Sequence[Site]) -> 
     tied = tuple(sorted({found.path, *found.tied})) if step.verb in WHOLE else None
     for site in sites:
         line, column = draft.origin(found.path, site.offset)
-        origin = draft.at_first(found.path, site.edits)
-        yield Hunk(step.id, found.path, line, column, text, site.edits, tied=tied, origin=origin)
+        yield Hunk(step.id, found.path, line, column, text, site.edits, tied=tied)
 
 
 # --- marks ----------------------------------------------------------------------------------------------------------

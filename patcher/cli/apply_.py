@@ -29,10 +29,10 @@ __all__ = ["command"]
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "patch"]),
+    type=click.Choice(["text", "json", "patch", "sarif", "github"]),
     default="text",
     show_default=True,
-    help="`patch` is what `git am` takes; it writes nothing.",
+    help="`patch` is what `git am` takes; it writes nothing. `sarif` and `github` go with --check.",
 )
 @output_option
 def command(commit: bool, commit_per: str | None, path: str | None, staged: bool, **options: Any) -> int:

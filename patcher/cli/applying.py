@@ -17,7 +17,7 @@ from patcher.apply import Job, check_clean
 from patcher.checkout import Checkout
 from patcher.choices import Choices
 from patcher.cli.chosen import Chosen, chosen
-from patcher.cli.common import check_output, coloured, paint, refuse_code, write_output
+from patcher.cli.common import add_summary, check_output, coloured, paint, refuse_code, write_output
 from patcher.commit import branched, check_ready, detached
 from patcher.errors import UsageError
 from patcher.journal import Journal
@@ -27,8 +27,10 @@ from patcher.model import Change, Plan, Status
 from patcher.plan import blocked
 from patcher.recipe import bundled_root
 from patcher.report.data import plan_data
+from patcher.report.github import check_summary, plan_annotations
 from patcher.report.mail import mails
 from patcher.report.patch import change_patch
+from patcher.report.sarif import sarif_data
 from patcher.report.text import check_lines, notes, place_lines, summary
 from patcher.review import declined, remembered
 from patcher.view import changed, on_disk, staged
@@ -107,6 +109,8 @@ def _refuse_contradictions(asked: Asked) -> None:
         raise UsageError("--diff and --check are two ways to look at one plan; give one of them.")
     if asked.form == "patch" and (asked.diff or asked.check):
         raise UsageError("--format patch is a way to look at a plan; leave --diff and --check out.")
+    if asked.form in ("sarif", "github") and not asked.check:
+        raise UsageError(f"--format {asked.form} tells what is to be done; give it with --check.")
     if asked.staged and keeps:
         raise UsageError(f"--staged is about the commit that you are making, and {keeps} is not; give one of them.")
     if asked.allow_dirty and asked.commit:
@@ -202,6 +206,11 @@ def _report(planned: Sequence[Planned], checkout: Checkout, asked: Asked, code: 
     if asked.form == "patch":
         pieces = [piece for one in planned for piece in one.job.pieces]
         return mails(pieces, checkout.prefix, checkout.repository.author if checkout.is_git else None)
+    if asked.form == "sarif":
+        return json.dumps(sarif_data(plans, code, checkout.prefix), indent=2) + "\n"
+    if asked.form == "github":
+        add_summary("".join(check_summary(plan) for plan in plans))
+        return "".join(plan_annotations(plan, checkout.prefix) for plan in plans)
     if asked.diff:
         return _painted(b"".join(change_patch(one, checkout.prefix) for one in _together(planned)), asked.output)
     if asked.check and asked.staged:

@@ -14,6 +14,7 @@ from patcher.errors import TargetError, UsageError
 from patcher.model import Recipe
 
 __all__ = [
+    "add_summary",
     "allow_python_option",
     "check_output",
     "coloured",
@@ -128,6 +129,24 @@ def write_output(data: bytes | str, output: Path | None) -> None:
     except OSError as error:
         where = output or "The report"
         raise TargetError(f"{where} could not be written ({error.strerror}); choose another --output.") from None
+
+
+def add_summary(markdown: str) -> None:
+    """Add to the summary of a GitHub job, where this is one.
+
+    Raises:
+        TargetError: the summary cannot be written.
+    """
+    file = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not file:
+        return
+    try:
+        with Path(file).open("a", encoding="utf-8") as summary:
+            summary.write(markdown)
+    except OSError as error:
+        raise TargetError(
+            f"The job's summary {file} could not be written ({error.strerror}); unset GITHUB_STEP_SUMMARY."
+        ) from None
 
 
 def _print(data: bytes) -> None:

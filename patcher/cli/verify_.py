@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from patcher.cli.common import (
+    add_summary,
     check_output,
     load_recipe,
     output_option,
@@ -47,7 +48,7 @@ WIDE = 120
 @click.option("--python", metavar="PYTHON", help="The Python that has what the tree imports.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--allow-run", is_flag=True, help="Run the checks of a recipe that did not come with patcher.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
 @output_option
 def command(
     path: str,
@@ -70,6 +71,7 @@ def command(
     """
     from patcher.checkout import Checkout
     from patcher.recipe import bundled_root
+    from patcher.report.github import verdict_annotations, verdict_summary
     from patcher.report.verdict import checked_report
     from patcher.report.verdict_data import verdicts_data
     from patcher.verify.golden import read_golden
@@ -117,6 +119,9 @@ def command(
         if form == "json" and checked:
             data = verdicts_data(judge, checked, exit_code(checked))
             write_output(json.dumps(data, indent=2, allow_nan=False) + "\n", output)
+        elif form == "github" and checked:
+            add_summary(verdict_summary(checked))
+            write_output(verdict_annotations(checked), output)
         elif checked and not at_once:
             write_output("\n".join(checked_report(one, paint, width) for one in checked), output)
     return exit_code(checked)
@@ -134,9 +139,13 @@ def _chosen(recipe: Recipe, names: tuple[str, ...]) -> list[Check]:
 
 def _check_applied(recipe: Recipe, checkout: Checkout, shims: Path, path: str, spec: str) -> None:
     """Refuse to train a tree that the recipe would still change, or in which it does not hold."""
+    from patcher.cli.chosen import named_in_lock
+    from patcher.lock import read_lock
     from patcher.plan import blocked, plan
+    from patcher.review import remembered
 
-    made = plan(recipe, checkout, shims)
+    entry = read_lock(checkout).of(named_in_lock(spec, recipe, checkout))
+    made = plan(recipe, checkout, shims, remembered(entry))
     drifted = next(iter(blocked(made)), None)
     if drifted is not None:
         raise DriftError(

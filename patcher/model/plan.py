@@ -131,7 +131,7 @@ class Hunk:
 
     `beside` are edits of the file that no one place owns (an import that is put in once), `files` the new files that
     it counts on; the first place of a file has them. `tied` are the files whose places stand or fall with this one;
-    None: it stands for itself. `origin` are the edits in the file on disk, None where they have no place there.
+    None: it stands for itself. `origin` are all these edits in the file on disk, None if not there.
     """
 
     step: str
