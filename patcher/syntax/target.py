@@ -40,7 +40,7 @@ class Target:
         shim = self.module.removeprefix("shim.")
         if self.name not in provides(self.draft.shims, shim):
             raise SiteError(f"the shim {shim} has no {self.name}; name another one in the recipe")
-        placed = place(self.draft, source, shim, self.where, self.copies)
+        placed = place(self.draft, source, shim, self.where, self.copies, names=[self.name])
         self.copies.update(placed.files)
         return placed
 
