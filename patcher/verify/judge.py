@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from patcher.checkout import Checkout
-from patcher.model import Check, Recipe
+from patcher.model import Check, Condition, Recipe
 from patcher.verify.compare import Finding, Verdict, compare
 from patcher.verify.environment import elsewhere, environment, lacking, packages
 from patcher.verify.golden import Golden, golden_file, read_golden, step_digests
@@ -83,8 +83,9 @@ class Judge:
     def _stale(self, golden: Golden) -> list[str]:
         """Say what of the recipe is other than when a golden was recorded."""
         now = step_digests(self.recipe)
-        changed = [step for step, digest in golden.steps.items() if now.get(step) != digest]
-        changed += [step for step in now if step not in golden.steps]
+        asked = [step.id for step in self.recipe.steps if step.when is None or _may_hold(step.when)]
+        changed = [step for step in golden.steps if step not in now]
+        changed += [step for step in asked if golden.steps.get(step) != now[step]]
         other = [
             f"{name}={value}" for name, value in golden.parameters.items() if self.recipe.values.get(name) != value
         ]
@@ -93,6 +94,18 @@ class Judge:
         other += ["no reference"] if not golden.reference else []
         told = [f"The golden is from before these steps were changed: {', '.join(changed)}."] if changed else []
         return [*told, *([f"The golden was recorded with {', '.join(other)}."] if other else [])]
+
+
+def _may_hold(condition: Condition) -> bool:
+    """Tell whether a condition holds as far as the parameters go."""
+    match condition.kind:
+        case "parameter":
+            return condition.holds
+        case "not":
+            return condition.inner[0].kind != "parameter" or not condition.inner[0].holds
+        case "any":
+            return any(map(_may_hold, condition.inner))
+    return all(map(_may_hold, condition.inner))
 
 
 def strayed(run: Run, checkout: Checkout) -> str:
