@@ -27,7 +27,8 @@ from patcher.model import Change, Plan
 __all__ = ["Entry", "Journal", "Record", "State", "fingerprint"]
 
 FORMAT = 1
-IGNORE_ALL = b"*\n"
+# The lock is meant to be committed, also where git comes later.
+IGNORE_ALL = b"*\n!lock.yaml\n"
 
 
 class State(StrEnum):

@@ -82,7 +82,7 @@ class TestWriting:
 
     def test_without_git_the_journal_hides_itself(self, plain: Path) -> None:
         write(plain, A)
-        assert (plain / ".patcher" / ".gitignore").read_text() == "*\n"
+        assert (plain / ".patcher" / ".gitignore").read_text() == "*\n!lock.yaml\n"
         git(plain, "init", "-q")
         assert ".patcher" not in git(plain, "status", "--porcelain", "-uall")
 

@@ -237,7 +237,7 @@ class TestPath:
         tiny.files({"a.py": "abs(1)\n"}, git=False).recipe(ROUND)
         assert tiny.apply().code == 0
         assert tiny.read() == "round(1)\n"
-        assert (tiny.tree / ".patcher" / ".gitignore").read_text() == "*\n"
+        assert (tiny.tree / ".patcher" / ".gitignore").read_text() == "*\n!lock.yaml\n"
 
     def test_the_folder_where_one_stands(self, ready: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(ready.tree)

@@ -189,3 +189,10 @@ def test_a_lock_behind_a_link_is_not_written(tiny: Tiny) -> None:
     assert tiny.apply("--lock").code == 5
     assert snapshot(tiny.folder / "out") == {}
     assert tiny.read() == "abs(1)\n"
+
+
+def test_a_lock_from_before_git_is_seen_by_it(tiny: Tiny) -> None:
+    tiny.files({"a.py": "abs(1)\n"}, git=False).recipe(ROUND).apply("--lock")
+    git(tiny.tree, "init", "--quiet")
+    seen = git(tiny.tree, "status", "--porcelain", "--untracked-files=all").split()
+    assert seen == ["??", LOCK, "??", "a.py"]
