@@ -141,7 +141,7 @@ class _Finder:
     def pairs(self, old: list[Place], new: list[Place]) -> Iterator[tuple[Place | None, Place | None]]:
         """Yield each place beside the one that it was, the new plan's in their order, then those that are gone."""
         known: dict[int, Place] = {}
-        for same in (self._exactly, self._nearly, self._alike):
+        for same in (self._exactly, self._nearly, self._alike, self._done):
             for was in [place for place in old if not any(place is one for one in known.values())]:
                 free = [index for index in range(len(new)) if index not in known]
                 index = next((index for index in free if same(was, new[index])), None)
@@ -166,6 +166,10 @@ class _Finder:
     def _alike(self, was: Place, place: Place) -> bool:
         """Tell whether a line was taken elsewhere, as it is."""
         return bool(was.text) and WORD.findall(was.text.encode()) == WORD.findall(place.text.encode())
+
+    def _done(self, was: Place, place: Place) -> bool:
+        """Tell whether what was to be done there stands in that file now: where, depends on who wrote it."""
+        return place.status is Status.ALREADY and self._file(was) == place.path
 
     def _span(self, was: Place, place: Place) -> Span | None:
         """Return the words of the new text that stand for the first word of an old place."""

@@ -71,7 +71,7 @@ def carry_out(asked: Asked) -> int:
     written = asked.writing and not stopped and bool(update.plans)
     if written:
         _write(update, checkout, asked)
-    code = _exit_code(update, asked)
+    code = _exit_code(update, asked, stopped=bool(stopped))
     _print(update, checkout, asked, onto, code, written=written)
     for note in (*stopped, *_next(update, asked, written=written)) if asked.form == "text" else ():
         click.echo(note, err=True)
@@ -113,8 +113,8 @@ def _stopped(update: Update, asked: Asked) -> tuple[str, ...]:
     return tuple(f"{verb}, because {one}." for one in told)
 
 
-def _exit_code(update: Update, asked: Asked) -> int:
-    if update.held_back or update.conflicts or update.refused:
+def _exit_code(update: Update, asked: Asked, *, stopped: bool) -> int:
+    if update.held_back or update.conflicts or update.refused or (stopped and asked.writing):
         return 3
     return 1 if update.changes and not asked.writing else 0
 

@@ -177,9 +177,14 @@ def _conflict_data(one: Conflict) -> dict[str, Any]:
 
 def _counts(update: Update, written: bool) -> str:
     moves = [move for group in update.traces for trace in group for move in trace.moves]
-    told = [f"{count} {fate.value}" for fate in Fate if (count := sum(move.fate is fate for move in moves))]
+    told = [_counted(count, fate) for fate in Fate if (count := sum(move.fate is fate for move in moves))]
     files = len(update.changes)
     done = f"{files} file{'s' if files != 1 else ''} {'written' if written else 'would be written'}"
+    done = done if files else "no file needs a change"
     met = len(update.conflicts)
     conflicts = f" {met} conflict{'s' if met != 1 else ''}." if met else ""
     return f"Places: {', '.join(told) or 'none'}.{conflicts} {done[:1].upper()}{done[1:]}."
+
+
+def _counted(count: int, fate: Fate) -> str:
+    return f"{count} {fate.value}{'s' if fate is Fate.NEW and count != 1 else ''}"
