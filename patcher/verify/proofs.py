@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from patcher.checkout import Checkout
 from patcher.errors import TargetError
-from patcher.model import Outcome, Plan, Recipe, Status, Step
+from patcher.model import Change, Outcome, Plan, Recipe, Status, Step
 from patcher.syntax.draft import glob_match
-from patcher.verify.definitions import Definition, find, key, without
+from patcher.verify.definitions import Definition, Tree, encoding_of, find, key, reached, without
 
 __all__ = [
     "Case",
@@ -177,25 +176,39 @@ def _sides(outcome: Outcome, plan: Plan) -> tuple[frozenset[str] | None, str]:
     assert step.proof is not None
     changes = {change.path: change for change in plan.changes}
     checkout = Checkout.open(plan.root)
-
-    def after(path: str) -> bytes:
-        return changes[path].after if path in changes else checkout.read(path)
-
-    found = find(step.proof.of, looked_at(plan.recipe, sorted({*checkout.paths, *changes})), after)
+    there = {path for path in (*checkout.paths, *changes) if path not in changes or not changes[path].gone}
+    tree = Tree(
+        frozenset(there),
+        lambda path: changes[path].after if path in changes else checkout.read(path),
+        frozenset(checkout.links),
+    )
+    found = find(step.proof.of, looked_at(plan.recipe, sorted(there)), tree.read)
     if len(found) != 1:
         return None, ""  # the key of no code
     proved, skipped = found[0], tied(plan.recipe, step)
-    change = changes.get(proved.path)
-    if change is None or not skipped & set(change.steps):
-        return None, key(proved)
-    return frozenset(_keys(proved, without(change, skipped))), key(proved)
+    own = {change.path: change for change in plan.changes if skipped & set(change.steps)}
+    if not own.keys() & reached(proved, tree).keys():
+        return None, key(proved, tree)
+    return frozenset(_earlier(proved, tree, own, skipped)), key(proved, tree)
 
 
-def _keys(proved: Definition, texts: Iterable[str]) -> Iterator[str]:
-    """Yield the keys of those texts that are programs with the same name in them."""
-    for text in texts:
-        with suppress(TargetError, KeyError):
-            yield key(Definition(proved.path, proved.name, text))
+def _earlier(proved: Definition, tree: Tree, own: Mapping[str, Change], skipped: frozenset[str]) -> Iterator[str]:
+    """Yield the keys that what is proved may have without some steps, which changed these files."""
+    made = {path for path, change in own.items() if change.before is None and skipped.issuperset(change.steps)}
+    for last in (False, True):  # what a step took out and what a later one put in there may stand in either order
+
+        def read(path: str, last: bool = last) -> bytes:
+            if path not in own:
+                return tree.read(path)
+            texts = without(own[path], skipped)
+            if not texts:
+                raise TargetError(f"{path} is not known without the steps.")
+            return texts[-1 if last else 0].encode(encoding_of(path, own[path].before or b""))
+
+        try:
+            yield key(proved, Tree(tree.paths - made, read, tree.links))
+        except (TargetError, UnicodeError):
+            continue
 
 
 def looked_at(recipe: Recipe, paths: Iterable[str]) -> list[str]:

@@ -21,7 +21,7 @@ from patcher.checkout import Checkout
 from patcher.errors import DriftError, TargetError, UsageError
 from patcher.model import Plan, Recipe, Status, Step
 from patcher.plan import plan
-from patcher.verify.definitions import Definition, find, key
+from patcher.verify.definitions import Definition, Tree, find, key, mentioned, reached
 from patcher.verify.pristine import pristine
 from patcher.verify.process import run_process, tail
 from patcher.verify.proofs import Case, Proved, beside, looked_at, tied
@@ -94,10 +94,12 @@ def _proved(ask: Proving, base: Checkout, after: Plan) -> Proved:
     lacking = tied(ask.recipe, ask.step)
     rest = tuple(step for step in ask.recipe.steps if step.id not in lacking)
     sides = {BEFORE: plan(replace(ask.recipe, steps=rest), base, ask.shims), AFTER: after}
-    old, new = (_definition(ask, base, made, side) for side, made in sides.items())
+    trees = {side: _tree(base, made) for side, made in sides.items()}
+    old, new = (_definition(ask, tree, side) for side, tree in trees.items())
     if str(old) != str(new):
         raise UsageError(f"{new} is {old} before the step {ask.step.id}; `of` names what both sides have.")
-    if key(old) == key(new):
+    led = [{**reached(one, trees[side]), one.path: mentioned(one)} for side, one in ((BEFORE, old), (AFTER, new))]
+    if led[0] == led[1]:
         raise UsageError(
             f"The step {ask.step.id} changes nothing of {new}, so there is nothing to prove; `of` names a function or "
             "class that it edits."
@@ -105,15 +107,23 @@ def _proved(ask: Proving, base: Checkout, after: Plan) -> Proved:
     with tempfile.TemporaryDirectory(prefix="patcher-", ignore_cleanup_errors=True) as name:
         told = _run_sides(ask, base, sides, _Workshop(Path(name).resolve(), new))
     cases = tuple(Case(**{**case, "differences": tuple(case["differences"])}) for case in told["cases"])
-    return Proved(str(new), key(old), key(new), told["torch"], told["allowed"], cases)
+    return Proved(str(new), key(old, trees[BEFORE]), key(new, trees[AFTER]), told["torch"], told["allowed"], cases)
 
 
-def _definition(ask: Proving, base: Checkout, made: Plan, side: str) -> Definition:
+def _tree(base: Checkout, made: Plan) -> Tree:
+    """Return the tree as a plan leaves it."""
+    changed = {change.path: change.after for change in made.changes}
+    return Tree(
+        frozenset((*base.paths, *changed)),
+        lambda path: changed[path] if path in changed else base.read(path),
+        frozenset(base.links),
+    )
+
+
+def _definition(ask: Proving, tree: Tree, side: str) -> Definition:
     """Return what is proved as one side has it."""
     assert ask.step.proof is not None
-    changed = {change.path: change.after for change in made.changes}
-    paths = looked_at(ask.recipe, sorted({*base.paths, *changed}))
-    found = find(ask.step.proof.of, paths, lambda path: changed.get(path) or base.read(path))
+    found = find(ask.step.proof.of, looked_at(ask.recipe, sorted(tree.paths)), tree.read)
     if not found:
         raise TargetError(
             f"No file has {ask.step.proof.of} {side} the step {ask.step.id}; `of` names a function or class that both "

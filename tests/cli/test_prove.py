@@ -105,6 +105,71 @@ def test_apply_says_it_and_runs_nothing(norm: Tiny) -> None:
     assert "            Proved equal to what it replaces in 2 cases" in norm.apply().out
 
 
+ACT = """import torch
+from ops import slow, fast
+
+FAST = False
+
+if FAST:
+    def act(x):
+        return slow(x) + 1
+else:
+    def act(x):
+        return slow(x)
+"""
+OPS = "def slow(x):\n    return x + x\n\n\ndef fast(x):\n    return 2 * x\n"
+
+
+def test_a_record_is_of_all_that_the_code_leads_to(norm: Tiny) -> None:
+    norm.files({"model.py": ACT, "ops.py": OPS, "train.py": "lr = 1\n"})
+    proof = {**PROOF, "of": "model.py::act"}
+    norm.recipe(replace("ops.slow($X)", "ops.fast($X)", proof=proof))
+    text = 'import torch\n\n\ndef cases(of):\n    return [{"name": "a", "call": {"x": torch.randn(3)}}]\n'
+    write_tree(norm.folder, {"proofs/square.py": text})
+    assert prove(norm, "--record").code == 0
+    assert told(norm)["proved"] is True
+    norm.files({"train.py": "lr = 2\n", "ops.py": f"# Two of them.\n{OPS}"})
+    assert told(norm)["proved"] is True
+    for path, was in (
+        ("ops.py", OPS.replace("2 * x", "3 * x")),
+        ("model.py", ACT.replace("FAST = False", "FAST = True")),
+        ("model.py", f'{ACT}\n\nglobals()["act"] = lambda x: fast(x) * 7\n'),
+        ("torch.py", "nn = None\n"),
+    ):
+        norm.files({"model.py": ACT, "ops.py": OPS, path: was})
+        assert told(norm)["reason"] == "This code is not the one that was proved.", path
+    (norm.tree / "torch.py").unlink()
+    norm.files({"model.py": ACT, "ops.py": OPS})
+    assert norm.apply().code == 0
+    assert told(norm)["proved"] is True
+    norm.files({"ops.py": OPS.replace("2 * x", "3 * x")})
+    assert told(norm)["proved"] is False
+
+
+def test_a_step_that_edits_what_is_imported_too(norm: Tiny) -> None:
+    norm.files({"model.py": "from ops import two\n\n\ndef act(x):\n    return two(x)\n", "ops.py": ""})
+    norm.files({"ops.py": "import torch\n\n\ndef two(x):\n    return torch.pow(x, 2)\n"})
+    early = replace("torch.pow($X, $N)", "torch.pow($X, exponent=$N)", name="early")
+    norm.recipe(early, replace("torch.pow($X, exponent=2)", "$X * $X", proof={**PROOF, "of": "model.py::act"}))
+    text = 'import torch\n\n\ndef cases(of):\n    return [{"name": "a", "call": {"x": torch.randn(3)}}]\n'
+    write_tree(norm.folder, {"proofs/square.py": text})
+    assert prove(norm, "--record").code == 0
+    assert told(norm)["proved"] is True
+
+
+def test_nothing_is_proved_over_nothing_nor_by_cases_that_patch(norm: Tiny) -> None:
+    path = norm.folder / "proofs" / "square.py"
+    path.write_text(CASES.replace("torch.randn(rows, width)", "torch.randn(0, width)"))
+    result = prove(norm, "--record")
+    assert result.code == 2
+    assert "square.py: no case gives a number to compare; let one have outputs that are not empty." in result.stderr
+    path.write_text(CASES.replace("    for rows", "    of.forward = lambda self, x: x\n    for rows"))
+    result = prove(norm, "--record")
+    assert result.code == 2
+    assert "it changes `Norm.forward` of what is proved; let it make cases and nothing else." in result.stderr
+    assert not (norm.folder / "proofs" / "square.json").exists()
+
+
 def test_other_steps_of_the_file_stand_on_both_sides(norm: Tiny) -> None:
     steps = (
         replace("torch.nn.Parameter($X)", "torch.nn.Parameter($X.clone())", name="first"),

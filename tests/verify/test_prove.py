@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,7 +15,8 @@ import pytest
 
 from patcher.errors import TargetError
 from patcher.model import Change, Edit, Layer, Scope
-from patcher.verify.definitions import find, key, without
+from patcher.syntax.shims import stamp
+from patcher.verify.definitions import Definition, Tree, find, key, mentioned, without
 from patcher.verify.run import PROBE
 
 FILE = PROBE / "_patcher_prove.py"
@@ -228,6 +232,73 @@ def test_dropout_draws_the_same_numbers(probe: ModuleType) -> None:
     assert compared(probe, before, lambda x: F.dropout(x, 0.5), init=(), call=(torch.ones(50),))["differences"] == []
 
 
+@pytest.mark.parametrize(
+    ("call", "nothing"),
+    [
+        (torch.zeros(0, 4), lambda x: x),
+        (torch.ones(4), lambda x: []),
+        (torch.ones(4), lambda x: ("text", None)),
+        (torch.ones(4), lambda x: x[:0]),
+    ],
+    ids=["no rows", "no list", "no number", "nothing of it"],
+)
+def test_at_least_one_number_is_compared(probe: ModuleType, tmp_path: Path, call: Any, nothing: Any) -> None:
+    def compared_all(*cases: Any) -> Any:
+        for name in ("before", "after"):
+            ran = {one["name"]: probe.run_case(nothing, one, None) for one in cases}
+            torch.save(ran, tmp_path / name)
+        return probe.compare({"results": [str(tmp_path / "before"), str(tmp_path / "after")]})
+
+    with pytest.raises(probe.Refused, match="no case gives a number to compare") as caught:
+        compared_all({"name": "one", "call": (call,)})
+    assert caught.value.kind == "cases"
+
+
+def test_cases_that_are_empty_stand_beside_others(probe: ModuleType, tmp_path: Path) -> None:
+    for name in ("before", "after"):
+        calls = {"none": torch.zeros(0, 4), "some": torch.zeros(1, 4)}
+        ran = {key: probe.run_case(abs, {"name": key, "call": (one,)}, None) for key, one in calls.items()}
+        torch.save(ran, tmp_path / name)
+    told = probe.compare({"results": [str(tmp_path / "before"), str(tmp_path / "after")]})
+    assert [one["differences"] for one in told["cases"]] == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("of.forward = lambda self, x: x", "`Norm.forward`"),
+        ("of.half.__code__ = (lambda self, x: x).__code__", "`Norm.half.__code__`"),
+        ("of.__call__ = lambda self, x: x", "puts `Norm.__call__` into"),
+        ("of.named.fget.__code__ = (lambda self: 1).__code__", "`Norm.named.fget.__code__`"),
+        ("import sys; sys.modules[of.__module__].SCALE = 2", "`proved_here.SCALE`"),
+        ("import sys; sys.modules[of.__module__].helper.__defaults__ = (3,)", "`proved_here.helper.__defaults__`"),
+        ("of(1).forward(2); import inspect; inspect.signature(of), inspect.getsource(of)", ""),
+    ],
+)
+def test_cases_change_nothing_of_what_is_proved(
+    probe: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, told: str
+) -> None:
+    text = (
+        "SCALE = 1\n\ndef helper(x=1):\n    return x\n\nclass Norm:\n    def __init__(self, x):\n        self.x = x\n"
+        "    def half(self, x):\n        return x\n    def forward(self, x):\n        return self.half(x)\n"
+        "    @property\n    def named(self):\n        return self.x\n"
+    )
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "proved_here.py").write_text(text)
+    (tmp_path / "cases.py").write_text(f"def cases(of):\n    {line}\n    yield dict(name='a', init=(1,), call=(2,))\n")
+    monkeypatch.syspath_prepend(tmp_path / "tree")
+    subject = importlib.import_module("proved_here").Norm
+    try:
+        if told:
+            with pytest.raises(probe.Refused, match=re.escape(told)) as caught:
+                probe.load_cases(str(tmp_path / "cases.py"), subject, str(tmp_path / "tree"))
+            assert caught.value.kind == "cases"
+        else:
+            assert len(probe.load_cases(str(tmp_path / "cases.py"), subject, str(tmp_path / "tree"))) == 1
+    finally:
+        del sys.modules["proved_here"]
+
+
 # --- keys -----------------------------------------------------------------------------------------------------------
 
 CODE = '''
@@ -254,9 +325,11 @@ class Norm(Base):
 '''
 
 
-def keyed(text: str, name: str = "Norm") -> str:
-    (found,) = find(Scope("a.py", name), ["a.py"], lambda _: text.encode())
-    return key(found)
+def keyed(text: str, name: str = "Norm", **others: str) -> str:
+    """Return the key of a definition in `a.py`, beside other files, which are named without their ending."""
+    files = {"a.py": text, **{f"{path}.py": one for path, one in others.items()}}
+    (found,) = find(Scope("a.py", name), ["a.py"], lambda path: files[path].encode())
+    return key(found, Tree(frozenset(files), lambda path: files[path].encode()))
 
 
 @pytest.mark.parametrize(
@@ -266,8 +339,6 @@ def keyed(text: str, name: str = "Norm") -> str:
         ('        """Do it."""\n', ""),
         ('    """What it is."""\n', ""),
         ("half(start(x))", "half(\n            start(x),\n        )"),
-        ("def other(x):\n    return x", "def other(x):\n    return -x"),
-        ("import os, math", "import sys"),
         ("\n", "\r\n"),
     ],
 )
@@ -286,6 +357,9 @@ def test_a_key_stays(old: str, new: str) -> None:
         ("init as start", "other as start"),
         ("Norm(Base)", "Norm"),
         ("forward(self, x)", "forward(self, x=None)"),
+        ("def other(x):\n    return x", "def other(x):\n    return -x"),
+        ("import os, math", "import sys"),
+        ("return half(start(x))\n", "return half(start(x))\n\n\nsetattr(Norm, 'forward', lambda self, x: x)\n"),
     ],
 )
 def test_a_key_goes_with_the_code(old: str, new: str) -> None:
@@ -293,14 +367,77 @@ def test_a_key_goes_with_the_code(old: str, new: str) -> None:
     assert keyed(CODE.replace(old, new)) != keyed(CODE)
 
 
-def test_both_arms_of_a_try_count() -> None:
+def test_what_is_around_a_definition_counts() -> None:
+    text = "FAST = False\nif FAST:\n    def act(x):\n        return x\nelse:\n    def act(x):\n        return -x\n"
+    assert keyed(text, "act") != keyed(text.replace("= False", "= True"), "act")
+
+
+ACT = "{}\n\n\ndef act(x):\n    return fast(x)\n"
+FAST = "def fast(x):\n    return {} * x\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "path", "others"),
+    [
+        ("from ops import fast", "ops", {}),
+        ("from .ops import fast", "ops", {}),
+        ("from .pack import fast", "pack/ops", {"pack/__init__": "from .ops import *\n"}),
+        ("from pack.deep import act", "pack/ops", {"pack/deep/__init__": "from ..ops import fast\n"}),
+        ("import pack.deep.ops as o", "pack/deep/ops", {}),
+        ("import pack.deep.ops as o", "pack/__init__", {"pack/deep/ops": ""}),
+        ("from pack.deep import *", "pack/deep/ops", {}),
+        ("from pack import ops", "src/pack/ops", {}),
+        ("def load():\n    from ops import fast\n    return fast", "ops", {}),
+        ("if 0:\n    import ops", "ops/__init__", {}),
+        ("import importlib\nfast = importlib.import_module('o' + 'ps').fast", "far/off/ops", {}),
+        ("import sys as s\ns.path.append('far')\nimport ops", "far/off/ops", {}),
+        ("fast = eval(open('ops.py').read())", "ops", {}),
+    ],
+)
+def test_what_is_imported_counts(line: str, path: str, others: dict[str, str]) -> None:
+    text = ACT.format(line)
+    two, three = (keyed(text, "act", **others, **{path: FAST.format(by)}) for by in (2, 3))
+    assert two != three
+    assert two == keyed(text, "act", **others, **{path: "# by two\n" + FAST.format(2)})
+
+
+def test_what_is_imported_by_what_is_imported_counts_in_a_circle() -> None:
+    others = {"ops": "from deep.more import fast\n", "deep/more": "import a\n" + FAST}
+    two, three = (keyed(ACT.format("import ops"), "act", **{**others, "deep/more": FAST.format(by)}) for by in (2, 3))
+    assert two != three
+    assert two != keyed(ACT.format("import ops"), "act", **others)
+
+
+def test_what_nothing_imports_does_not_count() -> None:
+    text = ACT.format("from ops import fast")
+    assert keyed(text, "act", ops="", pretrain="lr = 1\n") == keyed(text, "act", ops="", pretrain="lr = 2\n")
+    assert keyed(text, "act") != keyed(text, "act", ops="")
+
+
+def test_a_copied_shim_does_not_count_until_somebody_edits_it() -> None:
+    text = ACT.format("from ops import fast")
+    old, new = (stamp("ops/__init__.py", FAST.format(by).encode()).decode() for by in (2, 3))
+    assert keyed(text, "act", ops=old) == keyed(text, "act", ops=new)
+    assert keyed(text, "act", ops=new) != keyed(text, "act", ops=new.replace("3 * x", "4 * x"))
+
+
+def test_a_link_is_refused() -> None:
+    text = ACT.format("from ops import fast")
+    tree = Tree(frozenset({"a.py"}), lambda _: text.encode(), frozenset({"ops.py"}))
+    with pytest.raises(TargetError, match=r"a\.py::act may import ops\.py, a link, and nothing is proved of what is"):
+        key(Definition("a.py", "act", text), tree)
+
+
+def test_what_a_definition_names_in_its_own_file() -> None:
     text = "try:\n    from a import f\nexcept ImportError:\n    f = None\n\n\ndef g(x):\n    return f(x)\n"
-    assert keyed(text, "g") != keyed(text.replace("f = None", "f = abs"), "g")
+    here = mentioned(Definition("a.py", "g", text))
+    assert here != mentioned(Definition("a.py", "g", text.replace("f = None", "f = abs")))
+    assert here == mentioned(Definition("a.py", "g", text + "\n\ndef h(x):\n    return x\n"))
 
 
 def test_the_key_is_the_same_in_every_python() -> None:
     # Recorded keys are compared by whatever Python patcher runs in: this one must never change.
-    assert keyed("def f(x: int, *a, y=None) -> str:\n    return f'{x!r:>3}' + u'é'\n", "f")[:16] == "8e6560e1403dbb6e"
+    assert keyed("def f(x: int, *a, y=None) -> str:\n    return f'{x!r:>3}' + u'é'\n", "f")[:16] == "38e5720f45d6ef0d"
 
 
 def test_methods_are_no_definitions() -> None:

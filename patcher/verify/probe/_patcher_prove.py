@@ -25,6 +25,10 @@ ALLOWED = 1e-12
 FLOOR = 0.1
 SEED = 20240719
 KEYS = ("name", "init", "call", "train")
+# What a function, a class or a property is made of, and what Python itself writes there when it is looked at.
+PARTS = ("__code__", "__defaults__", "__bases__", "__func__", "__wrapped__", "fget", "fset", "fdel")
+PARTED = (classmethod, property, staticmethod)
+NOISE = ("__annotations__", "__annotations_cache__", "__builtins__", "__doc__", "__warningregistry__", "__dict__")
 PLAIN = (type(None), bool, int, float, complex, str, bytes)
 
 
@@ -88,7 +92,61 @@ def load_subject(root, file, name):
     return module
 
 
-def load_cases(path, subject):
+def load_cases(path, subject, root=None):
+    """Return the cases of a file, checked; making them may change nothing of what is proved."""
+    before = held(subject, root)
+    found = make_cases(path, subject)
+    after = held(subject, root)
+    for name, value in before.items():
+        if name not in after or after[name] is not value:
+            raise Refused("cases", "it changes `%s` of what is proved; let it make cases and nothing else." % name)
+    known = {name.rpartition(".")[0] for name in before}
+    added = [name for name in after if name not in before and name.rpartition(".")[0] in known]
+    added = [name for name in added if not inspect.ismodule(after[name])]  # what is imported stands in its package
+    if added:
+        raise Refused("cases", "it puts `%s` into what is proved; let it make cases and nothing else." % added[0])
+    return found
+
+
+def held(subject, root):
+    """Return all that the code of the tree is made of, by name: of modules, classes and functions what they hold."""
+    inside = os.path.realpath(root) + os.sep if root else None
+    own = {getattr(subject, "__module__", "")}
+    for name, module in list(sys.modules.items()):
+        file = vars(module).get("__file__") if inside and inspect.ismodule(module) else None
+        if isinstance(file, str) and os.path.isabs(file) and os.path.realpath(file).startswith(inside):
+            own.add(name)
+    waiting = [(name, sys.modules[name]) for name in sorted(own & set(sys.modules))]
+    waiting.append((getattr(subject, "__name__", "of"), subject))  # looked at first, so that it is called by its name
+    found, seen = {}, set()
+    while waiting:
+        name, thing = waiting.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        parts = dict(vars(thing)) if hasattr(thing, "__dict__") else {}
+        if not inspect.ismodule(thing):
+            parts.update((key, getattr(thing, key)) for key in PARTS if hasattr(thing, key))
+        for key, value in parts.items():
+            if key in NOISE:
+                continue
+            found["%s.%s" % (name, key)] = value
+            module = None
+            with Caught():  # an object may do anything when it is asked
+                module = getattr(value, "__module__", None)
+            if isinstance(value, PARTED) or (isinstance(module, str) and module in own):
+                waiting.append(("%s.%s" % (name, key), value))
+        if not inspect.isfunction(thing):
+            continue
+        for key, value in (thing.__kwdefaults__ or {}).items():
+            found["%s.%s" % (name, key)] = value
+        for at, cell in enumerate(thing.__closure__ or ()):
+            with Caught():  # one that is empty yet
+                found["%s.cell %d" % (name, at)] = cell.cell_contents
+    return found
+
+
+def make_cases(path, subject):
     """Return the cases of a file, checked."""
     spec = importlib.util.spec_from_file_location("_patcher_cases", path)
     own = importlib.util.module_from_spec(spec)
@@ -159,7 +217,7 @@ def run_side(ask):
     subject = load_subject(ask["tree"], ask["file"], ask["name"])
     torch.set_default_dtype(torch.float64)
     seed()
-    cases = load_cases(ask["cases"], subject)
+    cases = load_cases(ask["cases"], subject, ask["tree"])
     first = load(ask["first"]) if ask["first"] else {}
     results = {}
     for case in cases:
@@ -357,12 +415,16 @@ def compare(ask):
         raise Refused(
             "cases", "its `cases` gives other cases before the step than after it; let it not depend on that."
         )
-    told = []
+    told, seen = [], False
     for name in before:
         one, other = before[name], after[name]
         if one["raised"] and other["raised"]:
             raise Refused("neither", "%s (%s)" % (name, one["raised"]))
-        told.append(dict(Comparison(name, one, other).told(), name=name))
+        compared = Comparison(name, one, other)
+        told.append(dict(compared.told(), name=name))
+        seen = seen or compared.seen or bool(told[-1]["differences"])
+    if not seen:
+        raise Refused("cases", "no case gives a number to compare; let one have outputs that are not empty.")
     return {"cases": told, "torch": torch.__version__, "allowed": ALLOWED}
 
 
@@ -373,6 +435,7 @@ class Comparison:
         self.name, self.before, self.after = name, before, after
         self.differences = []
         self.finite = False
+        self.seen = False  # whether a number was compared of what it computes
 
     def told(self):
         """Return the errors by kind, None where there was nothing, and the differences."""
@@ -387,6 +450,7 @@ class Comparison:
             for kind in errors:
                 errors[kind] = self.compare_kind(kind, self.before[kind], self.after[kind])
             self.compare_kind("inputs", self.before["changed"], self.after["changed"])
+            self.seen = self.seen or any(is_number(*item) for item in self.before["plain"].items())
             empty = not self.before["changed"] and set(self.before["plain"].values()) <= {"None"}
             if not self.finite and (self.before["outputs"] or empty):
                 raise Refused("empty", self.name)
@@ -444,6 +508,7 @@ class Comparison:
                 )
         pairs = [(phrase % name, a, b) for name, a, b in pairs if a is not None and b is not None]
         floor = FLOOR * max([size(a) for _, a, _ in pairs], default=0.0)
+        self.seen = self.seen or (kind in ("outputs", "inputs") and any(holds_number(a) for _, a, _ in pairs))
         errors = [self.compare_tensor(*pair, floor=floor) for pair in pairs]
         return max((error for error in errors if error is not None), default=None)
 
@@ -470,6 +535,23 @@ class Comparison:
         if error > ALLOWED:
             self.differences.append("%s differs by %.1e of its scale" % (name, error))
         return error
+
+
+def holds_number(value):
+    """Tell whether there is a finite number in a tensor."""
+    import torch
+
+    return bool(torch.isfinite(value).any())
+
+
+def is_number(name, text):
+    """Tell whether something plain is a number of the output, and not what is told about it."""
+    if name.startswith(("length of ", "keys of ", "requires_grad of ")):
+        return False
+    try:
+        return text in ("True", "False") or abs(complex(text)) < float("inf")
+    except ValueError:
+        return False
 
 
 def numbers(value):
