@@ -6,17 +6,18 @@ undo one that was edited since. Each names every such file at once, and then cha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from patcher.checkout import Checkout
-from patcher.commit import check_ready, commit, contains, head_of, subject, take_off
+from patcher.commit import commit, head_of, take_off
 from patcher.errors import DirtyError, TargetError, UndoError, UsageError
 from patcher.journal import Journal, Record, State, fingerprint
-from patcher.message import Piece, reverting
+from patcher.message import Piece
 from patcher.model import Change, Plan
+from patcher.revert import check_committed, revert
 from patcher.unpick import unpicked
 
 __all__ = ["Job", "Undone", "apply", "apply_all", "undo"]
@@ -53,11 +54,15 @@ class _Standing:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A plan to be written, the lock that then says so, and the commits that are made of both."""
+    """A plan to be written, the lock that then says so, and the commits that are made of both.
+
+    What is not to `keep` in the journal is none of undo's: a hook puts back what git has in its index.
+    """
 
     plan: Plan
     lock: Change | None = None
     pieces: tuple[Piece, ...] = ()
+    keep: bool = True
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -99,6 +104,8 @@ def apply_all(jobs: Iterable[Job], checkout: Checkout, *, allow_dirty: bool = Fa
                 done.append(_write(job, start, journal, checkout, allow_dirty=allow_dirty))
                 failed.callback(_withdraw, done[-1], start, journal, checkout)
             failed.pop_all()
+        for record in [record for record, job in zip(done, todo, strict=True) if not job.keep]:
+            journal.drop(record)
     return tuple(one for record in done for one in record.commits)
 
 
@@ -154,12 +161,12 @@ def undo(checkout: Checkout, *, merge: bool = False) -> Undone:
             standing = _Standing((*standing.written, *changes), standing.before, ())
         if standing.edited:
             raise UndoError(_edited(record, standing.edited, journal.place(record)))
-        _check_committed(record, standing.written, checkout)
+        check_committed(record, standing.written, checkout)
         checkout.sweep(entry.path for entry in record.entries)
         kept = checkout.restore(standing.written, record.folders)
         with ExitStack() as failed:
             failed.callback(checkout.write, standing.written)
-            commits = _revert(record, standing.written, checkout)
+            commits = revert(record, standing.written, checkout)
             failed.pop_all()
         journal.drop(record)
     return Undone(
@@ -173,39 +180,6 @@ def undo(checkout: Checkout, *, merge: bool = False) -> Undone:
         interrupted=record.state is State.WRITING,
         commits=commits,
     )
-
-
-def _check_committed(record: Record, written: Iterable[Change], checkout: Checkout) -> None:
-    """Refuse to revert commits that HEAD does not have, or beside work in the same files."""
-    if not record.commits:
-        return
-    check_ready(checkout, "this undo")
-    if not contains(checkout, record.commits):
-        raise UndoError(
-            f"Nothing was undone, because what is checked out does not have the commit that applied {record.recipe}; "
-            "switch to the branch that has it."
-        )
-    differing = checkout.differs_from_head(change.path for change in written)
-    if differing:
-        raise UndoError(
-            "Nothing was undone, because these files are not as HEAD has them, and the commit that takes "
-            f"{record.recipe} back must hold nothing else:\n  "
-            + "\n  ".join(f"{path} ({why})" for path, why in differing.items())
-            + "\nCommit or stash that first."
-        )
-
-
-def _revert(record: Record, written: Sequence[Change], checkout: Checkout) -> tuple[str, ...]:
-    """Commit that a committed record was taken back; history stays as it is."""
-    if not record.commits or not written:
-        return ()
-    message = reverting(record.recipe, subject(checkout, record.commits[-1]), record.commits)
-    return commit(checkout, [Piece(message, tuple(_backward(change) for change in written))])
-
-
-def _backward(change: Change) -> Change:
-    gone = change.before is None
-    return Change(change.path, None if change.gone else change.after, change.before or b"", mode=change.mode, gone=gone)
 
 
 def _last(journal: Journal, checkout: Checkout) -> Record:

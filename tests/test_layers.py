@@ -34,6 +34,7 @@ PARTS = {
     "journal": "apply",
     "commit": "apply",
     "message": "apply",
+    "revert": "apply",
     "view": "checkout",
     "merging": "checkout",
     "history": "checkout",

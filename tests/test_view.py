@@ -96,6 +96,7 @@ class TestCommand:
         result = tiny.apply("--staged")
         assert (result.code, tiny.read()) == (1, "round(1)\n")
         assert result.stderr.endswith(f"Stage what was written:  git -C {tiny.tree} add a.py\n")
+        assert tiny.patcher("undo", tiny.tree).code == 2, "git has what was there, in its index"
         again = tiny.apply("--staged")
         assert (again.code, tiny.read()) == (1, "round(1)\n")
         git(tiny.tree, "add", "a.py")

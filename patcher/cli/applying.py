@@ -181,7 +181,7 @@ def _beside(planned: Sequence[Planned], checkout: Checkout) -> list[Job]:
     found: list[Job] = []
     there = checkout
     for one in planned:
-        found.append(Job(replace(one.plan, changes=on_disk(one.plan.changes, there))))
+        found.append(Job(replace(one.plan, changes=on_disk(one.plan.changes, there)), keep=False))
         there = changed(there, one.plan.changes)
     return found
 
@@ -213,7 +213,7 @@ def _report(planned: Sequence[Planned], checkout: Checkout, asked: Asked, code: 
         return "".join(plan_annotations(plan, checkout.prefix) for plan in plans)
     if asked.diff:
         return _painted(b"".join(change_patch(one, checkout.prefix) for one in _together(planned)), asked.output)
-    if asked.check and asked.staged:
+    if asked.staged and asked.form == "text":
         return "".join(place_lines(plan) for plan in plans)
     if asked.check:
         return "".join(check_lines(plan) for plan in plans)
