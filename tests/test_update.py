@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from bench.moves import EDITS, MOVES, Fork, Move, edited, faults, fork_of
+from patcher.checkout import Checkout
+from patcher.recipe import bundled_root, load
+from patcher.verify.pristine import pristine
 from tests.helpers import Patcher, Result, git, snapshot, write_tree
 from tests.tiny import Tiny, replace
 
@@ -564,3 +567,13 @@ def test_the_data_says_what_the_text_says(little: Little) -> None:
         {"path": "a.py", "line": 7, "fork": ["line5 = 5  # mine"], "upstream": ["line5 = 55"], "reason": ""}
     ]
     assert data["edits"] == [{"path": "a.py", "added": 1, "removed": 1}]
+
+
+def test_the_tree_from_before_the_recipe_is_found_after_an_update(little: Little) -> None:
+    """`verify --ablate` and `prove` start from it; the lock names the commit, whatever recipes were tried on."""
+    little.upstream(FAR)
+    git(little.tree, "switch", "-q", "-c", "fork", "old")
+    assert little.tiny.apply("--commit").code == 0
+    assert little.tiny.patcher("update", little.tree, "--onto", "new", "--commit").code == 0
+    with pristine(load(str(little.tiny.file)), Checkout.open(little.tree), bundled_root() / "shims") as (base, _):
+        assert base.read("a.py").decode() == OLD.replace("line18 = 18", "line18 = 81")

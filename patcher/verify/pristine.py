@@ -10,6 +10,7 @@ from pathlib import Path
 from patcher.checkout import Checkout
 from patcher.errors import PatcherError, UsageError
 from patcher.journal import Journal
+from patcher.lock import read_lock
 from patcher.model import Plan, Recipe
 from patcher.plan import blocked, plan
 from patcher.verify.run import copy_tree
@@ -22,7 +23,8 @@ def pristine(recipe: Recipe, checkout: Checkout, shims: Path) -> Iterator[tuple[
     """Give the tree from before the recipe, and the plan that leads from it to the checkout, byte for byte.
 
     It is the checkout itself where the recipe is not applied; else the checkout with the recipe's files as the commit
-    at HEAD has them, or a tested commit, or the journal. What the recipe does not touch is always the checkout's.
+    at HEAD has them, or the one that the lock names, or a tested one, or the journal. What the recipe does not touch
+    is always the checkout's.
 
     Raises:
         UsageError: there is no such tree.
@@ -73,7 +75,8 @@ def _there(checkout: Checkout, path: str) -> bytes | None:
 def _earlier(recipe: Recipe, checkout: Checkout) -> Iterator[Callable[[Path], None]]:
     """Yield what fills a folder with an earlier state of the tree."""
     tested = recipe.upstream.tested if recipe.upstream else ()
-    for commit in dict.fromkeys((checkout.head, *tested) if checkout.is_git else ()):
+    locked = (entry.upstream or None for entry in read_lock(checkout).recipes)
+    for commit in dict.fromkeys((checkout.head, *locked, *tested) if checkout.is_git else ()):
         if commit is not None:
             yield lambda folder, commit=commit: checkout.export(commit, folder)  # type: ignore[misc]
     journal = Journal(checkout)

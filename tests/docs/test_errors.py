@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs import errors_forks, errors_recipes, errors_trees
+from tests.docs import errors_forks, errors_recipes, errors_trees, errors_update
 from tests.docs.scenes import Play, Scene, said
 from tests.helpers import ROOT, Patcher
 
@@ -34,7 +34,7 @@ def rows() -> list[Row]:
 
 def plays() -> list[tuple[str, Play]]:
     """Return the scenes of all groups, in their order."""
-    groups = (getattr(module, name) for module in (errors_recipes, errors_trees, errors_forks) for name in module.__all__)
+    groups = (getattr(module, name) for module in (errors_recipes, errors_trees, errors_forks, errors_update) for name in module.__all__)
     return [(wrong, play) for group in groups for wrong, play in group.items()]
 
 
