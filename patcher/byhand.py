@@ -25,7 +25,7 @@ def as_patch(question: Question) -> str:
     """Return the patch to edit.
 
     Raises:
-        UsageError: the question is about more than one step, or about a text that is no UTF-8.
+        UsageError: the question is about more than one step.
     """
     if len(question.steps) > 1:
         raise UsageError("This is about several steps that need each other; take it, and edit the files afterwards.")
@@ -60,13 +60,7 @@ def read_back(question: Question, text: str) -> Mapping[Key, tuple[Edit, ...]]:
 
 
 def _texts(section: Section) -> tuple[Lines, Lines]:
-    before, after = section.before, section.after(beside=False)
-    try:
-        return _lines(before.decode()), _lines(after.decode())
-    except UnicodeDecodeError:
-        raise UsageError(
-            f"{section.path} is not UTF-8; take the change or leave it, and edit the file afterwards."
-        ) from None
+    return _lines(section.before.decode()), _lines(section.after(beside=False).decode())
 
 
 def _lines(text: str) -> Lines:

@@ -15,7 +15,7 @@ from patcher import apply as writing
 from patcher import plan as planning
 from patcher.apply import Job, check_clean
 from patcher.checkout import Checkout
-from patcher.choices import Choices
+from patcher.choices import OUT, Choices
 from patcher.cli.chosen import Chosen, chosen
 from patcher.cli.common import add_summary, check_output, coloured, paint, refuse_code, write_output
 from patcher.commit import branched, check_ready, detached
@@ -264,7 +264,8 @@ def _forgotten(planned: Sequence[Planned], asked: Asked) -> Iterator[str]:
 
 
 def _about_the_tree(plan: Plan, checkout: Checkout, tree: str) -> Iterator[str]:
-    if not any(place.status is not Status.ABSENT for outcome in plan.outcomes for place in outcome.places):
+    places = [place for outcome in plan.outcomes for place in outcome.places]
+    if all(place.status is Status.ABSENT and place.reason not in OUT for place in places):
         yield f"No step of {plan.recipe.name} found its place in {tree}; is it the right tree?"
     tested = plan.recipe.upstream.tested if plan.recipe.upstream else ()
     if tested and plan.changes and checkout.head is not None and checkout.head not in tested:

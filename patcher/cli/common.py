@@ -90,8 +90,8 @@ def refuse_code(recipe: Recipe) -> None:
 
 
 def coloured() -> bool:
-    """Tell whether stdout is a terminal whose user did not ask for no colour (https://no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    """Tell whether stdout is a terminal that has colours, and whose user wants them (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def paint(text: str, role: str) -> str:

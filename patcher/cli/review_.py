@@ -66,16 +66,16 @@ def _answer(question: Question, review: Review, console: Console) -> None:
         key = input(PROMPT).strip().lower()[:1]
         if key not in KEYS or key == "?":
             for name, does in KEYS.items() if key else ():
-                console.print(f"{name} - {does}", markup=False)
+                console.print(f"{name} - {does}", markup=False, soft_wrap=True)
             continue
         try:
             if _taken(key, question, review):
                 return
         except RecipeError as error:
             said = " ".join(problem.message for problem in error.problems)
-            console.print(f"That cannot be: {said}", markup=False)
+            console.print(f"That cannot be: {said}", markup=False, soft_wrap=True)
         except (PatcherError, click.ClickException) as error:
-            console.print(f"That cannot be: {error}", markup=False)
+            console.print(f"That cannot be: {error}", markup=False, soft_wrap=True)
 
 
 def _taken(key: str, question: Question, review: Review) -> bool:

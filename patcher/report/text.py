@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Iterator
 
+from patcher.choices import OUT
 from patcher.model import Change, EffectKind, Outcome, Place, Plan, Status
 from patcher.verify.proofs import standing
 
@@ -151,9 +152,9 @@ def _counts(plan: Plan, written: bool) -> str:
     changed = sum(change.before is not None for change in plan.changes)
     added = len(plan.changes) - changed
     if not plan.changes:
-        if plan.declined:
-            count = len(plan.declined)
-            return f"Steps: {counts}. No file needs a change, but for {count} place{'s' if count > 1 else ''} declined."
+        if left := sum(place.reason in OUT for outcome in plan.outcomes for place in outcome.places):
+            what = "one place is left as it is" if left == 1 else f"{left} places are left as they are"
+            return f"Steps: {counts}. Nothing is written; {what}."
         drifted = plan.of(Status.DRIFTED)
         return f"Steps: {counts}." if drifted else f"Steps: {counts}. No file needs a change."
     done = ("was" if len(plan.changes) == 1 else "were") if written else "would be"

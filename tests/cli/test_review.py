@@ -95,7 +95,8 @@ class TestKeys:
         code, said = Terminal(three).say(*keys).end()
         assert (code, three.snapshot()) == (0, before)
         assert not (three.tree / ".git" / "patcher").exists()
-        assert "written" not in said
+        assert re.search(r"Nothing is written; \d places are left as they are\.", said)
+        assert "right tree" not in said
 
     def test_help_names_every_key_and_asks_again(self, three: Tiny) -> None:
         terminal = Terminal(three).say("?", "q")

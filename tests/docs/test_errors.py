@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs import errors_forks, errors_recipes, errors_trees, errors_update
+from tests.docs import errors_forks, errors_recipes, errors_review, errors_trees, errors_update
 from tests.docs.scenes import Play, Scene, said
 from tests.helpers import ROOT, Patcher
 
@@ -32,9 +32,12 @@ def rows() -> list[Row]:
     return [Row(one["wrong"], one["sentence"].replace("\\|", "|"), int(one["code"])) for one in found]
 
 
+MODULES = (errors_recipes, errors_trees, errors_forks, errors_update, errors_review)
+
+
 def plays() -> list[tuple[str, Play]]:
     """Return the scenes of all groups, in their order."""
-    groups = (getattr(module, name) for module in (errors_recipes, errors_trees, errors_forks, errors_update) for name in module.__all__)
+    groups = (getattr(module, name) for module in MODULES for name in module.__all__)
     return [(wrong, play) for group in groups for wrong, play in group.items()]
 
 
