@@ -15,7 +15,9 @@ CASE = re.compile(r"(tests/verbs/\w+\.py)::(?:\w+::)?(\w+)")
 
 
 def kind(function: ast.AST) -> str:
-    called = {node.func.id for node in ast.walk(function) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    called = {
+        node.func.id for node in ast.walk(function) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
     return " and ".join(sorted(called & {"check_noop", "check_transformed"}))
 
 

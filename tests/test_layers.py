@@ -52,7 +52,13 @@ PARTS = {
     "__main__": "cli",
 }
 # An outside library -> the only places that may import it.
-PLACES = {"libcst": ("syntax",), "click": ("cli",), "git": ("checkout",), "torch": (), "yaml": ("recipe", "files", "apply")}
+PLACES = {
+    "libcst": ("syntax",),
+    "click": ("cli",),
+    "git": ("checkout",),
+    "torch": (),
+    "yaml": ("recipe", "files", "apply"),
+}
 
 
 def layer(path: Path) -> str:

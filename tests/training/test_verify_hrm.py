@@ -48,7 +48,9 @@ def verify(patcher: Patcher, tree: Path, golden: str, *options: str) -> dict[str
 def test_it_trains_to_its_golden_numbers(patcher: Patcher, patched: Any, optimizer: str) -> None:
     found = verify(patcher, patched(optimizer), optimizer)
     assert (found["finding"], found["exit_code"]) == ("same", 0), found["reason"]
-    assert {name: len(values) for name, values in found["run"]["readings"].items()} == dict.fromkeys(("loss", "lr", "lr.2", "grad_norm", "grad_norm.2", "parameters", "parameters.2"), 10)
+    assert {name: len(values) for name, values in found["run"]["readings"].items()} == dict.fromkeys(
+        ("loss", "lr", "lr.2", "grad_norm", "grad_norm.2", "parameters", "parameters.2"), 10
+    )
 
 
 def test_two_runs_in_a_row_read_the_same_numbers(patcher: Patcher, patched: Any) -> None:
