@@ -96,5 +96,7 @@ UPDATE: dict[str, Play] = {
     "an update in which a step drifted": update(
         ("abs(1)", "sum([1])"), ("x", "x"), "--write", steps=f"{SWAP}\nexpect: 1"
     ),
-    "an edit that the recipe would make again": update(("last", "first"), ("round(1)", "abs(1)"), "--write"),
+    "an edit that the recipe would make again": update(
+        ("abs(1)\n", "abs(1)\ny = 1\n"), ("last = 1", "last = abs(1)"), "--write"
+    ),
 }
