@@ -17,9 +17,9 @@ from patcher.apply import Job, check_clean
 from patcher.checkout import Checkout
 from patcher.choices import OUT, Choices
 from patcher.cli.chosen import Chosen, chosen
-from patcher.cli.common import add_summary, check_output, coloured, paint, refuse_code, write_output
+from patcher.cli.common import add_summary, check_output, coloured, load_recipe, paint, refuse_code, write_output
 from patcher.commit import branched, check_ready, detached
-from patcher.errors import UsageError
+from patcher.errors import TargetError, UsageError
 from patcher.journal import Journal
 from patcher.lock import Lock, lock_change, lock_entry, read_lock
 from patcher.message import by_step, whole
@@ -77,7 +77,7 @@ def carry_out(asked: Asked) -> int:
     """Apply what was asked for, print the report, and return the exit code."""
     _refuse_contradictions(asked)
     check_output(asked.output)
-    checkout = Checkout.open(asked.path)
+    checkout = _opened(asked)
     seen = staged(checkout) if asked.staged else checkout
     lock = read_lock(seen)
     recipes = chosen(asked.path, checkout, lock, asked.recipe, asked.params)
@@ -99,6 +99,15 @@ def carry_out(asked: Asked) -> int:
         for note in _notes(planned, checkout, asked, commits, held_back=held_back):
             click.echo(note, err=True)
     return code
+
+
+def _opened(asked: Asked) -> Checkout:
+    try:
+        return Checkout.open(asked.path)
+    except TargetError:
+        if asked.recipe:
+            load_recipe(asked.recipe, asked.params)  # what is wrong with it is graver
+        raise
 
 
 def _refuse_contradictions(asked: Asked) -> None:
