@@ -19,7 +19,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[dev,train]' numpy adam-atan2-pytorch einops tqdm
+	$(PIP) --editable '.[dev,train]' numpy adam-atan2-pytorch einops tqdm hydra-core wandb
 	@touch $@
 
 # --- the demo -------------------------------------------------------------------------------------
