@@ -19,6 +19,9 @@ from patcher.syntax.source import Source
 
 __all__ = ["Moved", "behind", "taken_out"]
 
+# A comment that speaks to a tool about the statement: it holds for the import that stays and for the new one.
+_DIRECTIVE = re.compile(r"#\s*(noqa|type:|mypy:|pylint:|pyright:|ruff:|isort:|flake8:|pragma:)")
+
 
 @dataclass(frozen=True, slots=True)
 class Moved:
@@ -43,7 +46,7 @@ def taken_out(source: Source, moved: Iterable[Moved]) -> list[Edit]:
     lines: list[str] = []
     for one in moved:
         edit, comment = _without(source, statement, one.alias, gone)
-        if comment and not one.line:
+        if comment and not one.line and comment not in edit.text:
             raise _lost(source, one.alias)
         edits.append(edit)
         lines += [f"{one.line}  {comment}" if comment else one.line] if one.line else []
@@ -88,13 +91,41 @@ def _without(
     if any(one not in gone for one in names[index + 1 :]):
         follower = names[index + 1]
         end = source.span(follower)[0]
+        comment = _comment_behind(source, statement, alias, follower)
+        if comment and _DIRECTIVE.match(comment):
+            return Edit(start, end, "  #" + source.slice(start, end).partition("#")[2]), comment
+        if comment:
+            return Edit(start, end, ""), comment
         if follower in gone and _has_line(source, statement, follower):
             end = source.line_start(end)
     elif index and not _begins_line(source, statement, alias):
         start = source.span(names[index - 1])[1]
     if b"#" in source.text[start:end]:
-        raise _lost(source, alias)
+        return _name_alone(source, alias), ""
     return Edit(start, end, ""), ""
+
+
+def _comment_behind(source: Source, statement: cst.CSTNode, alias: cst.ImportAlias, follower: cst.ImportAlias) -> str:
+    """Return the one comment behind a name that stands behind the bracket, with the next name in the next line."""
+    start, end = source.span(alias)
+    bracket = source.span(imported_aliases(statement)[0])[0] == start
+    between = source.slice(end, source.span(follower)[0])
+    found = re.fullmatch(r"\s*,[ \t]*(#[^\r\n]*?)[ \t]*\r?\n[ \t]*", between)
+    return found[1] if found and bracket and source.line_start(start) <= source.span(statement)[0] else ""
+
+
+def _name_alone(source: Source, alias: cst.ImportAlias) -> Edit:
+    """Return the edit that takes out a name and its comma, and leaves the comments around it where they stand.
+
+    Raises:
+        SiteError: a comment stands between the two.
+    """
+    start, end = source.span(alias)
+    comma = re.match(rb"[ \t]*,", source.text[end:])
+    if not comma:
+        raise _lost(source, alias)
+    before = source.text[:start]
+    return Edit(len(before.rstrip(b" \t")), end + comma.end(), "")
 
 
 def _begins_line(source: Source, statement: cst.CSTNode, alias: cst.ImportAlias) -> bool:

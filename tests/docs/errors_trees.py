@@ -192,7 +192,7 @@ PLACES: dict[str, Play] = {
     "the file of the target": check(
         {"pack/fast.py": "from speed import mean\nfmean = mean\n"}, "rename: speed.mean\nto: pack.fast.fmean"
     ),
-    "a comment between imported names": check("from speed import (mean,  # both\n    median)\nmean([median])\n", MEAN),
+    "a comment between imported names": check("from speed import (mean  # both\n    , median)\nmean([median])\n", MEAN),
     "a name that comes from elsewhere": check(
         {
             "a.py": "try:\n    from speed import mean\nexcept ImportError:\n    mean = None\n",

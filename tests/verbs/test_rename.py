@@ -233,10 +233,41 @@ def test_a_name_in_a_function_is_taken_out_there() -> None:
     )
 
 
-def test_a_comment_that_may_be_another_names_is_refused() -> None:
-    reason = "a comment beside `AdamATan2` would be lost; give the name an import line of its own first"
-    check_noop(
-        PACKAGE, "from adam_atan2 import (AdamATan2,  # whose?\n    Other)\nAdamATan2(Other)\n", f"1: refused: {reason}"
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("(Third, AdamATan2,  # whose?\n    Other)", "(Third,  # whose?\n    Other)"),
+        (
+            "(AdamATan2,  # whose?\n    # and this?\n    Other, Third)",
+            "(  # whose?\n    # and this?\n    Other, Third)",
+        ),
+        ("(Third, Other,  # whose?\n    AdamATan2)", "(Third, Other,  # whose?\n    )"),
+    ],
+)
+def test_a_comment_that_may_be_another_names_stays_where_it_is(before: str, after: str) -> None:
+    new = "from adam_atan2_pytorch import AdamAtan2\nAdamAtan2(Other, Third)\n"
+    check_transformed(
+        PACKAGE,
+        f"from adam_atan2 import {before}\nAdamATan2(Other, Third)\n",
+        f"from adam_atan2 import {after}\n{new}",
+    )
+
+
+def test_a_comment_behind_the_name_that_shares_the_brackets_line_goes_with_it() -> None:
+    check_transformed(
+        PACKAGE,
+        "from adam_atan2 import (AdamATan2,  # the optimizer\n    Other)\nAdamATan2(Other)\n",
+        "from adam_atan2 import (Other)\nfrom adam_atan2_pytorch import AdamAtan2  # the optimizer\nAdamAtan2(Other)\n",
+    )
+
+
+@pytest.mark.parametrize("directive", ["# noqa: E402", "# type: ignore[import]"])
+def test_a_comment_to_a_tool_holds_for_both_imports(directive: str) -> None:
+    check_transformed(
+        PACKAGE,
+        f"from adam_atan2 import (AdamATan2,  {directive}\n    Other)\nAdamATan2(Other)\n",
+        f"from adam_atan2 import (  {directive}\n    Other)\n"
+        f"from adam_atan2_pytorch import AdamAtan2  {directive}\nAdamAtan2(Other)\n",
     )
 
 
@@ -935,8 +966,8 @@ def test_a_module_in_an_arm_that_is_not_covered_is_refused() -> None:
 def test_one_arm_that_cannot_be_edited_leaves_both() -> None:
     step = {"rename": ["a.Old", "b.Old"], "to": "c.New"}
     text = (
-        "try:\n    from a import Old\nexcept ImportError:\n    from b import (Old,  # whose?\n"
-        "        Other)\nOld(Other)\n"
+        "try:\n    from a import Old\nexcept ImportError:\n    from b import (Old  # whose?\n"
+        "        , Other)\nOld(Other)\n"
     )
     reason = "a comment beside `Old` would be lost; give the name an import line of its own first"
     check_noop(step, text, f"2: refused: {reason}")
