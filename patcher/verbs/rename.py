@@ -56,6 +56,13 @@ class Rename:
             raise PatternError(
                 f"`{arguments['to']}` would become itself; this step can never change anything.", ("to",)
             )
+        above = [name for name in old if arguments["to"].startswith(f"{name}.")]
+        if above:
+            raise PatternError(
+                f"`{arguments['to']}` lies below `{above[0]}`, so that every second run would rename it again; "
+                "rename to a name beside it.",
+                ("to",),
+            )
         return cls(old, arguments["to"], checked_place(arguments))
 
     @property

@@ -234,6 +234,7 @@ VERBS: dict[str, Play] = {
     "`rename` without `to`": step("rename: a.b"),
     "`rename` of no dotted name": step("rename: AdamATan2\nto: torch.optim.Adam"),
     "`rename` to itself": step("rename: a.b\nto: a.b"),
+    "`rename` to a name below its own": step("rename: a.b\nto: a.b.c"),
     "a `place` that is no folder": step("rename: a.b\nto: shim.x.b\nplace: ../shims"),
     "`edit` without `to`": step("edit: f($X)"),
     "`edit` of a hole that is not there": step("edit: f($X)\nto: {Y: '1'}"),

@@ -1560,6 +1560,7 @@ def test_in_a_notebook() -> None:
         ({"rename": "a.B", "to": "D"}, "`D` is no dotted name of a symbol", ("to",)),
         ({"rename": "a.B", "to": "a.b-c"}, "`a.b-c` is no dotted name of a symbol", ("to",)),
         ({"rename": ["a.B", "c.D"], "to": "c.D"}, "`c.D` would become itself", ("to",)),
+        ({"rename": ["c.D", "a.B"], "to": "a.B.c"}, "`a.B.c` lies below `a.B`", ("to",)),
         ({"rename": "a.B", "to": "shim.x.B", "place": "../x"}, "`../x` is no folder of the tree", ("place",)),
         ({"rename": "a.B", "to": "shim.x.B", "place": "/x"}, "`/x` is no folder of the tree", ("place",)),
     ],
