@@ -46,13 +46,21 @@ class Symbol:
 class Chain:
     """An access `m.symbol`: its node, what binds `m`, what it means, and the symbols of other files that it reads.
 
+    Where nothing but quoted annotations has it, the node is the first of their strings. `written` is without layout.
+
     `access` is there where it means the old symbol by the file's own imports; `own` is the file of the tree that a
     relative import leads to, where the old symbol may be meant by that.
     """
 
-    node: cst.Attribute
+    node: cst.Attribute | cst.SimpleString
+    written: str
     root: Symbol
     meaning: Meaning
     exporters: tuple[Symbol, ...] = ()
     access: Access | None = None
     own: str = ""
+
+    @property
+    def quoted(self) -> str:
+        """What the string has, where that is the node."""
+        return self.written if isinstance(self.node, cst.SimpleString) else ""

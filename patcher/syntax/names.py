@@ -63,27 +63,33 @@ class Names:
 
     # --- what a name means ------------------------------------------------------------------------------------------
 
-    def origins(self, node: cst.CSTNode) -> tuple[str, ...]:
+    def origins(self, node: cst.CSTNode, quoted: str = "") -> tuple[str, ...]:
         """Return, sorted, the dotted names that a name or attribute chain may mean through imports or builtins.
 
-        What it is taken from, if that is another file of the tree, and what that file takes it from.
+        What it is taken from, if that is another file of the tree, and what that file takes it from. `quoted` is what
+        a string has, where that is the node.
         """
-        found = self.imported_as(node)
+        found = self.imported_as(node, quoted)
         return tuple(sorted({meant for origin in found for meant in self._meanings(origin)}))
 
-    def imported_as(self, node: cst.CSTNode) -> tuple[str, ...]:
+    def imported_as(self, node: cst.CSTNode, quoted: str = "") -> tuple[str, ...]:
         """Return, sorted, the dotted names by which the file's own imports, or the builtins, have a name or chain."""
+        if quoted:
+            return self._imported_as(quoted, node)
         root = node
         while isinstance(root, cst.Attribute):
             root = root.value
         if not isinstance(root, cst.Name) or not self.scopes.is_read(root):
             return ()
-        spelled = dotted(node) or root.value
-        rest = spelled[len(root.value) :]
-        homes = self.scopes.seen(root.value, root)
+        return self._imported_as(dotted(node) or root.value, root)
+
+    def _imported_as(self, spelled: str, at: cst.CSTNode) -> tuple[str, ...]:
+        root = spelled.partition(".")[0]
+        rest = spelled[len(root) :]
+        homes = self.scopes.seen(root, at)
         if not homes:
-            return (spelled,) if root.value in BUILTINS else ()
-        origins = (origin for home in homes for origin in self._imported(home, root.value, root))
+            return (spelled,) if root in BUILTINS else ()
+        origins = (origin for home in homes for origin in self._imported(home, root, at))
         return tuple(sorted({self._through_stand_ins(origin + rest) for origin in origins}))
 
     def _meanings(self, origin: str) -> list[str]:

@@ -7,7 +7,9 @@ behind `import *`, mean nothing here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -18,6 +20,7 @@ from patcher.syntax.meanings import Chain, Meaning, Symbol
 from patcher.syntax.names import Binding, dotted
 from patcher.syntax.project import from_root, module_at_top, module_file, module_files, python_files, search_folders
 from patcher.syntax.redirect import in_class
+from patcher.syntax.references import is_annotation
 from patcher.syntax.source import Source
 from patcher.syntax.through import Access
 
@@ -186,30 +189,35 @@ class Symbols:
 
     def chains(self, source: Source, *more: str) -> Iterator[Chain]:
         """Yield the accesses `m.symbol` that mean the old or the new symbol, also by `more` names, in their order."""
+        read: set[tuple[str, Symbol]] = set()
         for leaf in sorted({name.rpartition(".")[2] for name in (*self.old, self.new)}.union(more)):
-            for node in source.chains(leaf):
-                chain = self._chain(source, node)
-                if chain is not None and chain.meaning is not Meaning.NEITHER:
+            for node, written in _accesses(source, leaf):
+                chain = self._chain(source, node, written)
+                if chain is None or chain.meaning is Meaning.NEITHER:
+                    continue
+                if not chain.quoted or (written, chain.root) not in read:
                     yield chain
+                read.add((written, chain.root))
 
-    def _chain(self, source: Source, node: cst.Attribute) -> Chain | None:
-        root = (dotted(node) or "").partition(".")[0]
+    def _chain(self, source: Source, node: cst.Attribute | cst.SimpleString, written: str) -> Chain | None:
+        root = written.partition(".")[0]
         bindings = source.names.read(root, node)
         imported = next((one for one in bindings if one.origin is not None), None)
         inside = any(isinstance(above, (cst.Import, cst.ImportFrom)) for above in source.ancestors(node))
         if imported is None or inside:
             return None
-        symbol, rest = self._symbol(source, imported), (dotted(node) or "")[len(root) :]
-        return self._direct(source, node, symbol, rest) or self._indirect(source, node, symbol, rest)
+        read = Chain(node, written, self._symbol(source, imported), Meaning.NEITHER)
+        rest = written[len(root) :]
+        return self._direct(source, read, rest) or self._indirect(source, read, rest)
 
-    def _direct(self, source: Source, node: cst.Attribute, symbol: Symbol, rest: str) -> Chain | None:
+    def _direct(self, source: Source, read: Chain, rest: str) -> Chain | None:
         """Return an access that means the old or the new symbol by the file's own imports."""
-        origins = source.names.imported_as(node)
+        symbol, origins = read.root, source.names.imported_as(read.node, read.quoted)
         relative = next((one for one in symbol.bindings if _is_relative(one)), symbol.bindings[0])
         held = {origin: self._names(relative, (origin,)) for origin in origins}
         means = frozenset[str]().union(*held.values())
         if self.new in means:
-            return Chain(node, symbol, Meaning.NEW)
+            return replace(read, meaning=Meaning.NEW)
         old = next((name for name in self.old if name in means), None)
         if old is None:
             return None
@@ -218,7 +226,7 @@ class Symbols:
         known = all(not names.isdisjoint(self.old) for names in held.values())
         covered = whole or (known and all(one.origin for one in symbol.bindings))
         meaning = Meaning.OLD if covered else Meaning.MIXED
-        return Chain(node, symbol, meaning, access=Access(node, old, leading, whole))
+        return replace(read, meaning=meaning, access=Access(read.node, read.written, old, leading, whole))
 
     def _leads(self, binding: Binding, rest: str) -> bool:
         """Tell whether an import names the old symbol's module, or a package above it."""
@@ -226,18 +234,18 @@ class Symbols:
             return any(old.startswith(f"{dotted(binding.alias.name)}.") for old in self.old)
         return not self._names(binding, (f"{binding.origin}{rest}",)).isdisjoint(self.old)
 
-    def _indirect(self, source: Source, node: cst.Attribute, symbol: Symbol, rest: str) -> Chain:
+    def _indirect(self, source: Source, read: Chain, rest: str) -> Chain:
         """Return an access as what the file that it reads from makes of it."""
-        origins = source.names.imported_as(node)
+        origins = source.names.imported_as(read.node, read.quoted)
         exporters = tuple(dict.fromkeys(one for origin in origins for one in self._behind(source, origin)))
         meaning = self._together(self.meaning(one) for one in exporters)
-        if meaning is Meaning.NEITHER and (own := self.own(symbol.bindings, rest)):
-            return Chain(node, symbol, Meaning.BEHIND, own=own)
+        if meaning is Meaning.NEITHER and (own := self.own(read.root.bindings, rest)):
+            return replace(read, meaning=Meaning.BEHIND, own=own)
         if meaning is Meaning.NEITHER:
-            behind = source.names.origins(node)
+            behind = source.names.origins(read.node, read.quoted)
             meaning = Meaning.BEHIND if not set(self.old).isdisjoint(behind) else meaning
             meaning = Meaning.NEW if self.new in behind else meaning
-        return Chain(node, symbol, meaning, exporters)
+        return replace(read, meaning=meaning, exporters=exporters)
 
     def handed_on(self, symbol: Symbol) -> bool:
         """Tell whether something else than its own file may read a module by the name that a file has for it."""
@@ -285,6 +293,17 @@ class Symbols:
     def _starred(self, source: Source, star: cst.ImportFrom, symbol: Symbol) -> list[Symbol | None]:
         paths = module_files(self.draft, source.path, source.names.module_of(star))
         return [self.exported(path, symbol.local) for path in paths if path != source.path]
+
+
+def _accesses(source: Source, leaf: str) -> Iterator[tuple[cst.Attribute | cst.SimpleString, str]]:
+    """Yield what a file has of `m.leaf`, as written without layout: what code reads, then what annotations quote."""
+    for node in source.chains(leaf):
+        yield node, dotted(node) or ""
+    word = re.compile(rf"(?<![\w.])(?:\w+\.)+{re.escape(leaf)}(?!\w)")
+    for string in source.of(cst.SimpleString):
+        found = sorted(set(word.findall(string.value))) if leaf in string.value else []
+        if found and is_annotation(source, string):
+            yield from ((string, written) for written in found)
 
 
 def _is_relative(binding: Binding) -> bool:

@@ -30,17 +30,14 @@ class Access:
     """An access `m.symbol` and the old symbol that it means.
 
     `leading` are the imports of `m` that name the symbol's module or one above it; whole: all that bind `m` mean it.
+    `written` is the access without layout; its node is a string where only quoted annotations have it.
     """
 
-    node: cst.Attribute
+    node: cst.Attribute | cst.SimpleString
+    written: str
     old: str
     leading: tuple[Binding, ...]
     whole: bool
-
-    @property
-    def written(self) -> str:
-        """The access as the file has it, without layout."""
-        return dotted(self.node) or ""
 
 
 class Through(Redirect):
@@ -81,6 +78,8 @@ class Through(Redirect):
         return {access.node: self._edits(access, new) for access, new in written.items()}
 
     def _edits(self, access: Access, new: str) -> list[Edit]:
+        if isinstance(access.node, cst.SimpleString):
+            return []
         value, _, name = new.rpartition(".")
         if not value:
             return [Edit(*self.source.span(access.node), new)]
@@ -101,7 +100,7 @@ class Through(Redirect):
         classes = rest.split(".")[:-1]
         if rest == self.new or not all(map(may_be_class, classes)) or not access.whole:
             return None
-        return f"{dotted(access.node.value)}.{rest}"
+        return f"{access.written.rpartition('.')[0]}.{rest}"
 
     def _elsewhere(self, accesses: Sequence[Access], *, keep: bool) -> dict[Access, str]:
         leading = self._closest([one for one in self.bindings if any(one in access.leading for access in accesses)])
@@ -251,9 +250,11 @@ class Through(Redirect):
                 )
 
 
-def attribute(source: Source, node: cst.Attribute, name: str) -> list[Edit]:
-    """Return the edit of `m.symbol` where only the symbol has another name."""
-    return [Edit(*source.span(node.attr), name)] if node.attr.value != name else []
+def attribute(source: Source, node: cst.Attribute | cst.SimpleString, name: str) -> list[Edit]:
+    """Return the edit of `m.symbol` where only the symbol has another name; nothing for what a string has."""
+    if isinstance(node, cst.SimpleString) or node.attr.value == name:
+        return []
+    return [Edit(*source.span(node.attr), name)]
 
 
 def _root(node: cst.CSTNode) -> cst.CSTNode:

@@ -18,7 +18,7 @@ from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.draft import Draft
 from patcher.syntax.importable import may_be_class
 from patcher.syntax.meanings import Chain, Meaning, Symbol
-from patcher.syntax.names import Binding, dotted
+from patcher.syntax.names import Binding
 from patcher.syntax.redirect import Redirect, bound_too, line_number
 from patcher.syntax.reexports import Symbols
 from patcher.syntax.references import Gone, brought_by
@@ -232,7 +232,8 @@ class _Renaming:
             if not self._in_scope(source, chain.node):
                 continue
             if chain.meaning is Meaning.NEW:
-                self._is_there(source, [chain.node])
+                # Where nothing but quotes reads a name, its import is the site.
+                self._is_there(source, [] if chain.quoted and self.symbols.holds_new(chain.root) else [chain.node])
             elif chain.meaning is Meaning.BEHIND:
                 behind = "the module is taken from another file, which imports it; import it here"
                 self.tasks.add(Task(source, chain.node, refused=self._perhaps(chain.own) if chain.own else behind))
@@ -248,7 +249,7 @@ class _Renaming:
         name = self.symbols.new_local(exporter) + self.symbols.importable(exporter).rest
         task = Task(source, chain.node, imports=chain.exporters)
         task.sites = [_applied(source, chain.node, attribute(source, chain.node, name))]
-        written = dotted(chain.node) or ""
+        written = chain.written
         quotes = Redirect(source, chain.root.bindings, self.verb.new, partial(self.symbols.meant, source)).quotes(
             written
         )

@@ -1570,3 +1570,35 @@ def test_a_wrong_recipe(keys: dict[str, object], message: str, at: tuple[str, ..
         Rename.compile(keys)
     assert str(caught.value).startswith(message)
     assert caught.value.at == at
+
+
+# --- m.symbol in quotes alone ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('import a\ndef f(x: "a.Old"): ...\n', 'import b\ndef f(x: "b.New"): ...\n'),
+        (
+            "import a\ndef f(x: 'list[a.Old]', y: 'a.Old'): ...\n",
+            "import b\ndef f(x: 'list[b.New]', y: 'b.New'): ...\n",
+        ),
+        ('import a\ndef f(x: "a.Old"):\n    return a.z\n', 'import a\nimport b\ndef f(x: "b.New"):\n    return a.z\n'),
+        ('import a\ndef f(a, x: "a.Old"): return a.Old\n', 'import b\ndef f(a, x: "b.New"): return a.Old\n'),
+    ],
+)
+def test_a_module_that_quoted_annotations_alone_read(before: str, after: str) -> None:
+    check_transformed({"rename": "a.Old", "to": "b.New"}, before, after)
+
+
+@pytest.mark.parametrize("line", ['x = "a.Old"', 'def f(x: "q.a.Old"): ...', 'x: Literal["a.Old"]'])
+def test_text_that_is_no_quoted_name_of_the_module_stays(line: str) -> None:
+    check_noop({"rename": "a.Old", "to": "b.New"}, f"import a\nfrom typing import Literal\n{line}\n")
+
+
+def test_a_quoted_name_of_a_file_of_the_tree_follows_that_file() -> None:
+    check_transformed(
+        {"rename": "a.Old", "to": "b.New"},
+        {"own.py": "from a import Old\nOld()\n", "net.py": 'import own\ndef f(x: "own.Old"): ...\n'},
+        {"own.py": "from b import New\nNew()\n", "net.py": 'import own\ndef f(x: "own.New"): ...\n'},
+    )
