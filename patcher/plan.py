@@ -222,17 +222,19 @@ def _joined(condition: Condition, reasons: list[str]) -> str:
 
 
 def _imports(draft: Draft, names: tuple[str, ...]) -> bool:
-    """Tell whether any Python file imports one of the dotted names or something below it."""
+    """Tell whether any Python file imports one of the dotted names, copied shims among them, or something below."""
+    roots = {name: name.removeprefix("shim.").partition(".")[0].encode() for name in names}
     for path in draft.paths:
         if not path.endswith(PROGRAMS):
             continue
         try:
-            wanted = [name for name in names if name.partition(".")[0].encode() in draft.read(path)]
-            bindings = draft.source(path).names.imports if wanted else []
+            wanted = [name for name in names if roots[name] in draft.read(path)]
+            known = draft.source(path).names if wanted else None
         except TargetError as error:
             draft.skipped.setdefault(path, str(error))
             continue
-        if any(f"{one.origin}.".startswith(f"{name}.") for one in bindings for name in wanted):
+        origins = [origin for one in known.imports for origin in known.origins_of(one)] if known else []
+        if any(f"{origin}.".startswith(f"{name}.") for origin in origins for name in wanted):
             return True
     return False
 

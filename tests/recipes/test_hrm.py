@@ -65,6 +65,22 @@ def test_a_second_apply_finds_nothing(patcher: Patcher, tree: Path, optimizer: s
     assert set(plan(patcher, tree, *options[2:]).steps().values()) <= {"already", "absent"}
 
 
+def test_attention_in_torch_alone_leaves_no_import_of_flash_attn(patcher: Patcher, tree: Path) -> None:
+    options = ("-p", "attention=torch")
+    rewrite(tree, "requirements.txt", lambda text: "flash-attn>=2.5\n" + text)
+    first = plan(patcher, tree, *options).steps()
+    asked = ("flash-attn/torch", "flash-attn/requirements-torch", "contiguous")
+    assert {name: first[name] for name in asked} == dict.fromkeys(asked, "applied")
+    assert patcher("apply", tree, "-r", "hrm", *options).code == 0
+    imports = [
+        line for line in (tree / "models/layers.py").read_text().splitlines() if "import flash_attn_func" in line
+    ]
+    assert imports and all("flash_attn_torch" in line for line in imports)
+    again = plan(patcher, tree, *options)
+    assert again.code == 0
+    assert {name: again.steps()[name] for name in asked} == dict.fromkeys(asked, "already")
+
+
 def test_undo_gives_every_byte_back(patcher: Patcher, tree: Path) -> None:
     before = snapshot(tree)
     patcher("apply", tree, "-r", "hrm")
