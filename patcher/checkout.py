@@ -42,7 +42,9 @@ class Checkout:
         try:
             root = Path(path).resolve(strict=True)
         except FileNotFoundError:
-            raise TargetError(f"There is no folder {path}: clone the upstream there first.") from None
+            raise TargetError(
+                f"There is no folder {path}: name that of a checkout, or clone the upstream there first."
+            ) from None
         except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: links that go round in a circle
             raise TargetError(f"{path} cannot be opened as a folder: {reason_of(error)}.") from error
         if not root.is_dir():

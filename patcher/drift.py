@@ -106,7 +106,12 @@ def _moved(draft: Draft, path: str) -> list[str]:
 
 def _near(step: Step, draft: Draft, found: list[Findings]) -> str:
     """Name the place that came nearest, else the word of the pattern that no file has."""
-    near = [(one.near, one.path) for one in found if one.near is not None]
+    there = {(one.path, draft.origin(one.path, site.offset)[0]) for one in found for site in _there(one)}
+    near = [
+        (one.near, one.path)
+        for one in found
+        if one.near is not None and (one.path, draft.origin(one.path, one.near.offset)[0]) not in there
+    ]
     if near:
         best, path = max(near, key=lambda one: one[0].depth)
         return f" The nearest is {path}:{draft.origin(path, best.offset)[0]}, where {best.reason}."

@@ -13,7 +13,7 @@ from pathlib import Path
 from patcher.checkout import Checkout
 from patcher.errors import TargetError, UsageError
 from patcher.model import Outcome, Recipe, Site, Status, Step
-from patcher.plan import held_back, take
+from patcher.plan import draft_of, held_back, take
 from patcher.syntax.draft import PROGRAMS, Draft
 from patcher.syntax.soundness import check_parses
 from patcher.verbs.base import Findings
@@ -36,7 +36,7 @@ def explain(recipe: Recipe, checkout: Checkout, shims: Path, path: str, line: in
     Raises:
         UsageError: the checkout has no such file or line.
     """
-    draft = Draft(checkout, shims, recipe.leave)
+    draft = draft_of(recipe, checkout, shims)
     _check_place(recipe, checkout, draft, path, line)
     outcomes: dict[str, Outcome] = {}
     for step in recipe.steps:
@@ -55,7 +55,7 @@ def _check_place(recipe: Recipe, checkout: Checkout, draft: Draft, path: str, li
             f"{path} is not a file of {checkout.root}; name it as the checkout does, as in models/layers.py."
         )
     if path not in draft.paths:
-        raise UsageError(f"{path} is left alone by {recipe.name}, as its `leave` says.")
+        raise UsageError(f"{path} is left alone by {recipe.name}: its `leave` says so, or it is a part of the recipe.")
     text = draft.read(path)
     lines = max(1, text.count(b"\n") + (not text.endswith(b"\n")))
     if not 1 <= line <= lines:
@@ -66,7 +66,7 @@ def _explained(step: Step, draft: Draft, path: str, line: int) -> Explained:
     if not draft.in_scope(step, path):
         named = ", ".join(map(str, step.within)) or "every file"
         barred = f" but not {', '.join(map(str, step.not_in))}" if step.not_in else ""
-        return Explained(step, None, f"The step looks in {named}{barred}, and this file is not there.")
+        return Explained(step, None, f"The step looks in {named}{barred}, and {path} is not among them.")
     missing = _missing(step, draft, path) if path.endswith(PROGRAMS) else ""
     if missing and not draft.holding([path], step.action.words, follow=True):
         return Explained(step, None, missing)
@@ -86,7 +86,9 @@ def _missing(step: Step, draft: Draft, path: str) -> str:
     every = (sorted(word for word in words if word not in data) for words in step.action.words)
     absent = min(every, key=len, default=())
     words = " or ".join(f"`{word.decode()}`" for word in absent)
-    return f"The file does not mention {words}, which every place of the step holds." if words else ""
+    one = len(getattr(step.action, "forms", ())) <= 1
+    held = "every place of the step holds" if one else "every place of the pattern that comes nearest holds"
+    return f"The file does not mention {words}, which {held}." if words else ""
 
 
 def _becomes(site: Site) -> str:

@@ -32,7 +32,7 @@ def plan(recipe: Recipe, checkout: Checkout, shims: Path, choices: Choices | Non
         RecipeError: the result would not be sound; it names the step in the recipe and the place in the tree.
         TargetError: a file that a step names cannot be used.
     """
-    draft = Draft(checkout, shims, recipe.leave)
+    draft = draft_of(recipe, checkout, shims)
     outcomes: dict[str, Outcome] = {}
     selection = Selection(choices)
     for step in recipe.steps:
@@ -44,6 +44,15 @@ def plan(recipe: Recipe, checkout: Checkout, shims: Path, choices: Choices | Non
     left = leftovers(told, draft)
     done, declined = tuple(selection.hunks), tuple(selection.declined)
     return Plan(recipe, str(checkout.root), told, draft.changes(), passed_over, left, done, declined)
+
+
+def draft_of(recipe: Recipe, checkout: Checkout, shims: Path) -> Draft:
+    """Return the tree as a recipe begins with it: without what it leaves alone, and without the recipe's own files."""
+    own = Path(recipe.folder).resolve() if recipe.folder else checkout.root
+    inside = own != checkout.root and own.is_relative_to(checkout.root)
+    return Draft(
+        checkout, shims, (*recipe.leave, *([f"{own.relative_to(checkout.root).as_posix()}/**"] if inside else []))
+    )
 
 
 def blocked(plan: Plan) -> tuple[Outcome, ...]:

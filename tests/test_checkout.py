@@ -64,7 +64,11 @@ class TestOpening:
         assert Checkout.open("link").root == tree
 
     @pytest.mark.parametrize(
-        ("name", "told"), [("nowhere", "no folder .*nowhere: clone"), ("a.py", "a.py is a file: name the folder")]
+        ("name", "told"),
+        [
+            ("nowhere", "no folder .*nowhere: name that of a checkout, or clone"),
+            ("a.py", "a.py is a file: name the folder"),
+        ],
     )
     def test_what_is_no_folder_is_refused_with_a_remedy(self, tree: Path, name: str, told: str) -> None:
         with pytest.raises(TargetError, match=told):

@@ -46,7 +46,7 @@ def test_a_name_that_comes_from_elsewhere(tiny: Tiny) -> None:
 def test_a_callee_of_another_name_on_a_line_inside_of_the_call(tiny: Tiny) -> None:
     tiny.one("import a\nx = a.other(\n    lr=0,\n)\na.f(lr=0)\n").recipe(edit("a.f($$$, lr=$L)", {"L": "1"}))
     said = told(tiny, "a.py:3")["set"]
-    assert said == "-: It comes close here, but `a.other` comes from a.other, and a.f is wanted."
+    assert said == "-: It comes close here, but `a.other` is something else, and a.f is wanted."
 
 
 def test_a_constraint_on_a_hole(tiny: Tiny) -> None:
@@ -61,7 +61,7 @@ def test_a_keyword_that_is_not_given(tiny: Tiny) -> None:
 
 def test_the_scope_of_files(tiny: Tiny) -> None:
     tiny.one("import a\na.f(1)\n").recipe({**SWAP, "in": "b.py"})
-    assert told(tiny, "a.py:2") == {"swap": "-: The step looks in b.py, and this file is not there."}
+    assert told(tiny, "a.py:2") == {"swap": "-: The step looks in b.py, and a.py is not among them."}
 
 
 def test_the_scope_of_functions(tiny: Tiny) -> None:

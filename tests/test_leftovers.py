@@ -114,7 +114,6 @@ def test_what_is_no_mention_is_not_told(tmp_path: Path, name: str, text: str) ->
             RENAME,
             "from adam_atan2 import AdamATan2\nAdamATan2\ndef f():\n    class AdamATan2: ...\n    x: 'AdamATan2'\n",
         ),
-        ({"rename": "a.b", "to": "a.b.c"}, "from a import b\nb\nf('a.b.c')\n"),
         (FLOAT, "import numpy as np\nx = np.float\nf('float', 'numpy', 'np.float64')\n"),
         (FLOAT, "from numpy import float as f\nx = f\nf2('f', 'x.f')\n"),
         (

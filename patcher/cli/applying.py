@@ -16,7 +16,7 @@ from patcher import plan as planning
 from patcher.apply import Job, check_clean
 from patcher.checkout import Checkout
 from patcher.choices import OUT, Choices
-from patcher.cli.chosen import Chosen, chosen
+from patcher.cli.chosen import Chosen, chosen, out_of_reach
 from patcher.cli.common import add_summary, check_output, coloured, load_recipe, paint, refuse_code, write_output
 from patcher.commit import branched, check_ready, detached
 from patcher.errors import TargetError, UsageError
@@ -94,7 +94,9 @@ def carry_out(asked: Asked) -> int:
     write = not (asked.looking or held_back)
     commits = _write(planned, checkout, asked) if write else ()
     code = _exit_code([one.plan for one in planned], needed=asked.looking or (asked.staged and write))
-    write_output(_report(planned, checkout, asked, code, written=write), asked.output)
+    write_output(
+        _report([] if held_back and asked.diff else planned, checkout, asked, code, written=write), asked.output
+    )
     if asked.form != "json":
         for note in _notes(planned, checkout, asked, commits, held_back=held_back):
             click.echo(note, err=True)
@@ -247,11 +249,14 @@ def _notes(
         if asked.looking:
             yield from notes(one.plan)
     if held_back and asked.looking:
-        yield "Without --partial nothing of this would be written, because a step drifted."
+        shows = "; --diff --partial shows what holds" if asked.diff else ""
+        yield f"Without --partial nothing of this would be written, because a step drifted{shows}."
     elif held_back:
         yield "Nothing was written, because a step drifted. --partial writes the steps that hold."
     for one in planned if held_back else ():
         yield from _applied_otherwise(one.plan, checkout, asked.path)
+    for one in planned if (asked.lock or asked.commit) and not (asked.looking or held_back) else ():
+        yield from out_of_reach(one.chosen, checkout)
     if asked.interactive and not held_back:
         yield from _forgotten(planned, asked)
     if checkout.prefix:

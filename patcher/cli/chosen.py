@@ -14,7 +14,7 @@ from patcher.errors import UsageError
 from patcher.lock import LOCK, Lock, Locked
 from patcher.model import Recipe
 
-__all__ = ["Chosen", "chosen", "named_in_lock"]
+__all__ = ["Chosen", "chosen", "named_in_lock", "out_of_reach"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,23 @@ def _locked(entry: Locked, tree: str) -> Chosen:
         spec = os.path.normpath(Path(tree, spec))
         spec = spec if spec.startswith((".", "/")) else f"./{spec}"
     params = tuple(f"{name}={value}" for name, value in entry.parameters.items())
+    if spec.startswith((".", "/")) and not Path(spec).exists():
+        raise UsageError(
+            f"{Path(tree, LOCK)} names the recipe {entry.recipe}, and nothing is at {spec}; put the recipe there, or "
+            "name it with --recipe and --lock."
+        )
     return Chosen(load_recipe(spec, params, entry.source), spec, entry.recipe, entry)
+
+
+def out_of_reach(one: Chosen, checkout: Checkout) -> Iterator[str]:
+    """Say so if a clone of the fork would not have the recipe that its lock names."""
+    if not one.name.startswith("."):
+        return
+    path = os.path.normpath(Path(checkout.prefix, one.name))
+    if path.startswith(".."):
+        yield f"Note: {LOCK} names the recipe {one.name}, which a clone will not have; put the recipe into the fork."
+    elif checkout.is_git and checkout.repository.status([one.name.removeprefix("./")]):
+        yield f"Note: {LOCK} names the recipe {one.name}, which is not committed as it is; commit it too."
 
 
 def named_in_lock(spec: str, recipe: Recipe, checkout: Checkout) -> str:

@@ -22,7 +22,22 @@ def command(recipe: str, params: tuple[str, ...]) -> int:
     click.echo(paint("\nSteps", "head"))
     for step in loaded.steps:
         _step(step)
+    _checks(loaded)
     return 0
+
+
+def _checks(recipe: Recipe) -> None:
+    if recipe.checks:
+        click.echo(paint("\nChecks", "head"))
+    for check in recipe.checks:
+        golden = f"; golden {check.golden}" if check.golden else "; no golden"
+        click.echo(f"  {check.id} ({', '.join(check.readings)}{golden})")
+        click.echo(paint(f"      {check.why}", "why"))
+    if recipe.next:
+        click.echo(paint("\nNext, in the tree", "head"))
+    for hint in recipe.next:
+        click.echo(f"  {hint.run.replace('{tree}', '.')}")
+        click.echo(paint(f"      {hint.why}", "why"))
 
 
 def _upstream(recipe: Recipe) -> None:
@@ -36,7 +51,8 @@ def _parameters(recipe: Recipe) -> None:
         click.echo(paint("\nParameters", "head"))
     for parameter in recipe.parameters:
         kind = " | ".join(parameter.choices) or parameter.type
-        click.echo(f"  {parameter.name}: {kind} (now {recipe.values.get(parameter.name, parameter.default)})")
+        value = recipe.values.get(parameter.name, parameter.default)
+        click.echo(f"  {parameter.name}: {kind} (now {value or 'empty'})")
         if parameter.help:
             click.echo(paint(f"      {parameter.help}", "why"))
 
@@ -44,6 +60,6 @@ def _parameters(recipe: Recipe) -> None:
 def _step(step: Step) -> None:
     where = f" in {', '.join(map(str, step.within))}" if step.within else ""
     effect = step.effect.kind.value + (f": {step.effect.detail}" if step.effect.detail else "")
-    click.echo(f"  {step.id} ({step.verb}{where}; expects {step.expect.total})")
+    click.echo(f"  {step.id} ({step.verb}{where}; expects {step.expect})")
     click.echo(paint(f"      {step.why}", "why"))
     click.echo(paint(f"      effect: {effect}", "why"))

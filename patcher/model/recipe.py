@@ -72,6 +72,11 @@ class Expect:
     each: Range | None = None
     files: Range | None = None
 
+    def __str__(self) -> str:
+        """Say it in words."""
+        each = f", {self.each} in each file" if self.each else ""
+        return f"{self.total}{each}" + (f", in {self.files} files" if self.files else "")
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -193,7 +198,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A command that the user runs next, and what it is for. `{tree}` in it stands for the checkout's path."""
+    """A command that the user runs next in the checkout, and what it is for. `{tree}` in it stands for `.`."""
 
     run: str
     why: str

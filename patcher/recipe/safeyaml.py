@@ -169,17 +169,20 @@ class _Builder:
             wrong = _wrong(key, entries)
             if wrong and not refused:
                 self._reader.tell(key.mark, wrong)
-            given = self._given(key, value)
+            given = self._given(key, value, in_brackets=start.flow_style)
             if isinstance(key, Text) and not wrong and not (start.flow_style and isinstance(given, Broken)):
                 entries[key.value] = (key, given)
             else:
                 refused += 1
         return Table(mark, tuple(entries.values()), *self._written(start, event), refused)
 
-    def _given(self, key: Node, value: Node) -> Node:
+    def _given(self, key: Node, value: Node, *, in_brackets: bool) -> Node:
         """Return a value, or what is broken if it was left out."""
         if not isinstance(key, Text) or not _is_left_out(value) or _is_left_out(key):
             return value
+        if in_brackets and key.bare and " " in key.value:
+            ended = "in { } a comma ends text; put the text before it and this in quotes, as one"
+            return self._refuse(key.mark, f"`{key.value}` has no value: {ended}.")
         return self._refuse(key.mark, f"`{key.value}` has no value; write it behind `: `, or '' for empty text.")
 
     def _cut(self, start: Any, nodes: list[Node]) -> bool:

@@ -46,7 +46,7 @@ def _step(outcome: Outcome, plan: Plan) -> dict[str, Any]:
         "verb": step.verb,
         "why": step.why,
         "effect": {"kind": step.effect.kind.value, "detail": step.effect.detail, "avoid": dict(step.effect.avoid)},
-        "expect": str(step.expect.total),
+        "expect": str(step.expect),
         "status": outcome.status.value,
         "reason": outcome.reason,
         "proof": _proof(outcome, plan),

@@ -181,7 +181,7 @@ def _next(plan: Plan, paint: Paint, tree: str, recipe: str) -> Iterator[str]:
     if plan.recipe.next:
         yield paint(f"Next, in {tree}:", "head")
     for hint in plan.recipe.next:
-        yield f"  {hint.run.replace('{tree}', tree)}"
+        yield f"  {hint.run.replace('{tree}', '.')}"
         yield paint(f"      {hint.why}", "why")
     if plan.recipe.checks:
         options = "".join(f" -p {shlex.quote(f'{name}={value}')}" for name, value in _chosen(plan))

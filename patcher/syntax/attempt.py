@@ -146,7 +146,7 @@ class Attempt:
         if origins and isinstance(self.subject, Source) and not self.subject.names.read(root, got):
             return "is the builtin"
         if origins:
-            return f"comes from {origins[0]}"
+            return "is something else" if origins[0] == dotted(got) else f"comes from {origins[0]}"
         if isinstance(self.subject, Source):
             bindings = self.subject.names.read(root, got)
             places = [self.subject.span(one.node)[0] for one in bindings if one.origin is None]

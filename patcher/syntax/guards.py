@@ -7,8 +7,10 @@ itself gets a nested one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 import libcst as cst
 
@@ -20,7 +22,7 @@ from patcher.syntax.names import dotted
 from patcher.syntax.pattern import statements
 from patcher.syntax.source import Source, walk
 
-__all__ = ["Arm", "ImportStatement", "guard", "lead_to", "roots_of"]
+__all__ = ["Arm", "ImportStatement", "guard", "imports_of", "refuse_unnamed", "roots_of"]
 
 ImportStatement = cst.Import | cst.ImportFrom
 CATCHING = ("ImportError", "Exception", "BaseException")
@@ -30,6 +32,9 @@ NARROW = (
     "its handler catches ModuleNotFoundError only, and a package built for another torch raises ImportError; "
     "catch ImportError there"
 )
+
+# What an `if` asks that imports a package only where it is.
+ASKS = re.compile(r"(?i)^(has|have)_|available$|^find_spec$|installed$")
 
 Arm = Callable[[list[ImportStatement]], list[str]]
 """Gives the lines of the second arm for imports that stand together, or raises SiteError."""
@@ -50,53 +55,28 @@ def guard(
     arm: Arm,
     flag: str | None = None,
     inside: Callable[[cst.CSTNode], bool] = lambda _: True,
+    *,
+    lazy: bool = False,
+    whole: bool = False,
 ) -> list[Site]:
     """Return one site for each chain of imports of `roots` that runs when the file is imported and is `inside` a scope.
 
-    Imports inside functions or under `if` are returned as absent, with the reason: they are left as they are.
+    Imports inside functions or under `if` are returned as absent, with the reason: they are left as they are, but with
+    `lazy`. `whole`: the second arm has all that the first one has, so that a handler around both keeps its purpose.
     """
     wanted = frozenset(roots)
     sites: list[Site] = []
     chains: dict[cst.CSTNode, list[ImportStatement]] = {}
-    for statement in filter(inside, _imports(source, wanted)):
+    for statement in filter(inside, imports_of(source, wanted)):
         offset = source.span(statement)[0]
-        conditional = _conditional(source, statement)
+        conditional = (_asked_for if lazy else _conditional)(source, statement)
         if conditional:
             sites.append(Site(offset, Status.ABSENT, conditional))
         else:
             chains.setdefault(_chain_key(source, statement), []).append(statement)
     for chain in chains.values():
-        sites.append(_site(source, chain, arm, flag))
+        sites.append(_site(source, chain, arm, flag, whole=whole))
     return sorted(sites, key=lambda site: site.offset)
-
-
-def lead_to(
-    source: Source,
-    roots: Iterable[str],
-    other: Callable[[ImportStatement], str],
-    there: str,
-    inside: Callable[[cst.CSTNode], bool] = lambda _: True,
-) -> list[Site]:
-    """Return one site for each import of `roots`, wherever it stands: the `other` module takes the place of its own.
-
-    Imports of `there`, a shim as recipes name it, are there already.
-    """
-    sites = [_led(source, statement, other) for statement in filter(inside, _imports(source, frozenset(roots)))]
-    for statement in filter(inside, source.of(cst.ImportFrom)):
-        if f"{source.stand_ins.get(source.names.module_of(statement), '')}.".startswith(f"{there}."):
-            sites.append(Site(source.span(statement)[0], Status.ALREADY))
-    return sorted(sites, key=lambda site: site.offset)
-
-
-def _led(source: Source, statement: ImportStatement, other: Callable[[ImportStatement], str]) -> Site:
-    offset = source.span(statement)[0]
-    try:
-        _refuse(source, statement)
-        module = other(statement)
-    except SiteError as error:
-        return Site(offset, Status.REFUSED, str(error))
-    assert isinstance(statement, cst.ImportFrom) and statement.module is not None
-    return Site(offset, Status.APPLIED, edits=(Edit(*source.span(statement.module), module),))
 
 
 def roots_of(source: Source, statement: ImportStatement) -> list[str]:
@@ -106,7 +86,8 @@ def roots_of(source: Source, statement: ImportStatement) -> list[str]:
     return [] if statement.relative else [source.names.module_of(statement).partition(".")[0]]
 
 
-def _imports(source: Source, roots: frozenset[str]) -> Iterator[ImportStatement]:
+def imports_of(source: Source, roots: frozenset[str]) -> Iterator[ImportStatement]:
+    """Yield the imports of packages, in the order of the text."""
     found: list[ImportStatement] = [*source.of(cst.Import), *source.of(cst.ImportFrom)]
     for statement in sorted(found, key=lambda one: source.span(one)[0]):
         if roots.intersection(roots_of(source, statement)):
@@ -123,9 +104,26 @@ def _conditional(source: Source, statement: ImportStatement) -> str:
     return ""
 
 
+def _asked_for(source: Source, statement: ImportStatement) -> str:
+    """Say why an import in a function or under an `if` is left all the same."""
+    for above in source.ancestors(statement):
+        if isinstance(above, cst.If):
+            names = {node.value for node in walk(above.test) if isinstance(node, cst.Name)}
+            if "TYPE_CHECKING" in names:
+                return "it is for type checkers alone, and is left"
+            if any(ASKS.search(name) for name in names):
+                return "it stands under an if that asks whether the package is there, and is left"
+    return ""
+
+
+def _around(source: Source, statement: ImportStatement) -> Iterator[cst.CSTNode]:
+    """Yield what stands around a statement and runs together with it: up to its function."""
+    return takewhile(lambda above: not isinstance(above, (cst.FunctionDef, cst.Lambda)), source.ancestors(statement))
+
+
 def _chain_key(source: Source, statement: ImportStatement) -> cst.CSTNode:
     """Return the outermost try around a statement, or the first of the neighbours that import the same package."""
-    tries = [above for above in source.ancestors(statement) if isinstance(above, cst.Try)]
+    tries = [above for above in _around(source, statement) if isinstance(above, cst.Try)]
     return tries[-1] if tries else _neighbours(source, statement)[0]
 
 
@@ -153,8 +151,8 @@ def _imports_only(source: Source, node: cst.CSTNode, roots: set[str]) -> bool:
 # --- the edits of one chain -----------------------------------------------------------------------------------------
 
 
-def _site(source: Source, chain: list[ImportStatement], arm: Arm, flag: str | None) -> Site:
-    standings = [_standing(source, statement) for statement in chain]
+def _site(source: Source, chain: list[ImportStatement], arm: Arm, flag: str | None, *, whole: bool) -> Site:
+    standings = [_standing(source, statement, whole=whole) for statement in chain]
     offset = source.span(chain[0])[0]
     problem = next((one for one in standings if one.problem), None)
     if problem is not None:
@@ -181,7 +179,7 @@ def _groups(source: Source, fatal: list[ImportStatement]) -> list[list[ImportSta
 
 def _guarded(source: Source, group: list[ImportStatement], arm: Arm, flag: str | None) -> list[Edit]:
     for statement in group:
-        _refuse(source, statement)
+        refuse_unnamed(source, statement)
     first, last = line_of(source, group[0]), line_of(source, group[-1])
     if flag:
         check_free(source, group[0], flag)
@@ -195,8 +193,12 @@ def _guarded(source: Source, group: list[ImportStatement], arm: Arm, flag: str |
     return [*block_edits(source, first, last, "try"), lines_after(source, last, behind)]
 
 
-def _refuse(source: Source, statement: ImportStatement) -> None:
-    """Refuse an import of which a second arm cannot bind the names."""
+def refuse_unnamed(source: Source, statement: ImportStatement) -> None:
+    """Refuse an import of which nothing else can bind the names.
+
+    Raises:
+        SiteError: it imports everything, or other packages too.
+    """
     if isinstance(statement, cst.ImportFrom) and isinstance(statement.names, cst.ImportStar):
         raise SiteError("it imports everything (*), so it cannot be told which names are meant; import them by name")
     if len(set(roots_of(source, statement))) > 1:
@@ -206,20 +208,20 @@ def _refuse(source: Source, statement: ImportStatement) -> None:
 # --- can it end the program? ----------------------------------------------------------------------------------------
 
 
-def _standing(source: Source, statement: ImportStatement) -> _Standing:
+def _standing(source: Source, statement: ImportStatement, *, whole: bool) -> _Standing:
     child: cst.CSTNode = statement
-    for above in source.ancestors(statement):
+    for above in _around(source, statement):
         if isinstance(above, cst.With) and any(_suppresses(source, item.item) for item in above.items):
             return _Standing(statement, fatal=False)
         if isinstance(above, cst.Try) and child is above.body:
             reached = _reached(source, above)
             problem = next((why for handler in reached if (why := _ends(source, handler))), "")
             if problem:
-                return _Standing(statement, fatal=True, problem=problem)
+                return _Standing(statement, fatal=True, problem="" if whole else problem)
             if any(_catches(handler.type) for handler in reached):
                 return _Standing(statement, fatal=False)
             if reached:
-                return _Standing(statement, fatal=True, problem=NARROW)
+                return _Standing(statement, fatal=True, problem="" if whole else NARROW)
         child = above
     return _Standing(statement, fatal=True)
 

@@ -45,15 +45,14 @@ class Imported:
     used: bool
 
 
-def imported_names(source: Source, statement: cst.Import | cst.ImportFrom) -> tuple[str, list[Imported]]:
+def imported_names(source: Source, statement: cst.ImportFrom) -> tuple[str, list[Imported]]:
     """Return module and names of a from-import.
 
     Raises:
-        SiteError: the statement imports everything, or a module as a whole.
+        SiteError: the statement imports everything.
     """
-    if isinstance(statement, cst.Import):
-        raise SiteError("it imports the package as a whole; import the names that are used instead")
-    assert not isinstance(statement.names, cst.ImportStar)
+    if isinstance(statement.names, cst.ImportStar):
+        raise SiteError("it imports everything (*), so it cannot be told which names are meant; import them by name")
     found: list[Imported] = []
     for alias in statement.names:
         name = source.code(alias.name)

@@ -29,6 +29,7 @@ __all__ = ["Placed", "has_module", "place", "provides", "split", "stamp", "stamp
 
 STAMP = re.compile(rb"# patcher: copy of shim (?P<name>[\w./]+), sha256 (?P<hash>[0-9a-f]{64})[^\n]*\n")
 FIRST_BYTES = 200
+VERSION = "__version__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +91,13 @@ def _own_names(path: Path) -> frozenset[str]:
         elif isinstance(node, ast.Assign):
             targets = [target.id for target in node.targets if isinstance(target, ast.Name)]
             if targets == ["__all__"]:
-                return frozenset(ast.literal_eval(node.value))
+                return frozenset(ast.literal_eval(node.value)).union(names & {VERSION})
             names.update(targets)
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             names.add(node.target.id)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             names.update(alias.asname or alias.name for alias in node.names)
-    return frozenset(name for name in names if not name.startswith("_"))
+    return frozenset(name for name in names if not name.startswith("_") or name == VERSION)
 
 
 @cache

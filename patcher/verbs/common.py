@@ -102,14 +102,14 @@ def _compiled(make: Callable[[], Code], at: tuple[str | int, ...]) -> Code:
 
 
 def checked_place(arguments: Mapping[str, Any]) -> str | None:
-    """Return the `place` of a step: a folder of the tree, or None."""
+    """Return the `place` of a step: a folder of the tree, or None where it says nothing or is empty."""
     place = arguments.get("place")
     path = PurePosixPath(place or "")
     if place is not None and (path.is_absolute() or ".." in path.parts):
         raise PatternError(
             f"`{place}` is no folder of the tree; write it from the tree's root, as models/shims.", ("place",)
         )
-    return place
+    return place or None
 
 
 def needs_of(arguments: Mapping[str, Any], results: Iterable[Code]) -> Needs:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from keyword import iskeyword
@@ -14,13 +14,14 @@ from patcher.errors import PatternError, SiteError
 from patcher.model import Site, Status, Step
 from patcher.syntax.blocks import imported_aliases, local_name
 from patcher.syntax.draft import Draft
-from patcher.syntax.guards import ImportStatement, guard, lead_to
-from patcher.syntax.imports import Imported, imported_names
+from patcher.syntax.guards import ImportStatement, guard
+from patcher.syntax.instead import Led, lead_to
 from patcher.syntax.layout import level_of
 from patcher.syntax.names import module_name
 from patcher.syntax.project import importer_of
-from patcher.syntax.shims import has_module, place, provides
+from patcher.syntax.shims import has_module, place
 from patcher.syntax.source import Source
+from patcher.syntax.standin import Wanted, wanted_of, written
 from patcher.verbs.base import Findings, Shape
 from patcher.verbs.common import checked_place, texts
 
@@ -31,7 +32,8 @@ __all__ = ["GuardImport"]
 class GuardImport:
     """The compiled verb: packages, and what stands in: a shim by name, or lines of code.
 
-    `bound` are the names that the code binds, None where none has to be. `always`: the shim takes the package's place.
+    `bound` are the names that the code binds, None where none has to be. `always`: the shim takes the package's place;
+    `lazy`: imports in functions and under an `if` are guarded too.
     """
 
     roots: tuple[str, ...]
@@ -41,11 +43,13 @@ class GuardImport:
     place: str | None = None
     bound: frozenset[str] | None = None
     always: bool = False
+    lazy: bool = False
 
     KEYS: ClassVar[Mapping[str, Shape]] = {
         "guard_import": Shape.TEXTS,
         "otherwise": Shape.TEXT,
         "always": Shape.TEXT,
+        "lazy": Shape.TEXT,
         "flag": Shape.TEXT,
         "place": Shape.TEXT,
     }
@@ -66,22 +70,22 @@ class GuardImport:
             )
         where = checked_place(arguments)
         otherwise = arguments["otherwise"].strip()
-        always = arguments.get("always", "no")
-        if always not in ("yes", "no"):
-            raise PatternError(f"`{always}` is neither yes nor no.", ("always",))
-        if always == "yes" and (flag is not None or not otherwise.startswith("shim.")):
+        always, lazy = _said(arguments, "always"), _said(arguments, "lazy")
+        if always and (flag is not None or not otherwise.startswith("shim.")):
             raise PatternError(
                 "`always` needs a shim as `otherwise`, and no flag: nothing is left to tell.", ("always",)
             )
+        if lazy and flag is not None:
+            raise PatternError("`lazy` takes no flag, which a function would keep for itself.", ("lazy",))
         if otherwise.startswith("shim."):
-            return cls(roots, otherwise.removeprefix("shim."), (), flag, where, always=always == "yes")
+            return cls(roots, otherwise.removeprefix("shim."), (), flag, where, always=always, lazy=lazy)
         try:
             body = ast.parse(otherwise).body
         except SyntaxError:
             body = []
         if not body:
             raise PatternError(f"`{otherwise}` is neither a shim (shim.NAME) nor Python.", ("otherwise",))
-        return cls(roots, None, tuple(_lines(otherwise, body)), flag, bound=_bound(otherwise, body))
+        return cls(roots, None, tuple(_lines(otherwise, body)), flag, bound=_bound(otherwise, body), lazy=lazy)
 
     @property
     def forms(self) -> tuple[str, ...]:
@@ -107,7 +111,7 @@ class GuardImport:
                 sites = lead_to(source, self.roots, other, f"shim.{self.shim}", inside)
             else:
                 arm = partial(self._arm, draft, source, dict(copies), files, left)
-                sites = guard(source, self.roots, arm, self.flag, inside)
+                sites = guard(source, self.roots, arm, self.flag, inside, lazy=self.lazy, whole=bool(self.shim))
             applied = any(site.status is Status.APPLIED for site in sites)
             if applied:
                 copies |= files
@@ -130,7 +134,7 @@ class GuardImport:
         lines: list[str] = []
         for statement in group:
             lines += self._second(draft, source, statement, copies, files, left)
-        return lines or ["pass"]
+        return list(dict.fromkeys(lines)) or ["pass"]
 
     def _check_bound(self, draft: Draft, source: Source, group: list[ImportStatement], left: list[Site]) -> None:
         """Refuse code that leaves a name unbound which is read; what nobody reads is added to `left`."""
@@ -152,27 +156,24 @@ class GuardImport:
         files: dict[str, bytes],
         left: list[Site],
     ) -> list[str]:
-        """Return the import of the shim that stands in for one statement, without the names that nobody reads.
+        """Return the imports of the shim that stand in for one statement, without the names that nobody reads.
 
         What is left out is added to `left`: nothing in the tree reads it, but what is outside of the tree might.
         """
-        name, modules, names = self._found(draft, source, statement)
-        there = provides(draft.shims, name)
-        kept = [one for one in names if one.name in there or f"{name}.{one.name}" in modules]
-        for one in names:
-            if one not in kept and (reader := _reader(draft, source, one.local, used=one.used)):
-                raise SiteError(
-                    f"the shim has no {one.name}, and it is used {reader}; write it by hand, or remove its use"
-                )
-            if one not in kept:
+        lines: list[str] = []
+        for wanted in wanted_of(source, statement, draft.shims, self._stands_for(draft)):
+            for one in wanted.missing:
+                if reader := _reader(draft, source, one.local, used=one.used):
+                    raise SiteError(
+                        f"the shim has no {one.name}, and it is used {reader}; write it by hand, or remove its use"
+                    )
                 reason = (
                     f"{one.name} is left out of the second arm: the shim lacks it, and nothing in the tree reads it"
                 )
                 left.append(Site(source.span(statement)[0], Status.ABSENT, reason))
-        if not kept:
-            return []
-        module = self._placed(draft, source, (name, modules, kept), copies, files)
-        return [f"from {module} import {', '.join(one.written for one in kept)}"]
+            if wanted.needs:
+                lines.append(written(wanted, self._placed(draft, source, wanted, copies, files)))
+        return lines
 
     def _other(
         self,
@@ -181,39 +182,40 @@ class GuardImport:
         copies: dict[str, bytes],
         files: dict[str, bytes],
         statement: ImportStatement,
-    ) -> str:
-        """Return the module of the shim that takes the place of a statement's own, if it has all of the names."""
-        name, modules, names = self._found(draft, source, statement)
-        for one in names:
-            if one.name not in provides(draft.shims, name) and f"{name}.{one.name}" not in modules:
-                raise SiteError(f"the shim has no {one.name}; write it by hand, or remove its import")
-        return self._placed(draft, source, (name, modules, names), copies, files)
+    ) -> Led:
+        """Return what takes the place of a statement where the shim alone is to serve it."""
+        found = wanted_of(source, statement, draft.shims, self._stands_for(draft))
+        for one in (one for wanted in found for one in wanted.missing):
+            if reader := _reader(draft, source, one.local, used=one.used):
+                raise SiteError(f"the shim has no {one.name}, and it is used {reader}; write it by hand, or remove it")
+        modules = [self._placed(draft, source, one, copies, files) if one.needs else "" for one in found]
+        lines = [written(one, module) for one, module in zip(found, modules, strict=True) if module]
+        return Led(modules[0], tuple(dict.fromkeys(lines)), frozenset(one.local for one in found[0].missing))
 
-    def _found(self, draft: Draft, source: Source, statement: ImportStatement) -> tuple[str, list[str], list[Imported]]:
-        """Return the shim's module for a statement, which of the names are modules themselves, and the names."""
-        assert self.shim is not None
-        module, names = imported_names(source, statement)
-        root, *parts = module.split(".")
-        # A shim stands in for a second package with a module that is called like a shim of it.
-        own = [f"{root}_torch"] if has_module(draft.shims, f"{self.shim}.{root}_torch") else []
-        name = ".".join((self.shim, *own, *parts))
-        return name, [f"{name}.{one.name}" for one in names if has_module(draft.shims, f"{name}.{one.name}")], names
+    def _stands_for(self, draft: Draft) -> Callable[[str], str]:
+        """Return what gives the shim's module for one of the package."""
+
+        def module(name: str) -> str:
+            root, *parts = name.split(".")
+            # A shim stands in for a second package with a module that is called like a shim of it.
+            own = [f"{root}_torch"] if has_module(draft.shims, f"{self.shim}.{root}_torch") else []
+            return ".".join((str(self.shim), *own, *parts))
+
+        return module
 
     def _placed(
-        self,
-        draft: Draft,
-        source: Source,
-        found: tuple[str, list[str], list[Imported]],
-        copies: dict[str, bytes],
-        files: dict[str, bytes],
+        self, draft: Draft, source: Source, wanted: Wanted, copies: dict[str, bytes], files: dict[str, bytes]
     ) -> str:
         """Put what is imported into `files`, and return the module as the file writes it."""
-        name, modules, names = found
-        read = [one.name for one in names]
-        placed = place(draft, source, name, self.place, copies)
-        for needed in (name, *modules):
-            files.update(place(draft, source, needed, self.place, copies, names=read).files)
-        return placed.module
+        for module, names in wanted.needs:
+            files.update(place(draft, source, module, self.place, copies, names=names).files)
+        return place(draft, source, wanted.module, self.place, copies).module
+
+
+def _said(arguments: Mapping[str, Any], key: str) -> bool:
+    if arguments.get(key, "no") not in ("yes", "no"):
+        raise PatternError(f"`{arguments[key]}` is neither yes nor no.", (key,))
+    return arguments.get(key) == "yes"
 
 
 def _in_scope(draft: Draft, step: Step, source: Source, statement: Any) -> bool:

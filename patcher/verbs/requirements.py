@@ -161,6 +161,8 @@ def _pattern(text: object, at: At) -> str:
     """Return a name or a glob of names in its canonical spelling."""
     if isinstance(text, str) and (_GLOB if is_glob(text) else _NAME).fullmatch(text):
         return canonical(text)
+    if isinstance(text, str) and is_glob(text):
+        raise PatternError(f"`{text}` would mean any package; a glob needs a part of a name, as `nvidia-*` has.", at)
     raise PatternError(f"`{text}` is not the name of a package; it stands alone, without version or extras.", at)
 
 

@@ -7,6 +7,7 @@ those that cannot stand without it. Two steps whose absence gives the same tree 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -34,6 +35,10 @@ class Measured(StrEnum):
     UNREACHED = "unreached"
     ABSENT = "absent"
     NOT_JUDGED = "not judged"
+
+
+# The last line of a traceback, which progress bars and hints may follow.
+RAISED = re.compile(r"^(?:\w+\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Failure)\b(?::.*)?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ class Ablation:
             if outcome in applied:
                 yield self._entry(outcome.step, f"{applied.index(outcome) + 1} of {len(applied)}")
             elif outcome.count(Status.ALREADY):
-                reason = "It is there in this tree already, and was not written by the recipe."
+                reason = "There is nothing to leave out: this tree has it already, or a step before makes it."
                 yield Entry(outcome.step, Measured.NOT_JUDGED, None, reason)
             else:
                 reason = outcome.reason or "It finds nothing to change in this tree."
@@ -166,8 +171,8 @@ class Ablation:
 
     def _fallen(self, step: Step, run: Run) -> Entry:
         """Judge a step without which the check does not train; what it changes shows beside what avoids the change."""
-        last = run.output.splitlines()[-1:] if run.returncode else []
-        told = last[0].strip() if last else failure(run, self.judge.python, self.judge.checkout)
+        raised = RAISED.findall(run.output) if run.returncode else []
+        told = raised[-1].strip() if raised else failure(run, self.judge.python, self.judge.checkout)
         reason = f"Without it the check does not train ({told.rstrip('.')})."
         if run.returncode is None:
             return Entry(step, Measured.NOT_JUDGED, None, f"{reason} That it takes long says nothing of it.")

@@ -133,5 +133,5 @@ def uneven(readings: Readings, others: Readings, whose: str) -> str:
 def _said(first: Difference) -> str:
     return (
         f"{first.reading} {first.step} is {first.got:.9g} and should be {first.expected:.9g}: "
-        f"off by {first.off:.1e}, and {first.allowed:.1e} is allowed."
+        f"off by {first.off:.1e} of it, and {first.allowed:.1e} is allowed."
     )

@@ -75,7 +75,11 @@ class Judge:
             return Verdict(check.id, Finding.FAILED, strayed(run, self.checkout), run, golden)
         if golden is None:
             file = golden_file(self.recipe, check, self.device)
-            why = f"there is no {file.name} for {self.device}" if file else "the check names no golden"
+            why = (
+                f"there is no {file.name} for {self.device}; --record makes one"
+                if file
+                else "the check names no golden"
+            )
             return Verdict(check.id, Finding.NOT_JUDGED, f"The numbers were not judged: {why}.", run)
         verdict = compare(check, run, golden, elsewhere(golden, self.environment(check, run)))
         return verdict.noting(*self._stale(golden))
@@ -92,7 +96,11 @@ class Judge:
         other += [f"the recipe {golden.recipe}"] if golden.recipe != self.recipe.name else []
         other += [f"the device {golden.device}"] if golden.device != self.device else []
         other += ["no reference"] if not golden.reference else []
-        told = [f"The golden is from before these steps were changed: {', '.join(changed)}."] if changed else []
+        told = (
+            [f"The golden is from before these steps were changed: {', '.join(changed)}; --record makes a new one."]
+            if changed
+            else []
+        )
         return [*told, *([f"The golden was recorded with {', '.join(other)}."] if other else [])]
 
 

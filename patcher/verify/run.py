@@ -203,13 +203,18 @@ class Bench:
         command = (self._program(command[0]), *command[1:])
         own = {**self.check.environment, **ask.environment}
         filled = {name: _filled(value, places) for name, value in own.items()}
+        temporary = probe.with_name("temporary")
         paths = (str(PROBE), filled.get("PYTHONPATH", os.environ.get("PYTHONPATH")))
         fixed = {
             "PYTHONPATH": os.pathsep.join(filter(None, paths)),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1",  # what a run that is killed has printed shows why
             "PATCHER_PROBE": str(probe),
+            # What a killed run leaves there goes too; what torch.compile made is for the other runs of this check.
+            "TMPDIR": str(temporary),
+            "TORCHINDUCTOR_CACHE_DIR": str(self.folder / "compiled"),
         }
+        temporary.mkdir()
         hidden = {"CUDA_VISIBLE_DEVICES": ""} if self.device == "cpu" else {}
         environment = {**os.environ, "WANDB_MODE": "disabled", **hidden, **filled, **fixed}
         printed = probe.with_name("printed.txt")

@@ -218,15 +218,18 @@ PLACES: dict[str, Play] = {
         {"a.py": "from flash_attn import flash_attn_func\n", "flash_attn_torch/__init__.py/x": ""}, GUARD
     ),
     "a handler that is too narrow": check(
-        "try:\n    import flash_attn\nexcept ModuleNotFoundError:\n    flash_attn = None\n", GUARD
+        "try:\n    import wandb\nexcept ModuleNotFoundError:\n    wandb = None\n", NO_WANDB
     ),
-    "a handler that raises": check("try:\n    import flash_attn\nexcept ImportError:\n    raise SystemExit\n", GUARD),
+    "a handler that raises": check("try:\n    import wandb\nexcept ImportError:\n    raise SystemExit\n", NO_WANDB),
     "a handler that ends the program": check(
-        "import sys\ntry:\n    import flash_attn\nexcept ImportError:\n    sys.exit(1)\n", GUARD
+        "import sys\ntry:\n    import wandb\nexcept ImportError:\n    sys.exit(1)\n", NO_WANDB
     ),
     "a guarded `import *`": check("from flash_attn import *\n", GUARD),
     "a guarded import of two packages": check("import flash_attn, os\n", GUARD),
-    "a guarded package as a whole": check("import flash_attn\nflash_attn.flash_attn_func(1)\n", GUARD),
+    "a module that the shim has not": check("import flash_attn\nflash_attn.models.gpt.GPT(1)\n", GUARD),
+    "a name that the shim alone cannot serve": check(
+        "from flash_attn import flash_attn_fast\nflash_attn_fast(1)\n", f"{GUARD}\nalways: yes"
+    ),
     "a guard whose code binds too little": check("from wandb import init\ninit()\n", NO_WANDB),
     "a flag in a guard of another form": check(
         "try:\n    import wandb\nexcept ImportError: pass\nexcept OSError: pass\n", f"{NO_WANDB}\nflag: HAS"

@@ -175,14 +175,14 @@ PARAMETERS = {"kind": {"type": "text", "default": "a"}}
 
 
 class TestNext:
-    def test_the_tree_is_filled_into_what_to_run_next(self, tiny: Tiny) -> None:
+    def test_what_to_run_next_is_run_in_the_tree(self, tiny: Tiny) -> None:
         tiny.tree = tiny.folder / "my tree"
         hint = {"run": "pip install -r {tree}/requirements.txt", "why": "it needs them"}
         tiny.one("abs(1)\n").recipe(replace(*ROUND), next=[hint])
         told = lines(tiny)
         start = told.index(f"Next, in '{tiny.tree}':")
         assert told[start + 1 : start + 3] == [
-            f"  pip install -r '{tiny.tree}'/requirements.txt",
+            "  pip install -r ./requirements.txt",
             "      it needs them",
         ]
 

@@ -39,7 +39,7 @@ class TestVerdict:
         told = report(compare(CHECK, run((2.5, 2.25, 2.02, 1.75, 1.5)), GOLDEN))
         assert told[:2] == [
             "train: drifted; 5 steps in 1.2 s.",
-            "loss 3 is 2.02 and should be 2: off by 1.0e-02, and 1.0e-07 is allowed.",
+            "loss 3 is 2.02 and should be 2: off by 1.0e-02 of it, and 1.0e-07 is allowed.",
         ]
         assert told[-6:] == [
             "  loss  got   expected  off by   allowed",

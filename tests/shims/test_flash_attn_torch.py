@@ -526,7 +526,7 @@ def test_a_copy_without_the_other_files_has_the_dense_functions(tmp_path, monkey
     assert module.flash_attn_func(*qkv()).shape == (2, 7, 4, 8)
     with pytest.raises(ImportError, match=r"No module named 'alone_torch\.varlen'"):
         module.flash_attn_varlen_func  # noqa: B018
-    assert len(PATH.read_text(encoding="utf-8").splitlines()) < 310
+    assert len(PATH.read_text(encoding="utf-8").splitlines()) <= 300
 
 
 # ---------------------------------------------------------------- the interface, as flash-attn 2.8 has it

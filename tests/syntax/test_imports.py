@@ -253,10 +253,3 @@ def test_the_names_of_an_import_and_whether_they_are_read() -> None:
         ("f", "f", "f", True),
         ("g", "f2", "g as f2", False),
     ]
-
-
-def test_a_module_as_a_whole_has_no_names() -> None:
-    source = source_of("import a.b\n")
-    (statement,) = source.of(cst.Import)
-    with pytest.raises(SiteError, match="it imports the package as a whole; import the names that are used instead"):
-        imported_names(source, statement)

@@ -325,6 +325,117 @@ def test_a_stub_runs_nothing() -> None:
     check_noop(SHIM, {"a.pyi": "from flash_attn import flash_attn_func\n"})
 
 
+# --- a package as a whole -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "second", "use"),
+    [
+        ("import flash_attn", "import flash_attn_torch as flash_attn", "flash_attn.flash_attn_func(1)"),
+        ("import flash_attn as fa", "import flash_attn_torch as fa", "fa.layers.rotary.RotaryEmbedding(2)"),
+        (
+            "import flash_attn.layers.rotary",
+            "import flash_attn_torch as flash_attn",
+            "flash_attn.layers.rotary.apply_rotary_emb(1)",
+        ),
+        (
+            "import flash_attn.layers.rotary as rotary",
+            "from flash_attn_torch.layers import rotary",
+            "rotary.apply_rotary_emb(1)",
+        ),
+        (
+            "import flash_attn_interface",
+            "from flash_attn_torch import flash_attn_interface_torch as flash_attn_interface",
+            "flash_attn_interface.flash_attn_func(1)",
+        ),
+        ("import flash_attn", "import flash_attn_torch as flash_attn", "getattr(flash_attn, 'x', None)"),
+        ("import flash_attn", "import flash_attn_torch as flash_attn", "flash_attn.__version__.split('.')"),
+    ],
+)
+def test_a_package_as_a_whole(line: str, second: str, use: str) -> None:
+    check_transformed(
+        SHIM, f"{line}\n{use}\n", f"try:\n    {line}\nexcept ImportError:\n    {second}\n{use}\n", "1: applied"
+    )
+
+
+def test_a_package_and_its_modules_share_one_arm() -> None:
+    lines = "import flash_attn\nimport flash_attn.layers.rotary\n"
+    use = "flash_attn.layers.rotary.RotaryEmbedding(flash_attn.flash_attn_func)\n"
+    check_transformed(
+        SHIM,
+        {"net/__init__.py": "", "net/a.py": lines + use},
+        {
+            "net/a.py": f"try:\n    {lines.replace(chr(10), chr(10) + '    ', 1)}except ImportError:\n"
+            f"    from . import flash_attn_torch as flash_attn\n{use}"
+        },
+    )
+
+
+def test_the_files_that_are_read_through_a_package_are_copied(tmp_path: Path) -> None:
+    text = "import flash_attn\nflash_attn.layers.rotary.RotaryEmbedding(flash_attn.bert_padding.pad_input)\n"
+    write_tree(tmp_path, {"a.py": text})
+    added = {change.path for change in tree_plan(SHIM, tmp_path).changes if change.before is None}
+    assert {"flash_attn_torch/layers/rotary.py", "flash_attn_torch/bert_padding.py"} <= added
+    assert not any("losses" in path or "modules" in path for path in added)
+
+
+# --- in functions ---------------------------------------------------------------------------------------------------
+
+LAZY = {**SHIM, "lazy": "yes"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "def f():\n    from flash_attn import flash_attn_func\n    return flash_attn_func\n",
+            "def f():\n    try:\n        from flash_attn import flash_attn_func\n    except ImportError:\n"
+            "        from flash_attn_torch import flash_attn_func\n    return flash_attn_func\n",
+        ),
+        (
+            "if config.use_flash:\n    from flash_attn import flash_attn_func\n",
+            "if config.use_flash:\n    try:\n        from flash_attn import flash_attn_func\n    except ImportError:\n"
+            "        from flash_attn_torch import flash_attn_func\n",
+        ),
+        (
+            "try:\n    def f():\n        import flash_attn\nexcept ImportError:\n    pass\n",
+            "try:\n    def f():\n        try:\n            import flash_attn\n        except ImportError:\n"
+            "            import flash_attn_torch as flash_attn\nexcept ImportError:\n    pass\n",
+        ),
+    ],
+)
+def test_lazy_guards_what_runs_later_too(before: str, after: str) -> None:
+    check_transformed(LAZY, before, after)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("if TYPE_CHECKING:\n    import flash_attn\n", "it is for type checkers alone, and is left"),
+        *(
+            (
+                f"if {test}:\n    import flash_attn\n",
+                "it stands under an if that asks whether the package is there, and is left",
+            )
+            for test in ("HAS_FLASH", "is_flash_attn_2_available()", "importlib.util.find_spec('flash_attn')")
+        ),
+    ],
+)
+def test_lazy_leaves_what_is_asked_for_first(text: str, reason: str) -> None:
+    check_noop(LAZY, text, f"2: absent: {reason}")
+
+
+def test_lazy_leaves_a_function_that_catches_it() -> None:
+    check_noop(
+        LAZY, "def f():\n    try:\n        import flash_attn\n    except ImportError:\n        pass\n", "3: already"
+    )
+
+
+def test_lazy_takes_no_flag() -> None:
+    with pytest.raises(PatternError, match="`lazy` takes no flag, which a function would keep for itself"):
+        GuardImport.compile({**LAZY, "flag": "HAS"})
+
+
 # --- what is refused ------------------------------------------------------------------------------------------------
 
 
@@ -358,8 +469,26 @@ def test_a_stub_runs_nothing() -> None:
         ),
     ],
 )
-def test_a_handler_that_decides_for_itself(handler: str, reason: str) -> None:
-    check_noop(SHIM, f"try:\n    from flash_attn import flash_attn_func\n{handler}\n", f"2: refused: {reason}")
+def test_a_handler_that_decides_for_itself_is_not_overruled_by_code(handler: str, reason: str) -> None:
+    check_noop(CODE, f"try:\n    from flash_attn import flash_attn_func\n{handler}\n", f"2: refused: {reason}")
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        "except ImportError:\n    raise RuntimeError('install it')",
+        "except ModuleNotFoundError:\n    flash_attn_func = None",
+        "except ImportError:\n    exit(1)",
+    ],
+)
+def test_a_handler_that_decides_for_itself_is_not_reached_where_a_shim_has_all(handler: str) -> None:
+    check_transformed(
+        SHIM,
+        f"try:\n    from flash_attn import flash_attn_func\n{handler}\n",
+        "try:\n    try:\n        from flash_attn import flash_attn_func\n    except ImportError:\n"
+        f"        from flash_attn_torch import flash_attn_func\n{handler}\n",
+        "2: applied",
+    )
 
 
 def test_everything_is_refused_with_and_without_a_shim() -> None:
@@ -368,10 +497,18 @@ def test_everything_is_refused_with_and_without_a_shim() -> None:
         check_noop(step, "from flash_attn import *\n", f"1: refused: {reason}")
 
 
-def test_a_package_as_a_whole_is_refused() -> None:
-    reason = "it imports the package as a whole; import the names that are used instead"
-    for line in ("import flash_attn", "import flash_attn as fa", "import flash_attn.ops.rms_norm"):
-        check_noop(SHIM, f"{line}\nflash_attn.flash_attn_func(1)\n", f"1: refused: {reason}")
+@pytest.mark.parametrize(
+    ("line", "use", "name"),
+    [
+        ("import flash_attn", "flash_attn.triton(1)", "flash_attn.triton"),
+        ("import flash_attn as fa", "fa.layers.patch_embed.PatchEmbed()", "flash_attn.layers.patch_embed"),
+        ("import flash_attn.ops.rms_norm", "flash_attn.ops.rms_norm.other", "flash_attn.ops.rms_norm.other"),
+        ("import flash_attn.models.gpt as gpt", "gpt.GPT()", "flash_attn.models.gpt"),
+    ],
+)
+def test_what_is_read_through_a_package_and_the_shim_lacks_is_refused(line: str, use: str, name: str) -> None:
+    reason = f"the shim has no {name}, and it is used here; write it by hand, or remove its use"
+    check_noop(SHIM, f"{line}\n{use}\n", f"1: refused: {reason}")
 
 
 def test_other_packages_on_the_line_are_refused() -> None:
@@ -746,15 +883,23 @@ def test_a_second_package_has_a_module_of_its_own_in_the_shim(shims: Path) -> No
     ("before", "module", "files"),
     [
         ("from flash_attn import flash_attn_func", "", []),
-        ("from flash_attn import flash_attn_varlen_func", "", ["varlen"]),
+        ("from flash_attn import flash_attn_varlen_func", "", ["packed", "varlen"]),
         ("from flash_attn import flash_attn_with_kvcache, flash_attn_func", "", ["kvcache"]),
         ("from flash_attn.flash_attn_interface import flash_attn_func", ".flash_attn_interface", []),
-        ("from flash_attn.flash_attn_interface import flash_attn_unpadded_func", ".flash_attn_interface", ["varlen"]),
-        ("from flash_attn_interface import flash_attn_func", ".flash_attn_interface_torch", ["kvcache", "varlen"]),
+        (
+            "from flash_attn.flash_attn_interface import flash_attn_unpadded_func",
+            ".flash_attn_interface",
+            ["packed", "varlen"],
+        ),
+        (
+            "from flash_attn_interface import flash_attn_func",
+            ".flash_attn_interface_torch",
+            ["kvcache", "packed", "varlen"],
+        ),
         (
             "from flash_attn_interface import flash_attn_varlen_func as f",
             ".flash_attn_interface_torch",
-            ["kvcache", "varlen"],
+            ["kvcache", "packed", "varlen"],
         ),
     ],
 )
@@ -926,19 +1071,54 @@ def test_always_in_a_package() -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("import flash_attn", "it imports the package as a whole; import the names that are used instead"),
+        (
+            "import flash_attn\nflash_attn.nothing_like_it(1)",
+            "the shim has no flash_attn.nothing_like_it, and it is used here; write it by hand, or remove it",
+        ),
         (
             "from flash_attn import *",
             "it imports everything (*), so it cannot be told which names are meant; import them by name",
         ),
         (
-            "from flash_attn import flash_attn_func, nothing_like_it",
-            "the shim has no nothing_like_it; write it by hand, or remove its import",
+            "from flash_attn import flash_attn_func, nothing_like_it\nnothing_like_it(1)",
+            "the shim has no nothing_like_it, and it is used here; write it by hand, or remove it",
         ),
     ],
 )
 def test_always_refuses(line: str, reason: str) -> None:
     check_noop(ALWAYS, f"{line}\n", f"1: refused: {reason}")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "import flash_attn\nflash_attn.flash_attn_func(1)\n",
+            "import flash_attn_torch as flash_attn\nflash_attn.flash_attn_func(1)\n",
+        ),
+        (
+            "def f():\n    import flash_attn\n    import flash_attn.layers.rotary\n    return flash_attn.layers.rotary.RotaryEmbedding\n",
+            "def f():\n    import flash_attn_torch as flash_attn\n    return flash_attn.layers.rotary.RotaryEmbedding\n",
+        ),
+        (
+            "import flash_attn.layers.rotary as r, flash_attn as fa\nr.RotaryEmbedding(fa.flash_attn_func)\n",
+            "from flash_attn_torch.layers import rotary as r\nimport flash_attn_torch as fa\n"
+            "r.RotaryEmbedding(fa.flash_attn_func)\n",
+        ),
+        (
+            "from flash_attn import flash_attn_func, nothing_like_it\n",
+            "from flash_attn_torch import flash_attn_func\n",
+        ),
+    ],
+)
+def test_always_with_packages_as_a_whole_and_names_that_nobody_reads(before: str, after: str) -> None:
+    check_transformed(ALWAYS, before, after)
+
+
+def test_always_takes_out_an_import_of_which_the_shim_has_nothing_and_nobody_reads_it(tmp_path: Path) -> None:
+    write_tree(tmp_path, {"a.py": "import os\nfrom flash_attn.models import gpt\n"})
+    (change,) = tree_plan(ALWAYS, tmp_path).changes
+    assert change.after == b"import os\n"
 
 
 def test_always_leaves_what_is_another_package() -> None:

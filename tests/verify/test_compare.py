@@ -35,7 +35,7 @@ class TestFinding:
         found = verdict((2.5, 2.25 * (1 + 2e-7), 3.0))
         assert found.finding is Finding.DRIFTED
         assert found.first is not None and (found.first.reading, found.first.step) == ("loss", 2)
-        assert found.reason == "loss 2 is 2.25000045 and should be 2.25: off by 2.0e-07, and 1.0e-07 is allowed."
+        assert found.reason == "loss 2 is 2.25000045 and should be 2.25: off by 2.0e-07 of it, and 1.0e-07 is allowed."
         assert found.worst["loss"].step == 3
 
     def test_noise_allows_more(self) -> None:

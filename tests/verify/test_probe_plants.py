@@ -20,6 +20,7 @@ pytestmark = pytest.mark.train
 
 SHIM = (ROOT / "recipes/shims/flash_attn_torch/__init__.py").read_bytes()
 COPY = stamp("flash_attn_torch/__init__.py", SHIM).decode()
+PACKED = (ROOT / "recipes/shims/flash_attn_torch/packed.py").read_text().replace("from . import flash_attn_func\n", "")
 PLANTS = ("float64", "scale-1", "causal-flipped", "no-transpose", "values-only", "heads-mixed", "across-batch")
 
 
@@ -84,7 +85,7 @@ def test_each_plant_changes_the_shim_and_nothing_else_of_it(plants, tmp_path, pl
 
 @pytest.mark.parametrize("plant", PLANTS)
 def test_what_is_packed_is_planted_and_counts_under_its_own_name(plants, tmp_path, plant) -> None:
-    shim, kept = module(tmp_path, COPY, "copied"), Kept()
+    shim, kept = module(tmp_path, f"{COPY}\n{PACKED}", "copied"), Kept()
     (qkv,) = inputs(1, 2, 5, 3, 4, 8)
     plants.plant_flash(shim, plant, kept)
     expected = shim.flash_attn_func(*qkv.unbind(2), causal=True)

@@ -2,10 +2,7 @@
 
 Replaces, from flash-attn 2.8, with the same positional order, keywords, layouts and return values::
 
-    flash_attn_func(q, k, v, ...)         q [batch, seqlen_q, heads, dim]
-                                          k, v [batch, seqlen_k, heads_k, dim]
-    flash_attn_qkvpacked_func(qkv, ...)   qkv [batch, seqlen, 3, heads, dim]
-    flash_attn_kvpacked_func(q, kv, ...)  kv [batch, seqlen_k, 2, heads_k, dim]
+    flash_attn_func(q, k, v, ...)    q [batch, seqlen_q, heads, dim], k and v [batch, seqlen_k, heads_k, dim]
 
 The other functions of flash-attn have files of their own, which a tree has only if it uses one of them.
 
@@ -36,7 +33,7 @@ Works with torch >= 2.0 and Python >= 3.8; float16 on a CPU where torch itself c
 """
 
 import contextlib
-import importlib
+import importlib.util
 import math
 
 import torch
@@ -47,11 +44,13 @@ try:
 except ImportError:  # torch < 2.3
     causal_lower_right = None
 
-__all__ = ["flash_attn_func", "flash_attn_kvpacked_func", "flash_attn_qkvpacked_func"]
+__version__ = "2.8.3"  # of the flash-attn whose interface this is, for code that asks
+__all__ = ["flash_attn_func"]
 
 # Where the rest of flash_attn's names is.
 _ELSEWHERE = {
     "kvcache": ["flash_attn_with_kvcache"],
+    "packed": ["flash_attn_kvpacked_func", "flash_attn_qkvpacked_func"],
     "varlen": [
         "flash_attn_varlen_func",
         "flash_attn_varlen_kvpacked_func",
@@ -67,7 +66,18 @@ def __getattr__(name):
     for module, names in _ELSEWHERE.items():
         if name in names:
             return getattr(importlib.import_module("." + module, __name__), name)
-    raise AttributeError(f"flash_attn_torch has no {name}")
+    return _modules_of(__name__)(name)
+
+
+def _modules_of(package):
+    """The `__getattr__` of a package that imports its modules as they are asked for."""
+
+    def module(name):
+        if name.startswith("__") or importlib.util.find_spec("." + name, package) is None:
+            raise AttributeError(f"{package} has no {name}")
+        return importlib.import_module("." + name, package)
+
+    return module
 
 
 # What this torch's scaled_dot_product_attention can be told: `scale` came with 2.1, `enable_gqa` with 2.5.
@@ -106,25 +116,6 @@ def flash_attn_func(
     options = (dropout_p, softmax_scale, causal, window_size, softcap, alibi_slopes)
     out, lse = _attend(q, k, v, *options, return_attn_probs)
     return (out, lse, out.new_empty(0)) if return_attn_probs else out
-
-
-def flash_attn_qkvpacked_func(qkv, *options, **named_options):
-    """flash_attn_func of qkv [batch, seqlen, 3, heads, dim]; the options are the same, in the same order."""
-    q, k, v = _unpack(qkv, "qkv", "[batch, seqlen, 3, heads, dim]")
-    return flash_attn_func(q, k, v, *options, **named_options)
-
-
-def flash_attn_kvpacked_func(q, kv, *options, **named_options):
-    """flash_attn_func of q and kv [batch, seqlen_k, 2, heads_k, dim]; the options are the same."""
-    k, v = _unpack(kv, "kv", "[batch, seqlen, 2, heads, dim]")
-    return flash_attn_func(q, k, v, *options, **named_options)
-
-
-def _unpack(packed, name, form):
-    sizes = form.split(", ")
-    if packed.dim() != len(sizes) or packed.shape[-3] != int(sizes[-3]):
-        raise ValueError(f"flash_attn_torch: {name} must be {form}, but has shape {tuple(packed.shape)}")
-    return packed.unbind(-3)
 
 
 def _attend(q, k, v, dropout_p, softmax_scale, causal, window_size, softcap, alibi_slopes, want_lse):

@@ -6,8 +6,6 @@ See __init__.py. The top-level package flash_attn_interface, FlashAttention 3, h
 from . import (
     __getattr__,  # noqa: F401  (finds those that have a file of their own)
     flash_attn_func,
-    flash_attn_kvpacked_func,
-    flash_attn_qkvpacked_func,
 )
 
-__all__ = ["flash_attn_func", "flash_attn_kvpacked_func", "flash_attn_qkvpacked_func"]
+__all__ = ["flash_attn_func"]

@@ -35,7 +35,8 @@ from itertools import groupby
 import torch
 import torch.nn.functional as F
 
-from . import _attend, _check, _no_autocast, _unpack
+from . import _attend, _check, _no_autocast
+from .packed import unpack
 
 try:
     from torch.nn.attention.varlen import varlen_attn
@@ -103,14 +104,14 @@ def flash_attn_varlen_func(
 
 def flash_attn_varlen_qkvpacked_func(qkv, cu_seqlens, max_seqlen, *options, **named_options):
     """flash_attn_varlen_func of qkv [tokens, 3, heads, dim]; the options are the same, in the same order."""
-    q, k, v = _unpack(qkv, "qkv", "[tokens, 3, heads, dim]")
+    q, k, v = unpack(qkv, "qkv", "[tokens, 3, heads, dim]")
     lengths = (cu_seqlens, cu_seqlens, max_seqlen, max_seqlen)
     return flash_attn_varlen_func(q, k, v, *lengths, *options, **named_options)
 
 
 def flash_attn_varlen_kvpacked_func(q, kv, *lengths_and_options, **named):
     """flash_attn_varlen_func of q and kv [tokens_k, 2, heads_k, dim]; the rest is the same, in the same order."""
-    k, v = _unpack(kv, "kv", "[tokens, 2, heads, dim]")
+    k, v = unpack(kv, "kv", "[tokens, 2, heads, dim]")
     return flash_attn_varlen_func(q, k, v, *lengths_and_options, **named)
 
 
@@ -217,12 +218,12 @@ def flash_attn_unpadded_func(
 
 def flash_attn_unpadded_qkvpacked_func(qkv, cu_seqlens, max_seqlen, dropout_p, *options, **named_options):
     """flash_attn_unpadded_func of qkv [tokens, 3, heads, dim]; the options are the same, in the same order."""
-    q, k, v = _unpack(qkv, "qkv", "[tokens, 3, heads, dim]")
+    q, k, v = unpack(qkv, "qkv", "[tokens, 3, heads, dim]")
     lengths = (cu_seqlens, cu_seqlens, max_seqlen, max_seqlen)
     return flash_attn_unpadded_func(q, k, v, *lengths, dropout_p, *options, **named_options)
 
 
 def flash_attn_unpadded_kvpacked_func(q, kv, *lengths_and_options, **named):
     """flash_attn_unpadded_func of q and kv [tokens_k, 2, heads_k, dim]; the rest is the same, in the same order."""
-    k, v = _unpack(kv, "kv", "[tokens, 2, heads, dim]")
+    k, v = unpack(kv, "kv", "[tokens, 2, heads, dim]")
     return flash_attn_unpadded_func(q, k, v, *lengths_and_options, **named)

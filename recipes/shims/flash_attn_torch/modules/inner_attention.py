@@ -9,7 +9,7 @@ import math
 import torch
 import torch.nn as nn
 
-from .. import flash_attn_kvpacked_func, flash_attn_qkvpacked_func
+from ..packed import flash_attn_kvpacked_func, flash_attn_qkvpacked_func
 from ..varlen import flash_attn_varlen_kvpacked_func, flash_attn_varlen_qkvpacked_func
 
 __all__ = ["CrossAttention", "FlashCrossAttention", "FlashSelfAttention", "SelfAttention", "get_alibi_slopes"]
