@@ -145,6 +145,7 @@ def hide_newer_apis(monkeypatch, shim):
     """Make the shim believe that this is torch 2.0."""
     monkeypatch.setattr(shim, "_SDPA_TAKES", ["query", "key", "value", "attn_mask", "dropout_p", "is_causal"])
     monkeypatch.setattr(shim, "causal_lower_right", None)
+    monkeypatch.setattr(shim, "_LSE_KERNEL", None)
     monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", sdpa_of_torch_2_0)
 
 

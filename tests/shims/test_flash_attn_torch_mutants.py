@@ -27,7 +27,7 @@ MUTANTS = {
     ),
     "a longer query is aligned at the top left": (
         *(DENSE, "__init__.py"),
-        ("out = _sdpa(q[:, :, early:], k", "out = _sdpa(q[:, :, : q.shape[2] - early], k"),
+        ("lse = _sdpa(q[:, :, early:], k", "lse = _sdpa(q[:, :, : q.shape[2] - early], k"),
     ),
     "query heads read the key heads in turn": (
         *(DENSE, "__init__.py"),
@@ -81,6 +81,14 @@ MUTANTS = {
     "the lse of nothing is its negative": (
         *(DENSE, "__init__.py"),
         ("blind.squeeze(-1), math.inf)", "blind.squeeze(-1), -math.inf)"),
+    ),
+    "the lse of a window's blind rows is that of all keys": (
+        *(DENSE, "__init__.py"),
+        ("lse.masked_fill(blind.squeeze(-1), math.inf) if want_lse", "lse if want_lse"),
+    ),
+    "the lse of early queries is missing": (
+        *(DENSE, "__init__.py"),
+        ("F.pad(lse, (early, 0), value=math.inf)", "F.pad(lse, (0, early), value=math.inf)"),
     ),
     "autocast changes the dtype": (
         *(DENSE, "__init__.py"),

@@ -25,7 +25,7 @@ shapes, dtypes or devices that do not fit together, some of which SDPA would bro
 Without effect: `deterministic`. It fixes the order in which flash-attn sums gradients on a GPU; in torch that
 switch is torch.use_deterministic_algorithms.
 
-Memory: softcap, return_attn_probs, and alibi_slopes in 16 bits hold all batch * heads * seqlen_q * seqlen_k
+Memory: softcap, alibi_slopes in 16 bits, and return_attn_probs on a GPU hold all batch * heads * seqlen_q * seqlen_k
 scores. The rest runs on torch's fused kernels; a window or unequal lengths may add a mask of [seqlen_q, seqlen_k],
 alibi_slopes one for each slope.
 
@@ -83,6 +83,11 @@ def _modules_of(package):
 # What this torch's scaled_dot_product_attention can be told: `scale` came with 2.1, `enable_gqa` with 2.5.
 _SDPA_TAKES = [a.name for a in torch.ops.aten.scaled_dot_product_attention.default._schema.arguments]
 
+# What SDPA itself runs on a CPU, which tells the logsumexp too; with a mask since 2.3.
+_LSE_KERNEL = getattr(torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu", None)
+if _LSE_KERNEL and "attn_mask" not in [a.name for a in _LSE_KERNEL.default._schema.arguments]:
+    _LSE_KERNEL = None
+
 # Where there is autocast to be switched off. Found out here, as torch.compile cannot trace the question.
 _may_autocast = getattr(torch.amp, "is_autocast_available", ("cpu", "cuda").__contains__)  # torch >= 2.4
 _AUTOCAST_DEVICES = [device_type for device_type in ("cpu", "cuda", "mps", "xpu") if _may_autocast(device_type)]
@@ -125,7 +130,8 @@ def _attend(q, k, v, dropout_p, softmax_scale, causal, window_size, softcap, ali
     left, right = _limits(window_size, causal, q.shape[1], k.shape[1])
     # With a bias SDPA wants q's dtype of it, and in 16 bits a distance has three digits.
     wide = q.dtype in (torch.float32, torch.float64)
-    by_definition = softcap > 0 or want_lse or (alibi_slopes is not None and not wide) or k.shape[1] == 0
+    by_definition = softcap > 0 or (alibi_slopes is not None and not wide) or k.shape[1] == 0
+    by_definition = by_definition or (want_lse and not _has_lse_kernel(q))
 
     # The fused kernels want a last dimension of stride 1, whatever the other strides.
     q, k, v = [x if x.stride(-1) == 1 else x.contiguous() for x in (q, k, v)]
@@ -136,7 +142,7 @@ def _attend(q, k, v, dropout_p, softmax_scale, causal, window_size, softcap, ali
         if by_definition:
             out, lse = _by_definition(q, k, v, dropout_p, softmax_scale, left, right, softcap, alibi_slopes)
         else:
-            out = _by_sdpa(q, k, v, dropout_p, softmax_scale, left, right, alibi_slopes)
+            out, lse = _by_sdpa(q, k, v, dropout_p, softmax_scale, left, right, alibi_slopes, want_lse)
     return out.transpose(1, 2).contiguous(), lse  # callers `.view` it; after a fused kernel this copies nothing
 
 
@@ -225,28 +231,35 @@ def _bias(alibi_slopes, distance):
     return -(slopes if slopes.dim() == 4 else slopes[None]) * distance.abs()
 
 
-def _by_sdpa(q, k, v, dropout_p, scale, left, right, alibi_slopes):
-    """On torch's fused kernels; all [batch, heads, seq, dim], seqlen_k > 0."""
+def _by_sdpa(q, k, v, dropout_p, scale, left, right, alibi_slopes, want_lse):
+    """On torch's fused kernels; all [batch, heads, seq, dim], seqlen_k > 0. Returns the output and, if wanted, lse."""
     seqlen_q, seqlen_k = q.shape[2], k.shape[2]
-    if alibi_slopes is not None:
-        distance = _distance(seqlen_q, seqlen_k, q.device)
-        mask, blind = _mask(distance, left, right)
-        bias = _bias(alibi_slopes.detach().to(q.dtype), distance).masked_fill(~mask, -math.inf)
-        return _sdpa(q, k, v, bias, dropout_p, False, scale).masked_fill(blind, 0.0)
-    if left < 0 and right < 0:
-        return _sdpa(q, k, v, None, dropout_p, False, scale)
-    if left < 0 and right == 0 and seqlen_q >= seqlen_k:
+    options = (dropout_p, scale, want_lse)
+    if alibi_slopes is None and left < 0 and right < 0:
+        return _sdpa(q, k, v, None, False, *options)
+    if alibi_slopes is None and left < 0 and right == 0 and seqlen_q >= seqlen_k:
         # Only the last seqlen_k queries see a key. Their mask is square, where SDPA's (top left) is the same.
         early = seqlen_q - seqlen_k
-        out = _sdpa(q[:, :, early:], k, v, None, dropout_p, True, scale)
-        return F.pad(out, (0, 0, early, 0)) if early else out
-    if left < 0 and right == 0 and _has_lower_right_kernel(q):
-        return _sdpa(q, k, v, causal_lower_right(seqlen_q, seqlen_k), dropout_p, False, scale)
-    mask, blind = _mask(_distance(seqlen_q, seqlen_k, q.device), left, right)
-    return _sdpa(q, k, v, mask, dropout_p, False, scale).masked_fill(blind, 0.0)
+        out, lse = _sdpa(q[:, :, early:], k, v, None, True, *options)
+        lse = F.pad(lse, (early, 0), value=math.inf) if want_lse else None
+        return F.pad(out, (0, 0, early, 0)) if early else out, lse
+    if alibi_slopes is None and left < 0 and right == 0 and not want_lse and _has_lower_right_kernel(q):
+        return _sdpa(q, k, v, causal_lower_right(seqlen_q, seqlen_k), False, *options)
+    distance = _distance(seqlen_q, seqlen_k, q.device)
+    mask, blind = _mask(distance, left, right)
+    if alibi_slopes is not None:
+        mask = _bias(alibi_slopes.detach().to(q.dtype), distance).masked_fill(~mask, -math.inf)
+    out, lse = _sdpa(q, k, v, mask, False, *options)
+    return out.masked_fill(blind, 0.0), lse.masked_fill(blind.squeeze(-1), math.inf) if want_lse else None
 
 
-def _sdpa(q, k, v, mask, dropout_p, is_causal, scale):
+def _sdpa(q, k, v, mask, is_causal, dropout_p, scale, want_lse):
+    if want_lse:
+        k, v = _for_each_query_head(k, q), _for_each_query_head(v, q)
+        if mask is not None and mask.dtype == torch.bool:
+            mask = torch.zeros(mask.shape, dtype=q.dtype, device=q.device).masked_fill(~mask, -math.inf)
+        out, lse = _LSE_KERNEL(q, k, v, 0.0, is_causal, attn_mask=mask, scale=scale)
+        return out, lse.detach().float()
     options = {}
     if k.shape[1] != q.shape[1]:
         if _has_grouped_kernel(q, mask):
@@ -258,7 +271,7 @@ def _sdpa(q, k, v, mask, dropout_p, is_causal, scale):
     else:
         factor = scale * math.sqrt(q.shape[-1])  # torch 2.0 always divides by sqrt(dim)
         q = q if math.isclose(factor, 1.0) else q * factor
-    return F.scaled_dot_product_attention(q, k, v, mask, dropout_p, is_causal, **options)
+    return F.scaled_dot_product_attention(q, k, v, mask, dropout_p, is_causal, **options), None
 
 
 def _for_each_query_head(x, q):
@@ -273,6 +286,10 @@ def _has_grouped_kernel(q, mask):
     # On CUDA the flash kernel does: 16 bits, no mask, head dim up to 256, an A100 or newer.
     fits = mask is None and q.dtype in (torch.float16, torch.bfloat16) and q.shape[-1] <= 256
     return fits and torch.cuda.get_device_properties(q.device).major >= 8
+
+
+def _has_lse_kernel(q):
+    return _LSE_KERNEL is not None and q.device.type == "cpu" and q.shape[2] > 0
 
 
 def _has_lower_right_kernel(q):
