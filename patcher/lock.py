@@ -99,7 +99,12 @@ def locked(data: bytes) -> Lock:
 
 
 def lock_entry(
-    plan: Plan, name: str, head: str | None, old: Locked | None, declined: Iterable[Declined] | None = None
+    plan: Plan,
+    name: str,
+    head: str | None,
+    old: Locked | None,
+    declined: Iterable[Declined] | None = None,
+    proofs: Mapping[str, str] | None = None,
 ) -> Locked:
     """Return what a lock says of a recipe that is applied by a plan; `name` is how the tree names it.
 
@@ -117,7 +122,7 @@ def lock_entry(
         plan=plan.digest if plan.changes or old is None else old.plan,
         source=dict(recipe.source),
         declined=tuple(declined) if declined is not None else old.declined if old else (),
-        proofs=old.proofs if old else {},
+        proofs=dict(proofs) if proofs is not None else old.proofs if old else {},
     )
 
 

@@ -33,6 +33,7 @@ from patcher.report.patch import change_patch
 from patcher.report.sarif import sarif_data
 from patcher.report.text import check_lines, notes, place_lines, summary
 from patcher.review import declined, remembered
+from patcher.verify.proofs import standing
 from patcher.view import changed, on_disk, staged
 
 __all__ = ["Asked", "carry_out"]
@@ -163,9 +164,10 @@ def _plans(recipes: Sequence[Chosen], seen: Checkout, lock: Lock, asked: Asked, 
     found: list[Planned] = []
     for one in recipes:
         plan = ask(partial(planning.plan, one.recipe, seen, bundled_root() / "shims"), remembered(one.locked))
-        entry = lock_entry(plan, one.name, seen.head, one.locked, declined(plan, one.locked))
-        lock = lock.having(entry)
         keeps = asked.lock or asked.commit or (asked.interactive and one.locked)
+        known = _proofs(plan) if keeps else None
+        entry = lock_entry(plan, one.name, seen.head, one.locked, declined(plan, one.locked), known)
+        lock = lock.having(entry)
         kept = lock_change(seen, lock) if keeps else None
         job = Job(plan, kept)
         pieces = by_step if asked.commit == "step" else whole
@@ -174,6 +176,12 @@ def _plans(recipes: Sequence[Chosen], seen: Checkout, lock: Lock, asked: Asked, 
         seen = changed(seen, job.changes)
         found.append(Planned(one, plan, job))
     return found
+
+
+def _proofs(plan: Plan) -> dict[str, str]:
+    """Return the steps whose proof is of the code that a plan makes, each with the key of that code."""
+    found = {outcome.step.id: standing(outcome, plan) for outcome in plan.outcomes}
+    return {step: told.key for step, told in found.items() if told is not None and told.proved}
 
 
 def _write(planned: Sequence[Planned], checkout: Checkout, asked: Asked) -> tuple[str, ...]:

@@ -11,10 +11,10 @@ from pathlib import Path
 from patcher.checkout import Checkout
 from patcher.cli.common import load_recipe
 from patcher.errors import UsageError
-from patcher.lock import LOCK, Lock, Locked
+from patcher.lock import LOCK, Lock, Locked, read_lock
 from patcher.model import Recipe
 
-__all__ = ["Chosen", "chosen", "named_in_lock", "out_of_reach"]
+__all__ = ["Chosen", "chosen", "named_in_lock", "only", "out_of_reach"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,22 @@ def chosen(tree: str, checkout: Checkout, lock: Lock, recipe: str | None, params
             "and --lock keeps it there."
         )
     return [_locked(entry, tree) for entry in lock.recipes]
+
+
+def only(tree: str, recipe: str | None, params: tuple[str, ...]) -> Chosen:
+    """Return the one recipe to look at.
+
+    Raises:
+        UsageError: none is named, neither here nor in the tree's lock, or the lock names several.
+    """
+    if recipe is not None:
+        return Chosen(load_recipe(recipe, params), recipe, recipe, None)
+    checkout = Checkout.open(tree)
+    found = chosen(tree, checkout, read_lock(checkout), None, params)
+    if len(found) > 1:
+        names = ", ".join(one.name for one in found)
+        raise UsageError(f"{Path(tree, LOCK)} names several recipes ({names}); name one of them with --recipe.")
+    return found[0]
 
 
 def _locked(entry: Locked, tree: str) -> Chosen:

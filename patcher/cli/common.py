@@ -24,6 +24,7 @@ __all__ = [
     "parameters_option",
     "recipe_help",
     "recipe_option",
+    "recipe_or_lock_option",
     "refuse_code",
     "write_output",
 ]
@@ -43,6 +44,9 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 recipe_help = "A bundled recipe's name, a folder, a YAML file, or git+URL@COMMIT#FOLDER."
 recipe_option: Decorator = click.option("-r", "--recipe", "recipe", required=True, metavar="RECIPE", help=recipe_help)
+recipe_or_lock_option: Decorator = click.option(
+    "-r", "--recipe", "recipe", metavar="RECIPE", help=f"{recipe_help} Default: the one that the tree's lock names."
+)
 parameters_option: Decorator = click.option(
     "-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter of the recipe."
 )

@@ -10,10 +10,9 @@ import click
 
 from patcher.cli.common import (
     allow_python_option,
-    load_recipe,
     paint,
     parameters_option,
-    recipe_option,
+    recipe_or_lock_option,
     refuse_code,
 )
 from patcher.errors import UsageError
@@ -23,29 +22,31 @@ __all__ = ["command"]
 
 @click.command("explain", short_help="Say why each step did or did not match at a line.")
 @click.argument("place", metavar="PATH:LINE")
-@recipe_option
+@recipe_or_lock_option
 @parameters_option
 @click.option("--tree", type=click.Path(), help="The checkout, if PATH is relative to it. Default: found from PATH.")
 @allow_python_option
 @click.option("--step", help="Explain this step alone.")
 def command(
-    place: str, recipe: str, params: tuple[str, ...], tree: str | None, allow_python: bool, step: str | None
+    place: str, recipe: str | None, params: tuple[str, ...], tree: str | None, allow_python: bool, step: str | None
 ) -> int:
     """Say, for each step of a recipe, why it did or did not match at PATH:LINE, and what would satisfy it."""
     from patcher.checkout import Checkout
+    from patcher.cli.chosen import only
     from patcher.explain import explain
     from patcher.recipe import bundled_root
 
-    loaded = load_recipe(recipe, params)
+    file, line = _split(place)
+    root = Path(tree) if tree is not None else _root_of(file)
+    asked = only(str(root), recipe, params)
+    loaded = asked.recipe
     if not allow_python:
         refuse_code(loaded)
     known = [one.id for one in loaded.steps]
     if step is not None and step not in known:
         near = [name for name in known if name.endswith(f"/{step}")] or get_close_matches(step, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"see `patcher show {recipe}`."
+        hint = f"did you mean {near[0]}?" if near else f"see `patcher show {asked.spec}`."
         raise UsageError(f"{loaded.name} has no step {step}; {hint}")
-    file, line = _split(place)
-    root = Path(tree) if tree is not None else _root_of(file)
     path = file if tree is not None else os.path.relpath(file, root).replace(os.sep, "/")
     width = max((len(one.id) for one in loaded.steps), default=0)
     for told in explain(loaded, Checkout.open(root), bundled_root() / "shims", path, line):

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 import click
 
-from patcher.cli.common import load_recipe, paint, parameters_option, recipe_option
+from patcher.cli.common import paint, parameters_option, recipe_or_lock_option
 from patcher.errors import UsageError
 from patcher.model import Recipe, Step
 
@@ -18,7 +18,7 @@ NUMBERS_DIFFER = 4
 
 @click.command("prove", short_help="Run a step's equality proof.")
 @click.argument("path", type=click.Path())
-@recipe_option
+@recipe_or_lock_option
 @parameters_option
 @click.option("--step", help="Prove this step alone.")
 @click.option("--python", metavar="PYTHON", help="The Python that has what the tree imports.")
@@ -27,7 +27,7 @@ NUMBERS_DIFFER = 4
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(
     path: str,
-    recipe: str,
+    recipe: str | None,
     params: tuple[str, ...],
     step: str | None,
     python: str | None,
@@ -40,13 +40,14 @@ def command(
     Both sides run in copies; nothing is written to PATH. The exit code is 4 if they are not equal.
     """
     from patcher.checkout import Checkout
+    from patcher.cli.chosen import only
     from patcher.recipe import bundled_root
     from patcher.report.proof import proof_data, proof_text
     from patcher.verify.proofs import records, write_record
     from patcher.verify.prove import Proving, prove
     from patcher.verify.run import interpreter
 
-    loaded = load_recipe(recipe, params)
+    loaded = only(path, recipe, params).recipe
     chosen = _chosen(loaded, step)
     if not (loaded.bundled or allow_run):
         raise UsageError(

@@ -19,7 +19,7 @@ from patcher.cli.common import (
     output_option,
     paint,
     parameters_option,
-    recipe_option,
+    recipe_or_lock_option,
     write_output,
 )
 from patcher.errors import DriftError, UsageError
@@ -36,7 +36,7 @@ WIDE = 120
 
 @click.command("verify", short_help="Train the patched tree and compare it with golden outputs.")
 @click.argument("path", type=click.Path())
-@recipe_option
+@recipe_or_lock_option
 @parameters_option
 @click.option("--check", "names", multiple=True, metavar="ID", help="Run only this check. May be given several times.")
 @click.option("--ablate", is_flag=True, help="Also train the tree without each step, and judge what the step claims.")
@@ -52,7 +52,7 @@ WIDE = 120
 @output_option
 def command(
     path: str,
-    recipe: str,
+    recipe: str | None,
     params: tuple[str, ...],
     names: tuple[str, ...],
     ablate: bool,
@@ -70,6 +70,7 @@ def command(
     Exit code 4: a number differs, a run failed, or a claim is false.
     """
     from patcher.checkout import Checkout
+    from patcher.cli.chosen import only
     from patcher.recipe import bundled_root
     from patcher.report.github import verdict_annotations, verdict_summary
     from patcher.report.verdict import checked_report
@@ -82,7 +83,8 @@ def command(
     check_output(output)
     if record and (ablate or sensitivity):
         raise UsageError("--record makes a golden, and --ablate and --sensitivity use it; give it alone.")
-    loaded = load_recipe(recipe, params)
+    asked_for = only(path, recipe, params)
+    loaded = asked_for.recipe
     checks = _chosen(loaded, names)
     if not (loaded.bundled or allow_run):
         raise UsageError(
@@ -94,11 +96,11 @@ def command(
     checkout = Checkout.open(path)
     shims = bundled_root() / "shims"
     if not ablate:  # which finds the tree from before the recipe itself
-        _check_applied(loaded, checkout, shims, path, recipe)
+        _check_applied(loaded, checkout, shims, path, asked_for.spec)
 
     def other(values: Mapping[str, str]) -> Recipe:
-        kept = [param for param in params if param.partition("=")[0] not in values]
-        return load_recipe(recipe, (*kept, *(f"{name}={value}" for name, value in values.items())))
+        params = tuple(f"{name}={value}" for name, value in {**loaded.values, **values}.items())
+        return load_recipe(asked_for.spec, params, asked_for.locked.source if asked_for.locked else None)
 
     judge = Judge(loaded, checkout, interpreter(checkout, python), device, lambda line: click.echo(line, err=True))
     asked = Asked(shims, other, held, ablate, sensitivity)

@@ -63,11 +63,15 @@ class Proved:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Whether a record fits the code of a plan, in a sentence; else `step` is to be proved."""
+    """Whether a record fits the code of a plan, in a sentence; else `step` is to be proved.
+
+    `key` is that of the code that was proved, as the record has it.
+    """
 
     step: Step
     proved: bool
     reason: str
+    key: str = ""
 
 
 # --- records --------------------------------------------------------------------------------------------------------
@@ -167,7 +171,8 @@ def standing(outcome: Outcome, plan: Plan) -> Standing | None:
         return Standing(step, False, "This code is not the one that was proved.")
     what = "equal to the code before it" if before is not None else "equal to what it replaces"
     count = f"{len(fits[0].cases)} case{'s' if len(fits[0].cases) != 1 else ''}"
-    return Standing(step, True, f"{what} in {count}, outputs and gradients in float64, with torch {fits[0].torch}")
+    told = f"{what} in {count}, outputs and gradients in float64, with torch {fits[0].torch}"
+    return Standing(step, True, told, after)
 
 
 def _sides(outcome: Outcome, plan: Plan) -> tuple[frozenset[str] | None, str]:

@@ -147,7 +147,9 @@ class TestRead:
     def test_a_recipe_that_is_gone(self, ready: Tiny, patcher: Patcher) -> None:
         ready.apply("--lock", "-p", "kind=b")
         ready.file.unlink()
-        assert patcher("apply", ready.tree).code == 2
+        result = patcher("apply", ready.tree)
+        assert result.code == 2
+        assert f"{ready.tree / LOCK} names the recipe ../tiny.yaml, and nothing is at {ready.file}" in result.stderr
 
     def test_a_recipe_in_the_tree_is_found_from_anywhere(
         self, tiny: Tiny, patcher: Patcher, monkeypatch: pytest.MonkeyPatch
@@ -196,3 +198,55 @@ def test_a_lock_from_before_git_is_seen_by_it(tiny: Tiny) -> None:
     git(tiny.tree, "init", "--quiet")
     seen = git(tiny.tree, "status", "--porcelain", "--untracked-files=all").split()
     assert seen == ["??", LOCK, "??", "a.py"]
+
+
+class TestOutOfReach:
+    def test_a_recipe_beside_the_fork_is_told_as_a_clone_would_not_have_it(self, ready: Tiny) -> None:
+        told = ready.apply("--lock", "-p", "kind=b").stderr
+        assert f"{LOCK} names the recipe ../tiny.yaml, which a clone will not have" in told
+
+    def test_one_in_the_fork_that_is_not_committed_is_told(self, tiny: Tiny, patcher: Patcher) -> None:
+        tiny.recipe(ROUND)
+        tiny.files({"a.py": "abs(1)\n", "patches/mine.yaml": tiny.file.read_text()})
+        mine = tiny.tree / "patches" / "mine.yaml"
+        assert "a clone" not in patcher("apply", tiny.tree, "-r", mine, "--lock", "--allow-dirty").stderr
+        mine.write_text(mine.read_text() + "# more\n")
+        told = patcher("apply", tiny.tree, "-r", mine, "--lock", "--allow-dirty").stderr
+        assert "./patches/mine.yaml, which is not committed as it is; commit it too" in told
+
+    @pytest.mark.parametrize("options", [(), ("--lock", "--check"), ("--lock", "--diff")])
+    def test_nothing_is_told_where_no_lock_is_written(self, ready: Tiny, options: tuple[str, ...]) -> None:
+        assert "a clone" not in ready.apply("-p", "kind=b", *options).stderr
+
+    def test_the_steps_of_a_recipe_leave_its_own_files(self, tiny: Tiny, patcher: Patcher) -> None:
+        tiny.recipe(ROUND)
+        own = {"patches/recipe.yaml": tiny.file.read_text(), "patches/checks/data.py": "abs(2)\n"}
+        tiny.files({"a.py": "abs(1)\n", **own})
+        assert patcher("apply", tiny.tree, "-r", tiny.tree / "patches").code == 0
+        assert (tiny.tree / "patches/checks/data.py").read_text() == "abs(2)\n"
+        assert (tiny.tree / "a.py").read_text() == "round(1)\n"
+
+
+class TestLookedAt:
+    def test_explain_takes_the_recipe_of_the_lock(self, ready: Tiny, patcher: Patcher) -> None:
+        ready.apply("--lock", "-p", "kind=b")
+        result = patcher("explain", f"{ready.tree}/a.py:1")
+        assert result.code == 0 and result.out.startswith("already")
+
+    def test_of_several_one_has_to_be_named(self, ready: Tiny, patcher: Patcher) -> None:
+        ready.apply("--lock", "-p", "kind=b")
+        lock = ready.tree / LOCK
+        entry = lock.read_text().partition("recipes:\n")[2]
+        lock.write_text(lock.read_text() + entry.replace("../tiny.yaml", "../other.yaml"))
+        ready.file.with_name("other.yaml").write_text(ready.file.read_text().replace("tiny", "other"))
+        for command in (("explain", f"{ready.tree}/a.py:1"), ("verify", ready.tree), ("prove", ready.tree)):
+            result = patcher(*command)
+            assert result.code == 2
+            assert (
+                "names several recipes (../tiny.yaml, ../other.yaml); name one of them with --recipe" in result.stderr
+            )
+
+    @pytest.mark.parametrize("command", ["verify", "prove"])
+    def test_without_a_lock_a_recipe_has_to_be_named(self, ready: Tiny, patcher: Patcher, command: str) -> None:
+        result = patcher(command, ready.tree)
+        assert result.code == 2 and "name one with --recipe" in result.stderr

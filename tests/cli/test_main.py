@@ -103,7 +103,7 @@ class TestUsage:
         assert result.code == 2
         assert "--dif" in result.stderr and "--diff" in result.stderr
 
-    @pytest.mark.parametrize("arguments", [("apply",), ("undo",), ("show",), ("verify", ".")])
+    @pytest.mark.parametrize("arguments", [("apply",), ("undo",), ("show",), ("verify",)])
     def test_what_is_missing_is_named(self, patcher: Patcher, arguments: tuple[str, ...]) -> None:
         result = patcher(*arguments)
         assert result.code == 2
