@@ -7,7 +7,7 @@ said so. Nothing is written here, and nothing is fetched.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +20,7 @@ from patcher.merging import Conflict, File, Files, merge_trees
 from patcher.model import Change, Plan, Recipe, Status
 from patcher.moves import Trace, traces
 from patcher.plan import blocked, plan
+from patcher.review import declined, remembered
 from patcher.syntax.parsing import parse
 from patcher.upstream import known, start_of
 from patcher.view import View, changed
@@ -82,6 +83,10 @@ class Update:
         return any(place.status is Status.REFUSED for one in self.plans for out in one.outcomes for place in out.places)
 
 
+Make = Callable[[Recipe, Checkout], Plan]
+"""Plans a recipe over a tree, without what was declined."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Side:
     """One upstream, what the recipes make of it, and their plans."""
@@ -111,10 +116,15 @@ def prepare(
     told = next((one.locked.upstream for one in applied if one.locked and one.locked.upstream), "")
     old = start_of(checkout, told, new, base)
     recipes = [one.recipe for one in applied]
+    choices = {one.recipe.digest: remembered(one.locked) for one in applied}
+
+    def make(recipe: Recipe, seen: Checkout) -> Plan:
+        return plan(recipe, seen, shims, choices[recipe.digest])
+
     if old == new:
         return Update((), old, new)
     trees = [tree_of(checkout, commit) for commit in (old, new)]
-    before, after = (_patched(checkout, tree, recipes, shims) for tree in trees)
+    before, after = (_patched(checkout, tree, recipes, make) for tree in trees)
     moved = renamed(checkout, old, new)
     found = tuple(_traces(one, other, trees, moved) for one, other in zip(before.plans, after.plans, strict=True))
     fork = {
@@ -124,9 +134,9 @@ def prepare(
     update = Update(
         after.plans, old, new, found, left=tuple(_left(trees)), entries=tuple(_entries(applied, after, new))
     )
-    base_files, theirs, notes = _carried(checkout, update, before, after, recipes, shims)
+    base_files, theirs, notes = _carried(checkout, update, before, after, recipes, make)
     update = replace(update, edits=tuple(_edits(base_files, fork)), notes=notes)
-    return _merged(checkout, update, base_files, fork, theirs, recipes, shims, markers=markers)
+    return _merged(checkout, update, base_files, fork, theirs, recipes, make, markers=markers)
 
 
 def _is_tree(path: str) -> bool:
@@ -136,11 +146,11 @@ def _is_tree(path: str) -> bool:
 # --- the two upstreams ----------------------------------------------------------------------------------------------
 
 
-def _patched(checkout: Checkout, tree: Tree, recipes: Iterable[Recipe], shims: Path) -> _Side:
+def _patched(checkout: Checkout, tree: Tree, recipes: Iterable[Recipe], make: Make) -> _Side:
     files = {path: file for path, file in tree.files.items() if _is_tree(path)}
     plans: list[Plan] = []
     for recipe in recipes:
-        plans.append(plan(recipe, _view(checkout, files), shims))
+        plans.append(make(recipe, _view(checkout, files)))
         files |= {one.path: File(one.after, one.mode) for one in plans[-1].changes}
     return _Side(tree, MappingProxyType(files), tuple(plans))
 
@@ -168,7 +178,7 @@ def _refuse_unapplied(checkout: Checkout, before: _Side, fork: Files, recipes: S
 
 
 def _carried(
-    checkout: Checkout, update: Update, before: _Side, after: _Side, recipes: Sequence[Recipe], shims: Path
+    checkout: Checkout, update: Update, before: _Side, after: _Side, recipes: Sequence[Recipe], make: Make
 ) -> tuple[Files, Files, tuple[str, ...]]:
     """Return base and theirs of the merge; a step that fell is in neither, so that the fork's text of it is an edit."""
     fallen = [{trace.step.id for trace in group if trace.fallen} for group in update.traces]
@@ -179,7 +189,7 @@ def _carried(
         for recipe, names in zip(recipes, fallen, strict=True)
     ]
     try:
-        sides = [_patched(checkout, side.tree, rest, shims) for side in (before, after)]
+        sides = [_patched(checkout, side.tree, rest, make) for side in (before, after)]
     except RecipeError as error:
         # Then all that the recipes did is merged as text.
         note = f"The other steps do not hold without the ones that drifted; all of them are merged as text. {error}"
@@ -190,7 +200,7 @@ def _carried(
 def _entries(applied: Sequence[Applied], after: _Side, new: str) -> Iterator[Locked]:
     for one, made in zip(applied, after.plans, strict=True):
         if one.locked is not None:
-            yield replace(lock_entry(made, one.name, new, one.locked), upstream=new)
+            yield replace(lock_entry(made, one.name, new, one.locked, declined(made, one.locked)), upstream=new)
 
 
 def _left(trees: Sequence[Tree]) -> Iterator[str]:
@@ -223,7 +233,7 @@ def _merged(
     fork: Files,
     theirs: Files,
     recipes: Sequence[Recipe],
-    shims: Path,
+    make: Make,
     *,
     markers: bool,
 ) -> Update:
@@ -234,7 +244,7 @@ def _merged(
     changes = tuple(change for path, file in wanted.items() for change in _change(path, fork.get(path), file))
     modes = (_mode(path, fork[path], file) for path, file in wanted.items() if file and path in fork)
     update = replace(update, conflicts=conflicts, changes=changes, left=(*update.left, *filter(None, modes)))
-    rest = () if conflicts else _unrest(checkout, fork, changes, recipes, shims)
+    rest = () if conflicts else _unrest(checkout, fork, changes, recipes, make)
     return replace(update, notes=(*update.notes, *rest))
 
 
@@ -270,14 +280,14 @@ def _mistake(path: str, file: File) -> str:
 
 
 def _unrest(
-    checkout: Checkout, fork: Files, changes: Sequence[Change], recipes: Iterable[Recipe], shims: Path
+    checkout: Checkout, fork: Files, changes: Sequence[Change], recipes: Iterable[Recipe], make: Make
 ) -> Iterator[str]:
     """Yield what the recipes would still do in the result."""
     files = {**fork, **{one.path: File(one.after, one.mode) for one in changes if not one.gone}}
     seen = _view(checkout, {path: file for path, file in files.items() if path not in _gone(changes)})
     for recipe in recipes:
         try:
-            made = plan(recipe, seen, shims)
+            made = make(recipe, seen)
         except PatcherError as error:
             yield f"{recipe.name} does not hold in the result: {error}"
             return

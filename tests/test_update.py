@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 from bench.moves import EDITS, MOVES, Fork, Move, edited, faults, fork_of
@@ -425,6 +427,25 @@ class TestCommitting:
         little.upstream(FAR).fork(MINE)
         git(little.tree, "update-ref", "MERGE_HEAD", "new")
         assert "middle of a merge" in little.refused("--commit", code=2).stderr
+
+    def test_what_was_declined_is_left_on_the_new_upstream_too(self, tiny: Tiny) -> None:
+        little = Little(tiny, old={"a.py": "abs(1)\n\n\n\nabs(2)\n", "b.py": "b = 1\n"})
+        little.upstream(sub("b = 1", "b = 2", "b.py"))
+        git(little.tree, "switch", "-q", "-c", "fork", "old")
+        command = ["-m", "patcher", "apply", str(little.tree), "-r", str(tiny.file), "-i", "--lock"]
+        child = pexpect.spawn(sys.executable, command, encoding="utf-8", timeout=60)
+        for key in "ny":
+            child.expect("Take this")
+            child.sendline(key)
+        child.expect(pexpect.EOF)
+        little.commit("the fork")
+        assert (little.tree / "a.py").read_text() == "abs(1)\n\n\n\nround(2)\n"
+        result = tiny.patcher("update", little.tree, "--onto", "new", "--write")
+        assert result.code == 0, result.out + result.stderr
+        assert "edits of its own" not in result.out, "what was declined is no edit by hand"
+        assert (little.tree / "a.py").read_text() == "abs(1)\n\n\n\nround(2)\n"
+        assert (little.tree / "b.py").read_text() == "b = 2\n"
+        assert (little.tree / ".patcher/lock.yaml").read_text().count("- step:") == 1
 
     def test_the_lock_then_names_the_new_upstream(self, little: Little) -> None:
         little.upstream(FAR)
