@@ -22,6 +22,7 @@ __all__ = ["Repository", "Standing"]
 STRAY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
 
 # A configuration that came with an archive must not start a program (fsmonitor), and a mode is no content.
+NOT_FOUND = 127  # what `env` ends with where there is no such program
 OPTIONS = "--no-optional-locks --literal-pathspecs -c core.fsmonitor=false -c core.fileMode=false"
 WHERE = "rev-parse --is-inside-work-tree --show-cdup --git-path patcher --revs-only HEAD"
 REMOTES = r"config -z --get-regexp ^remote\..*\.url$"
@@ -152,8 +153,15 @@ class Repository:
                     strip_newline_in_stdout=False,
                 )
         except (ImportError, OSError) as error:
-            raise TargetError(f"{self.root} needs git, which does not start: install it.") from error
+            raise self._without_git() from error
+        except git.GitCommandNotFound as error:  # not even `env`
+            raise self._without_git() from error
+        if code == NOT_FOUND:
+            raise self._without_git()
         return code, out, told
+
+    def _without_git(self) -> TargetError:
+        return TargetError(f"{self.root} needs git, which does not start: install it, or put it on PATH.")
 
 
 def _split(out: bytes) -> list[str]:

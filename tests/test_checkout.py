@@ -236,7 +236,7 @@ class TestGit:
     def test_a_tree_with_git_on_a_machine_without_is_refused(self, tree: Path) -> None:
         code = f"from patcher.checkout import Checkout as C; C.open({str(tree)!r}).paths"
         run = subprocess.run([sys.executable, "-c", code], env={"PATH": "/nowhere"}, capture_output=True, text=True)
-        assert f"TargetError: {tree} needs git, which does not start: install it." in run.stderr
+        assert f"TargetError: {tree} needs git, which does not start: install it, or put it on PATH." in run.stderr
 
     def test_variables_of_a_surrounding_hook_do_not_lead_elsewhere(
         self, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

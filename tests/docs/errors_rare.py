@@ -1,0 +1,78 @@
+"""What goes wrong rarely: in recipes, trees, forks, training and proving. Scenes by their row, as the other groups."""
+
+from __future__ import annotations
+
+from tests.docs.errors_recipes import step
+from tests.docs.errors_trees import HELD, PYTHON, ROUND, RUN, SIZE, SQUARE, TRAINS, case, check, proof, train
+from tests.docs.scenes import Play, Scene
+from tests.helpers import Result
+
+__all__ = ["RARE"]
+
+RECORDED = f"{RUN}, golden: golden.json, reference: [attention]"
+TWO = f"checks:\n  - {{id: one, why: w, {HELD}}}\n  - {{id: two, why: w, {HELD}}}\n"
+
+
+def _two_recipes(scene: Scene) -> Result:
+    scene.tree("abs(1)\n", git=True).steps(ROUND).apply("--lock")
+    lock = scene.root / ".patcher" / "lock.yaml"
+    lock.write_text(lock.read_text() + lock.read_text().partition("recipes:\n")[2].replace("mine", "other"))
+    (scene.folder / "other.yaml").write_text((scene.folder / "mine.yaml").read_text().replace("mine", "other"))
+    return scene.run("explain", "tree/a.py:1")
+
+
+def _gone(scene: Scene) -> Result:
+    scene.tree("abs(1)\n", git=True).steps(ROUND).apply("--lock")
+    (scene.folder / "mine.yaml").unlink()
+    return scene.run("apply", "tree")
+
+
+def _without_git(scene: Scene) -> Result:
+    scene.tree("abs(1)\n", git=True).steps(ROUND)
+    scene.monkeypatch.setenv("PATH", str(scene.folder))
+    return scene.check()
+
+
+def _two_goldens(scene: Scene) -> Result:
+    scene.tree({"train.py": TRAINS}).steps(ROUND, head=TWO)
+    return scene.verify("--record", "--golden", "new.json", *PYTHON)
+
+
+def _without_python(scene: Scene) -> Result:
+    scene.tree({"train.py": TRAINS}).steps(ROUND, head=f"checks: [{{id: train, why: w, {RUN}}}]\n")
+    for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        scene.monkeypatch.delenv(name, raising=False)
+    scene.monkeypatch.setenv("PATH", str(scene.folder))
+    return scene.verify()
+
+
+RARE: dict[str, Play] = {
+    "a step that requires itself": step("id: a\nwhy: b\neffect: exact\nreplace: f($X)\nwith: g($X)\nrequires: [a]"),
+    "a step that requires one below": step(
+        "id: a\nwhy: b\neffect: exact\nreplace: f($X)\nwith: g($X)\nrequires: [b]",
+        "id: b\nwhy: b\neffect: exact\nreplace: h($X)\nwith: g($X)",
+    ),
+    "`text` without `in`": step("text: a\nwith: b"),
+    "a hole of `where` that no pattern binds": step("replace: f($X)\nwith: g($X)\nwhere: {Y: a}"),
+    "`always` with a flag": step("guard_import: a\notherwise: shim.flash_attn_torch\nalways: yes\nflag: HAS"),
+    "`lazy` with a flag": step("guard_import: a\notherwise: a = None\nlazy: yes\nflag: HAS"),
+    "`requirements` that mean any package": step('requirements: {drop: ["*"]}'),
+    "`run` without a word": step("replace: f($X)\nwith: g($X)", head="checks: [{id: train, why: w, run: []}]\n"),
+    "a statement on the line of its header": check("if x: import speed\n", "insert: import fast\nafter: import speed"),
+    "a keyword that lands outside of a call": check("import a\na.f(x=1)\n", "replace: a.f($$$X)\nwith: '[$$$X]'"),
+    "a case outside of its folder": case("- case: one\n  file: ../a.py\n  same: x\n"),
+    "a lock that names a recipe that is gone": _gone,
+    "a lock of several recipes": _two_recipes,
+    "a machine without git": _without_git,
+    "a golden for two checks": _two_goldens,
+    "a machine without Python": _without_python,
+    "a reference that does not train": train(RECORDED, "raise SystemExit(3)\n", "--record", *PYTHON),
+    "a check whose golden is not there": train(HELD, TRAINS),
+    "a step without a proof": lambda scene: (
+        scene.tree({"model.py": SIZE})
+        .files({"cases.py": ""})
+        .steps(SQUARE, f"id: other\nwhy: w\neffect: exact\n{ROUND}")
+        .run("prove", "tree", "-r", "./mine.yaml", "--step", "other", "--allow-run")
+    ),
+    "a proof of what the module does not keep": proof(model=f"{SIZE}\n\ndel size\n"),
+}
