@@ -17,7 +17,7 @@ from libcst import CSTNode
 from patcher.checkout import OWN, Checkout
 from patcher.errors import TargetError
 from patcher.model import Change, Edit, Layer, Scope, Skipped, Step
-from patcher.syntax.gate import Exports, lacking, reached
+from patcher.syntax.gate import Exports, Imported, lacking, reached
 from patcher.syntax.matching import Miss
 from patcher.syntax.names import module_name
 from patcher.syntax.notebook import NotebookSource, notebook
@@ -207,6 +207,10 @@ class Draft:
             return self.source(path).names.handed_on(name) if known is None else known
         except TargetError:
             return []
+
+    def imported(self, path: str) -> tuple[Imported, ...]:
+        """Return what a file imports, told from its bytes."""
+        return self._exports.of(path, self.peek(path))
 
     def original(self, path: str) -> Source | None:
         """Return a changed file as it was before, parsed, or None if a step created it."""

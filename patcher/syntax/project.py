@@ -24,7 +24,7 @@ __all__ = [
     "from_root",
     "handed_on",
     "imported_modules",
-    "importer_of",
+    "may_have",
     "module_at_top",
     "module_file",
     "module_files",
@@ -137,11 +137,14 @@ def python_files(draft: Draft, word: str) -> Iterator[Source]:
                 continue
 
 
-def importer_of(draft: Draft, path: str, name: str) -> str | None:
-    """Return a file of the tree that imports a name from another one, or None."""
-    for source in python_files(draft, name):
-        for binding in source.names.imports if source.path != path else ():
-            module, _, last = (binding.origin or "").rpartition(".")
-            if last == name and path in module_files(draft, source.path, module):
-                return source.path
-    return None
+def may_have(draft: Draft, path: str, name: str) -> bool:
+    """Tell whether a module has a name, or may have it."""
+    inside = PurePosixPath(path).parent
+    if PurePosixPath(path).name == "__init__.py" and module_file(draft, inside, name) is not None:
+        return True
+    try:
+        source = draft.source(path)
+    except TargetError:
+        return True
+    names = source.names
+    return any(names.bindings(one, source.module) for one in (name, "__getattr__")) or bool(names.stars)

@@ -7,7 +7,6 @@ behind `import *`, mean nothing here.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ from patcher.syntax.meanings import Chain, Meaning, Symbol
 from patcher.syntax.names import Binding, dotted
 from patcher.syntax.project import from_root, module_at_top, module_file, module_files, python_files, search_folders
 from patcher.syntax.redirect import in_class
-from patcher.syntax.references import is_annotation
+from patcher.syntax.references import accesses
 from patcher.syntax.source import Source
 from patcher.syntax.through import Access
 
@@ -191,7 +190,7 @@ class Symbols:
         """Yield the accesses `m.symbol` that mean the old or the new symbol, also by `more` names, in their order."""
         read: set[tuple[str, Symbol]] = set()
         for leaf in sorted({name.rpartition(".")[2] for name in (*self.old, self.new)}.union(more)):
-            for node, written in _accesses(source, leaf):
+            for node, written in accesses(source, leaf):
                 chain = self._chain(source, node, written)
                 if chain is None or chain.meaning is Meaning.NEITHER:
                     continue
@@ -293,17 +292,6 @@ class Symbols:
     def _starred(self, source: Source, star: cst.ImportFrom, symbol: Symbol) -> list[Symbol | None]:
         paths = module_files(self.draft, source.path, source.names.module_of(star))
         return [self.exported(path, symbol.local) for path in paths if path != source.path]
-
-
-def _accesses(source: Source, leaf: str) -> Iterator[tuple[cst.Attribute | cst.SimpleString, str]]:
-    """Yield what a file has of `m.leaf`, as written without layout: what code reads, then what annotations quote."""
-    for node in source.chains(leaf):
-        yield node, dotted(node) or ""
-    word = re.compile(rf"(?<![\w.])(?:\w+\.)+{re.escape(leaf)}(?!\w)")
-    for string in source.of(cst.SimpleString):
-        found = sorted(set(word.findall(string.value))) if leaf in string.value else []
-        if found and is_annotation(source, string):
-            yield from ((string, written) for written in found)
 
 
 def _is_relative(binding: Binding) -> bool:

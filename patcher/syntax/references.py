@@ -11,7 +11,7 @@ import libcst as cst
 from patcher.syntax.names import BUILTINS, dotted
 from patcher.syntax.source import Source
 
-__all__ = ["Gone", "brought_by", "handed_on", "is_annotation", "mentions", "starred", "word_pattern"]
+__all__ = ["Gone", "accesses", "brought_by", "handed_on", "is_annotation", "mentions", "starred", "word_pattern"]
 
 # What a string in an annotation is not a quoted name for.
 PLAIN_TEXT = ("Literal", "Annotated")
@@ -89,6 +89,17 @@ def is_annotation(source: Source, string: cst.CSTNode) -> bool:
         if isinstance(above, cst.Annotation):
             return True
     return False
+
+
+def accesses(source: Source, leaf: str) -> Iterator[tuple[cst.Attribute | cst.SimpleString, str]]:
+    """Yield what a file has of `m.leaf`, as written without layout: what code reads, then what annotations quote."""
+    for node in source.chains(leaf):
+        yield node, dotted(node) or ""
+    word = re.compile(rf"(?<![\w.])(?:\w+\.)+{re.escape(leaf)}(?!\w)")
+    for string in source.of(cst.SimpleString):
+        found = sorted(set(word.findall(string.value))) if leaf in string.value else []
+        if found and is_annotation(source, string):
+            yield from ((string, written) for written in found)
 
 
 def starred(source: Source, name: str) -> Iterator[tuple[int, str]]:

@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 
 import libcst as cst
 
-from patcher.errors import SiteError, TargetError
+from patcher.errors import SiteError
 from patcher.syntax.draft import Draft
-from patcher.syntax.project import module_file, module_files, search_folders
+from patcher.syntax.project import may_have, module_file, module_files, search_folders
 from patcher.syntax.shims import Placed, place, provides
 from patcher.syntax.source import Source
 
@@ -86,7 +86,7 @@ class Target:
             paths = self._files(source, ".".join(parts[:count]))
             if count == len(parts) - 1 and source.path in paths:
                 raise SiteError(f"this file is {self.module} itself; leave it out with `not_in`")
-            if any(self._has(path, parts[count]) for path in paths):
+            if any(may_have(self.draft, path, parts[count]) for path in paths):
                 return
             if paths:
                 lack = f"{paths[0]} of this tree has no `{parts[count]}`"
@@ -100,15 +100,3 @@ class Target:
             if str(folder / "__init__.py") in self.draft.files
         }
         return [path for path in module_files(self.draft, source.path, module) if path not in barred]
-
-    def _has(self, path: str, name: str) -> bool:
-        """Tell whether a module has a name, or may have it."""
-        inside = PurePosixPath(path).parent
-        if PurePosixPath(path).name == "__init__.py" and module_file(self.draft, inside, name) is not None:
-            return True
-        try:
-            source = self.draft.source(path)
-        except TargetError:
-            return True
-        names = source.names
-        return any(names.bindings(one, source.module) for one in (name, "__getattr__")) or bool(names.stars)

@@ -13,7 +13,7 @@ from patcher.syntax.blocks import deletion, imported_aliases, is_read, local_nam
 from patcher.syntax.draft import PROGRAMS, Draft
 from patcher.syntax.matching import ALL_BUT_ONE, Match, Miss, find
 from patcher.syntax.pattern import Code
-from patcher.syntax.project import importer_of
+from patcher.syntax.readers import Readers
 from patcher.syntax.source import Source
 from patcher.syntax.where import Where, compile_where
 from patcher.verbs.base import Findings, Shape
@@ -80,7 +80,12 @@ class Delete:
 
         Without `in` nothing tells a statement that is gone from one that never was.
         """
-        found = list(findings(step, draft, self.words, lambda source, miss: self._sites(step, draft, source, miss)))
+        readers = Readers(draft)
+
+        def sites(source: Source, miss: Miss) -> Iterator[Site]:
+            return self._sites(step, draft, source, miss, readers)
+
+        found = list(findings(step, draft, self.words, sites))
         yield from found
         busy = {one.path for one in found if one.sites}
         if step.within:
@@ -90,7 +95,7 @@ class Delete:
             for path in named or ([] if busy else done[:1]):
                 yield Findings(path, (Site(0, Status.ALREADY, "it stands nowhere in scope"),))
 
-    def _sites(self, step: Step, draft: Draft, source: Source, miss: Miss) -> Iterator[Site]:
+    def _sites(self, step: Step, draft: Draft, source: Source, miss: Miss, readers: Readers) -> Iterator[Site]:
         whole: list[Match] = []
         for pattern in self.patterns:
             for match in find(pattern, source, lambda one: self.where.failure(source, one), miss):
@@ -99,7 +104,7 @@ class Delete:
                 if draft.is_left_out(source.path, start := source.span(match.node)[0]):
                     yield Site(start, Status.ABSENT)
                     continue
-                gone = self._unused(draft, source, match, miss) if self.unused else None
+                gone = self._unused(readers, source, match, miss) if self.unused else None
                 if gone is None or len(gone) == len(imported_aliases(match.node)):
                     whole.append(match)
                 elif gone:
@@ -113,17 +118,17 @@ class Delete:
             else:
                 yield edited(source, offset, partial(list, edits))
 
-    def _unused(self, draft: Draft, source: Source, match: Match, miss: Miss) -> list[Any]:
+    def _unused(self, readers: Readers, source: Source, match: Match, miss: Miss) -> list[Any]:
         """Return the names of an import that nothing reads, in its file or through it."""
         kept = why_kept(source, match.node)
         captured = match.captures.get(self.unused or "", tuple(imported_aliases(match.node)))
         aliases = captured if isinstance(captured, tuple) else (captured,)
-        gone = [] if kept else [one for one in aliases if not self._used(draft, source, one)]
+        gone = [] if kept else [one for one in aliases if not self._used(readers, source, one)]
         if not gone:
             miss.note(ALL_BUT_ONE, match.node, kept or "every name that is imported there is used")
         return gone
 
     @staticmethod
-    def _used(draft: Draft, source: Source, alias: Any) -> bool:
+    def _used(readers: Readers, source: Source, alias: Any) -> bool:
         name = local_name(source, alias)
-        return is_read(source, name, alias) or importer_of(draft, source.path, name) is not None
+        return is_read(source, name, alias) or readers.first(source.path, name) is not None

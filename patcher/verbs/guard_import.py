@@ -18,7 +18,7 @@ from patcher.syntax.guards import ImportStatement, guard
 from patcher.syntax.instead import Led, lead_to
 from patcher.syntax.layout import level_of
 from patcher.syntax.names import module_name
-from patcher.syntax.project import importer_of
+from patcher.syntax.readers import Readers
 from patcher.syntax.shims import has_module, place
 from patcher.syntax.source import Source
 from patcher.syntax.standin import Wanted, wanted_of, written
@@ -224,8 +224,8 @@ def _in_scope(draft: Draft, step: Step, source: Source, statement: Any) -> bool:
 
 def _reader(draft: Draft, source: Source, name: str, *, used: bool) -> str:
     """Say where an imported name is read, or nothing; `used`: in its own file."""
-    other = None if used else importer_of(draft, source.path, name)
-    return "here" if used else f"in {other}" if other else ""
+    other = None if used else Readers(draft).first(source.path, name)
+    return "here" if used else f"in {other.source.path}" if other else ""
 
 
 def _bound(text: str, body: Sequence[ast.stmt]) -> frozenset[str] | None:

@@ -9,7 +9,7 @@ import pytest
 
 from patcher.checkout import Checkout
 from patcher.syntax.draft import Draft
-from patcher.syntax.project import imported_modules, importer_of, module_files, python_files, search_folders
+from patcher.syntax.project import imported_modules, may_have, module_files, python_files, search_folders
 from patcher.syntax.source import Source
 from tests.helpers import write_tree
 
@@ -75,17 +75,23 @@ def test_the_files_that_mention_a_word(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "has"),
     [
-        ("from net.a import x\n", True),
-        ("from net.a import x as y\n", True),
-        ("from .net.a import x\n", True),
-        ("from net import x\n", False),
-        ("from net.b import x\n", False),
-        ("from net.a import y  # x\n", False),
-        ("import net.a\nnet.a.x\n", False),
+        ("def x(): ...\n", True),
+        ("from a import y as x\n", True),
+        ("from a import *\n", True),
+        ("def __getattr__(name): ...\n", True),
+        ("def f():\n    x = 1\n", False),
+        ("y = 1\n", False),
+        ("print 'x'\n", True),
     ],
+    ids=["defined", "imported", "a star", "asked for", "in a function", "another", "not Python 3"],
 )
-def test_who_imports_a_name(tmp_path: Path, text: str, found: bool) -> None:
-    draft = draft_of(tmp_path, {"net/a.py": "from net.a import x\n", "net/b.py": "", "train.py": text})
-    assert importer_of(draft, "net/a.py", "x") == ("train.py" if found else None)
+def test_what_a_module_may_have(tmp_path: Path, text: str, has: bool) -> None:
+    assert may_have(draft_of(tmp_path, {"net/__init__.py": text}), "net/__init__.py", "x") is has
+
+
+def test_a_package_has_its_modules(tmp_path: Path) -> None:
+    draft = draft_of(tmp_path, {"net/__init__.py": "", "net/x.py": "", "net/a.py": ""})
+    assert may_have(draft, "net/__init__.py", "x")
+    assert not may_have(draft, "net/a.py", "x")

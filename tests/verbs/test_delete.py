@@ -10,7 +10,7 @@ from patcher.errors import PatternError
 from patcher.verbs.delete import Delete
 from tests.helpers import write_tree
 from tests.tiny import Tiny, step
-from tests.verbs.checks import SHAPES, check_noop, check_transformed, shaped, tree_plan
+from tests.verbs.checks import SHAPES, check_noop, check_transformed, notebook, shaped, tree_plan
 
 SHAPE = {"delete": "$_, $_, $_ = $X.shape", "in": "a.py"}
 UNUSED = {
@@ -233,6 +233,41 @@ def test_an_import_that_may_matter_stays(text: str) -> None:
 def test_an_import_that_another_file_takes_from_here_stays() -> None:
     files = {"a.py": "from apex import amp\n", "b.py": "from a import amp\namp()\n"}
     check_noop(MODULES, files, "a.py:1: already: it stands nowhere in scope")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import a\na.amp.init()\n",
+        "import a as A\nA.amp\n",
+        "from a import *\namp.init()\n",
+        "from hub import A\nA.amp.init()\n",
+        "import a\ndef f(x: 'a.amp.Group'): ...\n",
+        "from .a import amp as mixed\n",
+    ],
+)
+def test_an_import_that_another_file_reads_through_here_stays(text: str) -> None:
+    files = {"a.py": "from apex import amp\n", "b.py": text, "hub.py": "import a as A\n"}
+    check_noop(MODULES, files, "a.py:1: already: it stands nowhere in scope")
+
+
+def test_an_import_that_a_notebook_reads_through_here_stays() -> None:
+    files = {"a.py": "from apex import amp\n", "b.ipynb": notebook("import a", "a.amp.init()")}
+    check_noop(MODULES, files, "a.py:1: already: it stands nowhere in scope")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import a\na.x\nself.amp\n",
+        "import c as a\na.amp\n",
+        "from a import *\namp = 1\namp\n",
+        "def f(a):\n    return a.amp\n",
+    ],
+)
+def test_an_import_of_which_others_have_but_the_word_goes(text: str) -> None:
+    files = {"a.py": "from apex import amp\nx = 1\n", "b.py": text, "c.py": "amp = 1\n"}
+    check_transformed(MODULES, files, {"a.py": "x = 1\n"})
 
 
 def test_a_name_that_is_read_is_nearer_than_a_long_pattern_that_does_not_match(tiny: Tiny) -> None:

@@ -543,6 +543,33 @@ def test_a_name_that_another_file_imports_from_here_is_used() -> None:
     )
 
 
+ELSEWHERE = pytest.mark.parametrize(
+    "text", ["import a\na.log(1)\n", "import a as b\nb.log\n", "from a import *\nlog(1)\n"]
+)
+
+
+@ELSEWHERE
+def test_a_name_that_another_file_reads_through_here_is_used(text: str) -> None:
+    files = {"a.py": "from flash_attn import log\n", "train.py": text}
+    reason = "the shim has no log, and it is used in train.py; write it by hand, or remove its use"
+    check_noop(SHIM, files, f"a.py:1: refused: {reason}")
+    reason = "the shim has no log, and it is used in train.py; write it by hand, or remove it"
+    check_noop(ALWAYS, files, f"a.py:1: refused: {reason}")
+
+
+@ELSEWHERE
+def test_code_that_leaves_a_name_unbound_for_what_reads_it_through_here_is_refused(text: str) -> None:
+    reason = "`otherwise` does not bind log, and it is used in b.py; bind it there too"
+    check_noop(NONE, {"a.py": "from wandb import log\n", "b.py": text}, f"a.py:1: refused: {reason}")
+
+
+def test_a_name_of_which_others_have_but_the_word_is_left_out() -> None:
+    files = {"a.py": "from wandb import log\n", "b.py": "import a\nfrom c import log\na.x, log(1), self.log(1)\n"}
+    second = "try:\n    from wandb import log\nexcept ImportError:\n    wandb = None\n"
+    why = "log is left out of the second arm: `otherwise` lacks it, and nothing in the tree reads it"
+    check_transformed(NONE, files, {"a.py": second}, "a.py:1: applied", f"a.py:1: absent: {why}")
+
+
 def test_an_unused_name_that_the_shim_lacks_is_left_out() -> None:
     check_transformed(
         SHIM,
