@@ -683,6 +683,64 @@ class TestSoundness:
             "Leave what binds it, or write under `needs` what does.\n"
         )
 
+    @pytest.mark.parametrize(
+        ("text", "line"),
+        [
+            ("from a import amp\n", 1),
+            ("import a\n\na.amp.init()\n", 3),
+            ("from a import *\namp.init()\n", 1),
+            ("def f():\n    from a import amp as mixed\n", 2),
+        ],
+    )
+    @pytest.mark.parametrize("delete", ["from apex import amp", "def amp($$$)"])
+    def test_a_name_that_another_file_reads_here(self, tiny: Tiny, delete: str, text: str, line: int) -> None:
+        tiny.files({"a.py": "def amp(): ...\nfrom apex import amp\n", "b.py": text}).recipe(
+            step("other", delete="def amp($$$)" if "import" in delete else "from apex import amp"),
+            step("swap", delete=delete),
+        )
+        assert refused_as_mistake(tiny) == (
+            f"After the step swap nothing would bind the name `amp` of a.py:1, which b.py:{line} reads there; "
+            "nothing was written. Leave what binds it, or change b.py in the same recipe.\n"
+        )
+
+    def test_a_name_that_another_file_reads_through_a_third(self, tiny: Tiny) -> None:
+        files = {"a.py": "def f(): ...\n", "b.py": "from a import *\n", "c.py": "import b\nb.f()\n"}
+        tiny.files(files).recipe(step("swap", delete="def f($$$)"))
+        assert "the name `f` of a.py:1, which c.py:2 reads there" in refused_as_mistake(tiny)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "import a\na.x()\nself.amp()\n",
+            "try:\n    from a import amp\nexcept ImportError:\n    amp = None\n",
+            "from apex import amp\namp()\n",
+            "from a import *\namp = 1\namp\n",
+            "import a\ndef f(x: 'a.amp'): ...\n",
+        ],
+        ids=["the word", "in a try", "from elsewhere", "its own", "in a quote"],
+    )
+    def test_a_name_that_no_other_file_needs_here(self, tiny: Tiny, text: str) -> None:
+        tiny.files({"a.py": "from apex import amp\nx = 1\n", "b.py": text}).recipe(
+            step("swap", delete="from apex import amp", within="a.py")
+        )
+        assert (tiny.apply().code, tiny.read()) == (0, "x = 1\n")
+
+    def test_a_module_of_a_package_is_there_without_its_import(self, tiny: Tiny) -> None:
+        files = {"p/__init__.py": "from . import m\nx = 1\n", "p/m.py": "", "b.py": "from p import m\n"}
+        tiny.files(files).recipe(step("swap", delete="from . import m", within="p/__init__.py"))
+        assert (tiny.apply().code, tiny.read("p/__init__.py")) == (0, "x = 1\n")
+
+    @pytest.mark.parametrize("apart", [False, True], ids=["in one step", "in a later step"])
+    def test_a_name_whose_readers_go_too(self, tiny: Tiny, apart: bool) -> None:
+        gone = ["from apex import amp", "from a import amp", "a.amp.init($$$)"]
+        steps = [[one] for one in gone] if apart else [gone]
+        tiny.files({"a.py": "from apex import amp\nx = 1\n", "b.py": "import a\nfrom a import amp\na.amp.init()\n"})
+        tiny.recipe(*(step(f"swap-{number}", delete=one) for number, one in enumerate(steps)))
+        if apart:  # its calls are known by the import, so they go first
+            tiny.recipe(*(step(f"swap-{number}", delete=one) for number, one in enumerate(reversed(steps))))
+        assert tiny.apply().code == 0
+        assert (tiny.read(), tiny.read("b.py")) == ("x = 1\n", "import a\n")
+
     def test_a_name_that_nothing_bound_before_either(self, tiny: Tiny) -> None:
         tiny.one("y = abs(nowhere)\n").recipe(replace(*ROUND))
         assert tiny.apply().code == 0

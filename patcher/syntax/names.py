@@ -156,6 +156,11 @@ class Names:
         read = ((node, self.scopes.seen(binding_name, node)) for node in named if self.scopes.is_read(node))
         return [node for node, homes in read if (home in homes if homes else home is None)]
 
+    @property
+    def top(self) -> set[str]:
+        """The names that the module itself binds, for those too that import it."""
+        return {name for name, there in self.scopes.module.bindings.items() if there}
+
     def unbound(self) -> set[str]:
         """Return the names that are read and that nothing binds; empty where a star import may bind them."""
         return set() if self.stars else self.unresolved()

@@ -126,10 +126,10 @@ def imported_modules(source: Source) -> list[str]:
     return [module for module in modules if module]
 
 
-def python_files(draft: Draft, word: str) -> Iterator[Source]:
+def python_files(draft: Draft, word: str, kinds: tuple[str, ...] = (".py", ".pyi")) -> Iterator[Source]:
     """Yield the files of the tree that mention a word and can be parsed."""
     for path in draft.paths:
-        if path.endswith((".py", ".pyi")):
+        if path.endswith(kinds):
             try:
                 if word.encode() in draft.read(path):
                     yield draft.source(path)

@@ -26,8 +26,9 @@ __all__ = ["Read", "Readers"]
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A place that reads a name, and the other files of the tree that it may mean instead."""
+    """A place that reads a name of a file, and the other files of the tree that may be meant instead."""
 
+    name: str
     source: Source
     node: cst.CSTNode
     instead: tuple[str, ...] = ()
@@ -46,12 +47,14 @@ class Readers:
     def left(self, path: str, name: str) -> Read | None:
         """Return a place in another file that reads a name which this one has no more, or None.
 
-        There is none if the name may be a module, or come by another way.
+        There is none if the name may be a module, or come by another way, or is missed where a try may expect that.
         """
-        if may_have(self._draft, path, name):
-            return None
-        reads = self.of(path, name)
-        return next((one for one in reads if not any(may_have(self._draft, two, name) for two in one.instead)), None)
+        return None if may_have(self._draft, path, name) else next(filter(self._fails, self.of(path, name)), None)
+
+    def _fails(self, read: Read) -> bool:
+        tried = any(isinstance(above, cst.Try) for above in read.source.ancestors(read.node))
+        quoted = isinstance(read.node, cst.SimpleString)
+        return not (tried or quoted or any(may_have(self._draft, path, read.name) for path in read.instead))
 
     def of(self, path: str, name: str) -> Iterator[Read]:
         """Yield the places in other files that may read a name of this one."""
@@ -63,7 +66,7 @@ class Readers:
             for node, origin in _named(source, name):
                 for files, last in self._through(other, origin, frozenset({other})):
                     if last == name and path in files:
-                        yield Read(source, node, tuple(one for one in files if one != path))
+                        yield Read(name, source, node, tuple(one for one in files if one != path))
 
     def _through(self, importer: str, origin: str, seen: frozenset[str]) -> Iterator[tuple[list[str], str]]:
         """Yield the files, and each time the name in them, through which a dotted name leads that a file imports."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from patcher.errors import TargetError
+from patcher.syntax.draft import PROGRAMS, Draft
 from patcher.syntax.importable import Importable, importable
 from patcher.syntax.meanings import Chain, Meaning, Symbol
 from patcher.syntax.names import Binding, dotted
@@ -22,9 +22,6 @@ from patcher.syntax.redirect import in_class
 from patcher.syntax.references import accesses
 from patcher.syntax.source import Source
 from patcher.syntax.through import Access
-
-if TYPE_CHECKING:
-    from patcher.syntax.draft import Draft
 
 __all__ = ["Symbols"]
 
@@ -255,7 +252,7 @@ class Symbols:
             return False
         return source.names.exported(symbol.local) or any(
             symbol in self._behind(other, origin)
-            for other in python_files(self.draft, symbol.local)
+            for other in python_files(self.draft, symbol.local, PROGRAMS)
             if other is not source
             for origin in self._read(other, symbol.local)
         )
@@ -274,7 +271,7 @@ class Symbols:
 
     def followers(self, symbol: Symbol) -> Iterator[tuple[Source, cst.CSTNode, Symbol | Chain | None]]:
         """Yield the places of other files that name a symbol of this one; None: behind `import *`."""
-        for source in python_files(self.draft, symbol.local):
+        for source in python_files(self.draft, symbol.local, PROGRAMS):
             if source is symbol.source:
                 continue
             for other in self.of(source):

@@ -1,6 +1,6 @@
 """What a plan must never do to a file, told as a mistake of the step that would do it: with its place in the recipe.
 
-A changed file still parses, and has lost no comment and no binding.
+A changed file still parses, and has lost no comment and no binding, also none that another file of the tree reads.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from patcher.errors import Problem, RecipeError, TargetError
 from patcher.model import Change, Step
 from patcher.syntax.draft import PROGRAMS, Draft, splice_bytes
 from patcher.syntax.notebook import NotebookSource
+from patcher.syntax.readers import Readers
 from patcher.syntax.source import Source
 
 __all__ = ["check_parses", "check_sources", "mistake"]
@@ -50,17 +51,19 @@ def mistake(step: Step, message: str) -> RecipeError:
 
 
 def check_sources(steps: Iterable[Step], draft: Draft) -> None:
-    """Refuse a result that does not parse, or that lost a comment or what binds a name.
+    """Refuse a result that does not parse, or that lost a comment or what binds a name, here or for another file.
 
     Raises:
         RecipeError: it does.
     """
     steps = list(steps)
     dropping = {step.id for step in steps if getattr(step.action, "drops_comments", False)}
+    missed = partial(_missed, draft, Readers(draft))
 
     def damage(change: Change, before: Source | None, after: Source | None) -> _Damage | None:
-        keep = dropping.isdisjoint(change.steps)
-        return _unparsed(change, before, after) or (_lost(before, after) if keep else None) or _unbound(before, after)
+        lost = _lost(before, after) if dropping.isdisjoint(change.steps) else None
+        found = _unparsed(change, before, after) or lost or _unbound(before, after)
+        return found or (missed(change.path, before, after) if before and after else None)
 
     _check(steps, draft, damage)
 
@@ -161,3 +164,16 @@ def _unbound(before: Source | None, after: Source | None) -> _Damage | None:
     start = next(after.span(node)[0] for node in after.of(cst.Name) if node.value == name)
     clause = f"nothing would bind the name `{name}` in PLACE"
     return _Damage(clause, after=start, remedy="Leave what binds it, or write under `needs` what does.")
+
+
+def _missed(draft: Draft, readers: Readers, path: str, before: Source, after: Source) -> _Damage | None:
+    """Return a name that another file reads in this one, where nothing binds it any more."""
+    for name in sorted(before.names.top - after.names.top):
+        read = readers.left(path, name)
+        if read is not None:
+            other = read.source.path
+            line, _ = draft.origin(other, read.source.span(read.node)[0])
+            clause = f"nothing would bind the name `{name}` of PLACE, which {other}:{line} reads there"
+            start = min(before.span(one.node)[0] for one in before.names.bindings(name, before.module))
+            return _Damage(clause, before=start, remedy=f"Leave what binds it, or change {other} in the same recipe.")
+    return None

@@ -96,6 +96,9 @@ PLANS: dict[str, Play] = {
     "a result that does not parse": check("x = [\n    1,\n]\n", "text: ']'\nwith: ')'\nin: a.py"),
     "a result that lost a comment": check("abs(1)  # why\n", "text: '  # why'\nwith: ''\nalready: never\nin: a.py"),
     "a result that leaves a name unbound": check("import os\nos.getcwd()\n", "delete: import os"),
+    "a result that leaves a name of another file unbound": check(
+        {"a.py": "def mean(x): ...\n", "b.py": "import a\na.mean([])\n"}, "delete: def mean($$$)"
+    ),
     "a result that is not known as done": check("abs(1)\n", "delete: abs($_)\nexpect: 1"),
     "steps that undo each other": check(
         "abs(1)\n", "id: back\nwhy: w\neffect: exact\nreplace: round($X)\nwith: abs($X)", ROUND

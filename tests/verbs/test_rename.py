@@ -1549,6 +1549,33 @@ def test_in_a_notebook() -> None:
     )
 
 
+def test_a_notebook_follows_a_file_of_the_tree() -> None:
+    check_transformed(
+        {"rename": "speed.mean", "to": "fast.average"},
+        {"a.py": "from speed import mean\n", "b.ipynb": notebook("import a", "a.mean([])")},
+        {"a.py": "from fast import average\n", "b.ipynb": notebook("import a", "a.average([])")},
+    )
+
+
+def test_a_notebook_out_of_scope_cannot_follow() -> None:
+    keys = {"rename": "speed.mean", "to": "fast.average", "in": "*.py"}
+    files = {"a.py": "from speed import mean\n", "b.ipynb": notebook("from a import mean")}
+    (place,) = check_noop(
+        keys,
+        files,
+        "a.py:1: refused: b.ipynb:9 imports it from here and cannot follow: it is outside of the step's scope; widen `in`",
+    ).places
+    assert place.path == "a.py"
+
+
+def test_a_module_that_a_notebook_takes_from_here_stays() -> None:
+    check_transformed(
+        {"rename": "speed.mean", "to": "fast.average", "in": "*.py"},
+        {"a.py": "import speed as s\ns.mean([])\n", "b.ipynb": notebook("from a import s", "s.mean([])")},
+        {"a.py": "import speed as s\nimport fast\nfast.average([])\n"},
+    )
+
+
 # --- a recipe that cannot mean anything -----------------------------------------------------------------------------
 
 
