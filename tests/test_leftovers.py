@@ -43,7 +43,7 @@ def test_a_mention_is_told(tmp_path: Path, name: str, text: str, told: str) -> N
 
 def test_a_callee_that_is_handed_on_is_told(tmp_path: Path) -> None:
     text = "import opt\nfrom functools import partial\nmake = partial(opt.Adam, lr=0)\ntable = {'a': opt.Adam}\nopt.Adam(p, lr=0)\n"
-    why = "opt.Adam is handed on here, not called, so its arguments cannot be seen"
+    why = "opt.Adam is handed on here, not called, so its calls are not seen"
     assert left(tmp_path, RATE, {"a.py": text}) == [f"a.py:3: {why}", f"a.py:4: {why}"]
 
 
@@ -76,6 +76,156 @@ def test_a_string_that_spells_the_name_as_the_file_does_is_told(
     tmp_path: Path, keys: dict[str, object], text: str, told: str
 ) -> None:
     assert left(tmp_path, keys, {"a.py": text}) == [told]
+
+
+@pytest.mark.parametrize("name", ["conf/o.yaml", "o.yml", "setup.cfg", "a.ini", "pyproject.toml", "deep/conf/o.json"])
+def test_a_setting_that_has_the_whole_name_is_told_though_nothing_was_renamed(tmp_path: Path, name: str) -> None:
+    files = {name: "# adam_atan2\n_target_: adam_atan2.AdamATan2\nname: AdamATan2\n"}
+    assert left(tmp_path, RENAME, files) == [f"{name}:2: it mentions adam_atan2.AdamATan2"]
+
+
+def test_a_string_that_has_the_whole_name_is_told_though_nothing_was_renamed(tmp_path: Path) -> None:
+    text = "get('adam_atan2.AdamATan2')\nget('AdamATan2')\nget('adam_atan2')\n"
+    assert left(tmp_path, RENAME, {"a.py": text}) == ["a.py:1: a string mentions adam_atan2.AdamATan2"]
+
+
+# --- a name by the path of a file of the tree -----------------------------------------------------------------------
+
+OWN = {"models/optim.py": "from adam_atan2 import AdamATan2\n"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("conf/a.yaml", "_target_: models.optim.AdamATan2\n", "it mentions models.optim.AdamATan2"),
+        ("README.md", "see `optim.AdamATan2`\n", "it mentions optim.AdamATan2"),
+        ("t.py", "mock.patch('models.optim.AdamATan2')\n", "a string mentions models.optim.AdamATan2"),
+        ("t.py", "mock.patch(f'models.optim.AdamATan2.{x}')\n", "a string mentions models.optim.AdamATan2"),
+        ("pyproject.toml", "opt = 'models.optim:AdamATan2'\n", "it mentions models.optim:AdamATan2"),
+    ],
+)
+def test_the_path_of_a_file_that_had_the_name_is_told(tmp_path: Path, name: str, text: str, told: str) -> None:
+    assert left(tmp_path, RENAME, {**OWN, name: text}) == [f"{name}:1: {told}"]
+
+
+def test_the_path_of_a_file_that_handed_the_name_on_is_told(tmp_path: Path) -> None:
+    files = {"models/__init__.py": "from models.optim import AdamATan2\n", "a.yaml": "x: models.AdamATan2\n"}
+    assert left(tmp_path, RENAME, {**OWN, **files}) == ["a.yaml:1: it mentions models.AdamATan2"]
+
+
+def test_the_path_of_a_file_that_was_changed_before_is_told(tmp_path: Path) -> None:
+    files = {"models/optim.py": "from adam_atan2_pytorch import AdamAtan2\n", "a.yaml": "x: models.optim.AdamATan2\n"}
+    assert left(tmp_path, RENAME, files) == ["a.yaml:1: it mentions models.optim.AdamATan2"]
+
+
+def test_the_path_of_a_definition_that_went_is_told(tmp_path: Path) -> None:
+    files = {
+        "tools/run.py": "def main(): ...\nx = 1\n",
+        "pyproject.toml": "go = 'tools.run:main'\nno = 'tools.run:x'\n",
+    }
+    keys = {"delete": "def main($$$)"}
+    assert left(tmp_path, keys, files) == ["pyproject.toml:1: it mentions tools.run:main"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.yaml", "_target_: models.optim.AdamAtan2\n"),
+        ("a.yaml", "_target_: other.optim.AdamATan2\n"),
+        ("a.yaml", "_target_: models.kept.AdamATan2\n"),
+        ("a.yaml", "_target_: models.optim.AdamATan2Plus\n"),
+        ("a.yaml", "models.optim: AdamATan2Plus\n"),
+        ("t.py", "# models.optim.AdamATan2\n"),
+        ("t.py", "import models.kept\nmodels.kept.AdamATan2\n"),
+    ],
+)
+def test_a_path_that_is_right_is_not_told(tmp_path: Path, name: str, text: str) -> None:
+    files = {**OWN, "models/kept.py": "from elsewhere import AdamATan2\n", name: text}
+    assert left(tmp_path, RENAME, files) == []
+
+
+def test_a_path_of_a_name_that_stays_under_its_alias_is_not_told(tmp_path: Path) -> None:
+    files = {"models/optim.py": "from adam_atan2 import AdamATan2 as Best\n", "a.yaml": "x: models.optim.Best\n"}
+    assert left(tmp_path, RENAME, files) == []
+
+
+# --- modules that a variable holds ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "spelled", "held"),
+    [
+        ("import importlib\nm = importlib.import_module('adam_atan2')\nm.AdamATan2()\n", "m.AdamATan2", "m"),
+        ("import adam_atan2\nx = adam_atan2\nx.AdamATan2()\n", "x.AdamATan2", "x"),
+        ("import adam_atan2\nself.lib = adam_atan2\nself.lib.AdamATan2()\n", "self.lib.AdamATan2", "self.lib"),
+        ("import adam_atan2\nx: object = adam_atan2\nx.AdamATan2\n", "x.AdamATan2", "x"),
+        ("import adam_atan2\nx = adam_atan2 if fast else None\nx.AdamATan2\n", "x.AdamATan2", "x"),
+        ("import adam_atan2 as a\nx = y or a\nx.AdamATan2\n", "x.AdamATan2", "x"),
+        ("import adam_atan2\nf(x := adam_atan2)\nx.AdamATan2\n", "x.AdamATan2", "x"),
+        ("\nx = __import__('adam_atan2')\ndef f(): return x.AdamATan2\n", "x.AdamATan2", "x"),
+    ],
+)
+def test_what_is_read_from_a_module_that_a_variable_holds_is_told(
+    tmp_path: Path, text: str, spelled: str, held: str
+) -> None:
+    told = f"a.py:3: `{spelled}` may be adam_atan2.AdamATan2, as `{held}` may be adam_atan2"
+    assert told in left(tmp_path, RENAME, {"a.py": text})
+    call = {"edit": "adam_atan2.AdamATan2($$$, lr=$LR)", "where": {"LR": "0"}, "to": {"LR": "1"}}
+    assert told in left(tmp_path, call, {"a.py": text})
+
+
+def test_a_module_of_a_package_that_a_variable_holds(tmp_path: Path) -> None:
+    text = "import torch\n\nclass A:\n    lib = torch.cuda\n    def f(self): return self.lib.amp.autocast()\n"
+    told = "`self.lib.amp.autocast` may be torch.cuda.amp.autocast, as `self.lib` may be torch.cuda"
+    keys = {"rename": "torch.cuda.amp.autocast", "to": "torch.autocast"}
+    assert left(tmp_path, keys, {"a.py": text}) == [f"a.py:5: {told}"]
+
+
+def test_a_module_that_is_imported_by_a_string_and_read_at_once(tmp_path: Path) -> None:
+    text = "from importlib import import_module as load\nload('adam_atan2').AdamATan2()\n"
+    told = "adam_atan2.AdamATan2 may be read here, as adam_atan2 is imported by a string"
+    assert f"a.py:2: {told}" in left(tmp_path, RENAME, {"a.py": text})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import adam_atan2\nx = adam_atan2.other\nx.AdamATan2\n",
+        "import adam_atan2\nx = f(adam_atan2)\nx.AdamATan2\n",
+        "import adam_atan2\nx = adam_atan2\ny.AdamATan2, x.other\n",
+        "import adam_atan2\nx = adam_atan2\ndef f(x): return x.AdamATan2\n",
+        "import other as adam_atan2\nx = adam_atan2\nx.AdamATan2\n",
+        "def f(adam_atan2):\n    x = adam_atan2\n    return x.AdamATan2\n",
+        "import importlib\nx = importlib.import_module('other')\nx.AdamATan2  # adam_atan2\n",
+        "def import_module(name): ...\nx = import_module(adam_atan2)\nx.AdamATan2\n",
+    ],
+)
+def test_what_is_read_from_another_variable_is_not_told(tmp_path: Path, text: str) -> None:
+    assert left(tmp_path, RENAME, {"a.py": text}) == []
+
+
+# --- calls that go --------------------------------------------------------------------------------------------------
+
+
+def test_a_function_whose_calls_go_and_that_is_handed_on_is_told(tmp_path: Path) -> None:
+    text = "import wandb\nwandb.log(1)\nself.log = wandb.log\n"
+    why = "wandb.log is handed on here, not called, so its calls are not seen"
+    for delete in (["wandb.log($$$)"], "wandb.log($$$)"):
+        assert left(tmp_path, {"delete": delete}, {"a.py": text}) == [f"a.py:3: {why}"]
+
+
+@pytest.mark.parametrize("text", ["wandb.log(2)", "self.log = wandb.init", "self.log = log", "x = wandb.log(2)"])
+def test_a_function_that_is_called_or_another_one_is_not_told(tmp_path: Path, text: str) -> None:
+    assert left(tmp_path, {"delete": "wandb.log($$$)"}, {"a.py": f"import wandb\nwandb.log(1)\n{text}\n"}) == []
+
+
+# --- where a mention stands -----------------------------------------------------------------------------------------
+
+
+def test_a_mention_is_told_where_it_stands_on_disk(tmp_path: Path) -> None:
+    files = {"a.yaml": "one\ntwo\nuse: numpy.float\n", "a.py": "import numpy as np\nnp.float\n"}
+    made = tree_plan(FLOAT, write_tree(tmp_path, files))
+    assert [_said(one) for one in made.leftovers] == ["a.yaml:3: it mentions numpy.float"]
 
 
 def test_a_document_that_has_the_whole_name_is_told(tmp_path: Path) -> None:

@@ -288,7 +288,8 @@ def _forgotten(planned: Sequence[Planned], asked: Asked) -> Iterator[str]:
 def _about_the_tree(plan: Plan, checkout: Checkout, tree: str) -> Iterator[str]:
     places = [place for outcome in plan.outcomes for place in outcome.places]
     if all(place.status is Status.ABSENT and place.reason not in OUT for place in places):
-        yield f"No step of {plan.recipe.name} found its place in {tree}; is it the right tree?"
+        what = "what is left over is for you to look at." if plan.leftovers else "is it the right tree?"
+        yield f"No step of {plan.recipe.name} found its place in {tree}; {what}"
     tested = plan.recipe.upstream.tested if plan.recipe.upstream else ()
     if tested and plan.changes and checkout.head is not None and checkout.head not in tested:
         known = ", ".join(commit[:7] for commit in tested)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 
-from patcher.errors import TargetError
 from patcher.files import requirements_txt, setup_py
 from patcher.model import Place, Status
 from patcher.syntax.draft import Draft
 
-__all__ = ["named"]
+__all__ = ["LARGEST", "lines", "mention", "named"]
 
 # Where people write what to install beside the lists themselves.
 TELLING = re.compile(
@@ -25,24 +26,37 @@ def named(draft: Draft, packages: Collection[str], known: Collection[tuple[str, 
     spelled = {name: _spelled(name) for name in sorted(packages)}
     for path in draft.paths if spelled else ():
         if TELLING.search(path) and not (requirements_txt.claims(path) or setup_py.claims(path)):
-            try:
-                data = draft.read(path)
-            except TargetError:
-                continue
-            lines = data.decode("utf-8", "replace").splitlines() if len(data) <= LARGEST else []
             for name, pattern in spelled.items():
-                yield from _first(path, lines, pattern, name, known)
+                yield from _first(draft, path, pattern, name, known)
 
 
 def _first(
-    path: str, lines: list[str], pattern: re.Pattern[str], name: str, known: Collection[tuple[str, int]]
+    draft: Draft, path: str, pattern: re.Pattern[str], name: str, known: Collection[tuple[str, int]]
 ) -> Iterator[Place]:
-    found = [(number, one.start() + 1) for number, line in enumerate(lines, 1) if (one := pattern.search(line))]
-    places = [(number, column) for number, column in found if (path, number) not in known]
+    found = [mention(draft, path, start, one, f"it names {name}") for start, one in lines(draft, path, pattern.search)]
+    places = [place for place in found if (path, place.line) not in known]
     if places:
         more = len(places) - 1
         others = f", as {more} more {'line does' if more == 1 else 'lines do'}" if more else ""
-        yield Place(path, *places[0], Status.REFUSED, f"it names {name}{others}")
+        yield replace(places[0], reason=places[0].reason + others)
+
+
+def lines(draft: Draft, path: str, find: Callable[[str], re.Match[str] | None]) -> Iterator[tuple[int, re.Match[str]]]:
+    """Yield the offset of each line of a file, as the steps leave it, in which something is found, with that."""
+    data = draft.peek(path).removeprefix(codecs.BOM_UTF8)
+    start = 0
+    for line in data.split(b"\n") if len(data) <= LARGEST else ():
+        # Whatever the encoding, each byte counts in an offset.
+        found = find(line.decode("utf-8", "surrogateescape"))
+        if found:
+            yield start, found
+        start += len(line) + 1
+
+
+def mention(draft: Draft, path: str, start: int, found: re.Match[str], reason: str) -> Place:
+    """Return the place of a match in a line that begins at an offset, where it stands in the tree as it is on disk."""
+    before = found.string[: found.start()].encode("utf-8", "surrogateescape")
+    return Place(path, *draft.origin(path, start + len(before)), Status.REFUSED, reason)
 
 
 def _spelled(name: str) -> re.Pattern[str]:

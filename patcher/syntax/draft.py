@@ -57,6 +57,7 @@ class Draft:
         self._layers: dict[str, list[Layer]] = {}
         self._bytes: dict[str, bytes] = {}
         self._sources: dict[str, Source] = {}
+        self._originals: dict[str, Source] = {}
         self._stale: set[str] = set()  # parsed before a shim that they may import was copied
         self._unparsed: dict[str, tuple[bytes, TargetError]] = {}
         self._exports = Exports()
@@ -213,8 +214,10 @@ class Draft:
         return self._exports.of(path, self.peek(path))
 
     def original(self, path: str) -> Source | None:
-        """Return a changed file as it was before, parsed, or None if a step created it."""
-        return self.parsed(path, self._bytes[path]) if path in self._bytes else None
+        """Return a file that a step changed as it was before, parsed, or None if there is no such file."""
+        if path in self._bytes and path in self._changed and path not in self._originals:
+            self._originals[path] = self.parsed(path, self._bytes[path])
+        return self._originals.get(path)
 
     def sources(self, step: Step, words: Iterable[frozenset[bytes]], *, follow: bool = False) -> Iterator[Source]:
         """Yield the Python files of a step's scope that hold all words of one of the sets.

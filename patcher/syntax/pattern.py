@@ -145,6 +145,12 @@ class Code:
         own = {node.value for node in self.targets if isinstance(node, cst.Name)}
         return frozenset(read & (self.local | ALWAYS_LOCAL)) - own - self.bound
 
+    @property
+    def callee(self) -> str:
+        """The dotted name of the function that the code calls, where a call is all that it is; else nothing."""
+        root = self.root.value if isinstance(self.root, cst.Expr) and len(self.roots) == 1 else self.root
+        return self.dotted.get(root.func, "") if isinstance(root, cst.Call) else ""
+
     @cached_property
     def roots_of_names(self) -> frozenset[str]:
         """The first parts of the dotted names: the packages that the code speaks of."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import libcst as cst
@@ -11,7 +11,17 @@ import libcst as cst
 from patcher.syntax.names import BUILTINS, dotted
 from patcher.syntax.source import Source
 
-__all__ = ["Gone", "accesses", "brought_by", "handed_on", "is_annotation", "mentions", "starred", "word_pattern"]
+__all__ = [
+    "Gone",
+    "accesses",
+    "brought_by",
+    "handed_on",
+    "is_annotation",
+    "mentions",
+    "starred",
+    "strings_that",
+    "word_pattern",
+]
 
 # What a string in an annotation is not a quoted name for.
 PLAIN_TEXT = ("Literal", "Annotated")
@@ -46,13 +56,11 @@ def mentions(source: Source, gone: Gone, before: Source) -> Iterator[tuple[int, 
     spelled = _spellings(before, gone.old)
     words = gone.words | {one for one in spelled if "." in one}
     kept = ({gone.new} | _spellings(source, gone.new)) - words if gone.new else set()
-    strings: list[cst.SimpleString | cst.FormattedStringText] = [*source.of(cst.SimpleString)]
-    strings += source.of(cst.FormattedStringText)
-    for string in strings:
+    for string in _strings(source):
         annotates = is_annotation(source, string)
         wanted = words | spelled if annotates else words
         found = next((one[0] for one in word_pattern(wanted | kept).finditer(string.value) if one[0] in wanted), None)
-        if found and not _is_docstring(source, string) and not _is_right(source, string, found, gone.old):
+        if found and not _is_right(source, string, found, gone.old):
             yield source.span(string)[0], f"a string mentions {found}"
     for star in source.names.stars if gone.alone else ():
         if source.names.module_of(star) == module:
@@ -62,6 +70,21 @@ def mentions(source: Source, gone: Gone, before: Source) -> Iterator[tuple[int, 
         word = next((each for each in mentioned if each in words), None)
         if word:
             yield one.start, f"{'a cell that is no Python' if one.whole else 'a line for IPython'} mentions {word}"
+
+
+def strings_that(source: Source, find: Callable[[str], re.Match[str] | None]) -> Iterator[tuple[int, str]]:
+    """Yield offset and reason for each string in which something is found."""
+    for string in _strings(source):
+        found = find(string.value)
+        if found:
+            yield source.span(string)[0], f"a string mentions {found[0]}"
+
+
+def _strings(source: Source) -> Iterator[cst.SimpleString | cst.FormattedStringText]:
+    """Yield the strings of a file that are no docstrings."""
+    strings: list[cst.SimpleString | cst.FormattedStringText] = [*source.of(cst.SimpleString)]
+    strings += source.of(cst.FormattedStringText)
+    return (string for string in strings if not isinstance(source.parent(string), cst.Expr))
 
 
 def _spellings(source: Source, name: str) -> set[str]:
@@ -139,7 +162,7 @@ def handed_on(source: Source, callee: str) -> Iterator[tuple[int, str]]:
         if spelled.partition(".")[0] not in roots or not _is_handed_on(source, node):
             continue
         if callee in source.names.origins(node):
-            yield source.span(node)[0], f"{callee} is handed on here, not called, so its arguments cannot be seen"
+            yield source.span(node)[0], f"{callee} is handed on here, not called, so its calls are not seen"
 
 
 def _is_handed_on(source: Source, node: cst.CSTNode) -> bool:
@@ -151,7 +174,3 @@ def _is_handed_on(source: Source, node: cst.CSTNode) -> bool:
     if isinstance(above, cst.Arg):
         return above.keyword is not node and not isinstance(source.parent(above), cst.ClassDef)
     return True
-
-
-def _is_docstring(source: Source, string: cst.CSTNode) -> bool:
-    return isinstance(source.parent(string), cst.Expr)

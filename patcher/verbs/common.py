@@ -162,8 +162,7 @@ def literal_sets(codes: Iterable[Code], where: frozenset[bytes] = frozenset()) -
 
 def called(codes: Iterable[Code]) -> frozenset[str]:
     """Return the dotted names of the functions that some code calls, for the places that hand them on instead."""
-    names = (code.dotted.get(getattr(code.root, "func", code.root)) for code in codes if hasattr(code.root, "func"))
-    return frozenset(name for name in names if name is not None)
+    return frozenset(code.callee for code in codes if code.callee)
 
 
 # A place that is right in all but its scope is nearer than any that fails in itself.

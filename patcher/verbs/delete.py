@@ -17,7 +17,7 @@ from patcher.syntax.readers import Readers
 from patcher.syntax.source import Source
 from patcher.syntax.where import Where, compile_where
 from patcher.verbs.base import Findings, Shape
-from patcher.verbs.common import check_where, edited, findings, in_scope, literal_sets, pattern_at, texts
+from patcher.verbs.common import called, check_where, edited, findings, in_scope, literal_sets, pattern_at, texts
 
 __all__ = ["Delete"]
 
@@ -74,6 +74,11 @@ class Delete:
     def words(self) -> list[frozenset[bytes]]:
         """See Verb."""
         return literal_sets(self.patterns)
+
+    @property
+    def callees(self) -> frozenset[str]:
+        """The functions whose calls go."""
+        return called(self.patterns)
 
     def run(self, step: Step, draft: Draft) -> Iterable[Findings]:
         """See Verb: a file that `in` names, and in which nothing is left to delete, is a site that is already there.

@@ -238,6 +238,14 @@ class TestPath:
         assert "is it the right tree?" in result.stderr
         assert list(tiny.tree.iterdir()) == []
 
+    def test_a_tree_with_nothing_but_leftovers(self, tiny: Tiny) -> None:
+        rename = step("swap", rename="speed.Fast", to="slow.Slow")
+        result = tiny.files({"a.yaml": "use: speed.Fast\n"}).recipe(rename).apply()
+        assert result.code == 0
+        assert "a.yaml:1: it mentions speed.Fast" in result.out
+        assert "found its place in" in result.stderr and "what is left over is for you to look at." in result.stderr
+        assert "right tree" not in result.stderr
+
     def test_a_folder_without_git(self, tiny: Tiny) -> None:
         tiny.files({"a.py": "abs(1)\n"}, git=False).recipe(ROUND)
         assert tiny.apply().code == 0

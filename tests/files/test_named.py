@@ -34,6 +34,22 @@ def test_the_sources_of_a_pyproject_are_told(tmp_path: Path) -> None:
     assert told(tmp_path, {"pyproject.toml": text}) == ["pyproject.toml:4: it names adam-atan2"]
 
 
+POETRY = '[tool.poetry.dependencies]\n{}[tool.poetry.extras]\ngpu = ["flash-attn"]\n'
+
+
+@pytest.mark.parametrize("lines", ['flash-attn = "*"\n', 'flash-attn = "*"\nflash_attn = "1"\n'])
+def test_a_line_is_told_where_it_stands_before_others_go(tmp_path: Path, lines: str) -> None:
+    said = told(tmp_path, {"pyproject.toml": POETRY.format(lines)}, {"drop": ["flash-attn"]})
+    assert said == [f"pyproject.toml:{3 + lines.count(chr(10))}: it names flash-attn"]
+
+
+def test_an_umlaut_and_a_mark_move_no_place(tmp_path: Path) -> None:
+    text = "\ufeff# für\n" + POETRY.format('flash-attn = "*"\n')
+    assert told(tmp_path, {"pyproject.toml": text}, {"drop": ["flash-attn"]}) == [
+        "pyproject.toml:5: it names flash-attn"
+    ]
+
+
 # --- nothing is told ------------------------------------------------------------------------------------------------
 
 
@@ -60,3 +76,8 @@ def test_what_stays_in_the_tree_is_not_told(tmp_path: Path, words: dict[str, Any
 
 def test_a_line_that_is_refused_is_not_told_twice(tmp_path: Path) -> None:
     assert told(tmp_path, {"setup.cfg": "[options]\ninstall_requires = adam-atan2\n"}) == []
+
+
+def test_a_refused_line_below_one_that_goes_is_not_told_twice(tmp_path: Path) -> None:
+    text = "[options]\ninstall_requires =\n    flash-attn\n[options.extras_require]\ngpu = flash-attn\n"
+    assert told(tmp_path, {"setup.cfg": text}, {"drop": ["flash-attn"]}) == []
