@@ -1,10 +1,19 @@
-"""What of a dotted name an import can have: a name in a module, and never the attribute of a class."""
+"""What of a dotted name an import can have: a name in a module, and never the attribute of a class.
+
+Where an import has what is to be renamed as a module, that is no name in one, and stays.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Importable", "importable", "may_be_class"]
+import libcst as cst
+
+from patcher.syntax.names import dotted
+from patcher.syntax.source import Source
+
+__all__ = ["Importable", "as_modules", "importable", "may_be_class", "no_module"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +42,22 @@ def importable(target: str, module: str = "") -> Importable:
 def may_be_class(name: str) -> bool:
     """Tell whether a part of a dotted name may be a class, and not a module."""
     return name[:1].isupper()
+
+
+def as_modules(source: Source, names: Sequence[str]) -> Iterator[tuple[cst.CSTNode, str]]:
+    """Yield the imports of a file that have one of some names as a module, or something in it, and say so."""
+    found: list[tuple[cst.CSTNode, str]] = []
+    found += [(alias, dotted(alias.name) or "") for one in source.of(cst.Import) for alias in one.names]
+    # What is relative to the root of the tree is a file there, and not the package of that name.
+    known = (one for one in source.of(cst.ImportFrom) if len(one.relative) <= source.path.count("/"))
+    found += [(one, source.names.module_of(one)) for one in known]
+    for node, module in found:
+        name = next((name for name in names if f"{module}.".startswith(f"{name}.")), None)
+        if name:
+            yield node, no_module(source, node, name)
+
+
+def no_module(source: Source, node: cst.CSTNode, name: str) -> str:
+    """Return the reason where an import has a name as a module."""
+    line, _ = source.line_column(source.span(node)[0])
+    return f"`{name}` is imported as a module in line {line}, and not a name in one; change it by hand"

@@ -14,7 +14,7 @@ import libcst as cst
 
 from patcher.errors import SiteError
 from patcher.model import Edit
-from patcher.syntax.importable import importable, may_be_class
+from patcher.syntax.importable import importable, may_be_class, no_module
 from patcher.syntax.moved import Moved, behind
 from patcher.syntax.names import Binding, dotted
 from patcher.syntax.redirect import Redirect, line_number
@@ -244,10 +244,7 @@ class Through(Redirect):
             named = f"{_named(one)}."
             old = next((access.old for access in accesses if named.startswith(f"{access.old}.")), None)
             if old is not None:
-                line = line_number(self.source, one.node)
-                raise SiteError(
-                    f"`{old}` is imported as a module in line {line}, and not a name in one; change it by hand"
-                )
+                raise SiteError(no_module(self.source, one.node, old))
 
 
 def attribute(source: Source, node: cst.Attribute | cst.SimpleString, name: str) -> list[Edit]:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 from patcher.errors import PatternError, SiteError
 from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.draft import Draft
-from patcher.syntax.importable import may_be_class
+from patcher.syntax.importable import as_modules, may_be_class
 from patcher.syntax.meanings import Chain, Meaning, Symbol
 from patcher.syntax.names import Binding
 from patcher.syntax.redirect import Redirect, bound_too, line_number
@@ -124,6 +124,9 @@ class _Renaming:
                     self._nearly(symbol)
         self._chains(source)
         self._stars(source)
+        for node, reason in as_modules(source, self.verb.old):
+            if self._in_scope(source, node):
+                self.tasks.add(Task(source, node, refused=reason))
 
     def _uses(self, symbol: Symbol) -> list[Any]:
         """Return the sites of a name: what reads it, or its import where nothing does."""

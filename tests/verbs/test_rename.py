@@ -370,7 +370,6 @@ def test_what_only_looks_like_a_use_stays() -> None:
         "adam_atan2.AdamATan2()\n",
         "def f(adam_atan2):\n    return adam_atan2.AdamATan2()\n",
         "from .adam_atan2 import AdamATan2\n",
-        "import adam_atan2.AdamATan2.more\n",
         "x = 'adam_atan2.AdamATan2'\n",
         "# from adam_atan2 import AdamATan2\n",
         "",
@@ -861,6 +860,56 @@ def test_a_class_of_the_package_is_imported_relatively() -> None:
 )
 def test_a_package_that_is_imported_for_more_stays(before: str, after: str) -> None:
     check_transformed(MOVED, before, after)
+
+
+AMP = {"rename": "apex.amp", "to": "torch.cuda.amp"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import apex.amp",
+        "import apex.amp as am",
+        "import apex.amp.lists",
+        "from apex.amp import scale_loss",
+        "from apex.amp.lists import functional as f",
+        "from apex.amp import *",
+        "def f(): import apex.amp as am",
+        "try: import apex.amp as am\nexcept ImportError: am = None",
+    ],
+)
+def test_an_import_of_it_as_a_module_is_refused(line: str) -> None:
+    reason = "`apex.amp` is imported as a module in line 1, and not a name in one; change it by hand"
+    check_noop(AMP, f"{line}\n", f"1: refused: {reason}")
+
+
+def test_an_import_of_it_as_a_module_is_refused_beside_a_name_that_changes() -> None:
+    check_transformed(
+        AMP,
+        "from apex import amp\nfrom apex.amp import scale_loss\namp.x(scale_loss)\n",
+        "from torch.cuda import amp\nfrom apex.amp import scale_loss\namp.x(scale_loss)\n",
+        "2: refused: `apex.amp` is imported as a module in line 2, and not a name in one; change it by hand",
+        "3: applied",
+        partly=True,
+    )
+
+
+def test_a_module_of_the_tree_is_refused_also_where_it_is_imported_relatively() -> None:
+    reason = "`net.amp` is imported as a module in line 1, and not a name in one; change it by hand"
+    files = {"net/__init__.py": "", "net/amp.py": "x = 1\n", "net/a.py": "from .amp import x\n"}
+    check_noop({**AMP, "rename": "net.amp"}, files, f"net/a.py:1: refused: {reason}")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["import apex", "import apex.ampere as am", "from apex.ampere import f", "from .apex.amp import f", "import amp"],
+)
+def test_an_import_of_another_module_stays(line: str) -> None:
+    check_noop(AMP, f"{line}\n")
+
+
+def test_an_import_of_it_as_a_module_out_of_scope_stays() -> None:
+    check_noop({**AMP, "in": "b.py"}, {"a.py": "import apex.amp as am\n", "b.py": ""})
 
 
 def test_a_name_that_is_imported_as_a_module_is_refused() -> None:
