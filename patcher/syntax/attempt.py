@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import libcst as cst
 
 from patcher.syntax.equality import absent, alike, constant, meaning, same
-from patcher.syntax.holes import Hole, hole_of, short
+from patcher.syntax.holes import Hole, hole_of, many_of, short
 from patcher.syntax.names import dotted
 from patcher.syntax.pattern import Code, parameters_of, statements
 from patcher.syntax.source import Source
@@ -20,6 +20,7 @@ Captured = cst.CSTNode | tuple[cst.CSTNode, ...]
 # What a header says nothing about; `async` is a part of a loop's and of a with's.
 UNSAID = frozenset({"body", "orelse", "handlers", "finalbody", "cases", "decorators", "type_parameters", "returns"})
 UNSAID_OF_FUNCTIONS = UNSAID | {"asynchronous"}
+BASES = frozenset({"bases", "keywords"})  # of a class whose header names none of them
 
 # How much deeper a failure is for each thing that held before it. A name that is spelled right and means something
 # else lies between two.
@@ -161,7 +162,8 @@ class Attempt:
         if not self.is_header(want):
             return meaning(want)
         unsaid = UNSAID_OF_FUNCTIONS if isinstance(want, cst.FunctionDef) else UNSAID
-        return tuple(name for name in meaning(want) if name not in unsaid)
+        bare = isinstance(want, cst.ClassDef) and not (want.bases or want.keywords)
+        return tuple(name for name in meaning(want) if name not in (unsaid | BASES if bare else unsaid))
 
     def is_header(self, want: cst.CSTNode) -> bool:
         return self.code.kind == "header" and want in self.code.roots
@@ -202,7 +204,7 @@ class Attempt:
                 yield
             else:
                 self.fail(gots[0], lambda: f"{self.shown(gots[0])} is more than the pattern has")
-        elif (hole := _many(wants[0])) is not None:
+        elif (hole := many_of(wants[0])) is not None:
             for count in range(len(gots) + 1):
                 for _ in self.bind(hole, taken := tuple(gots[:count])):
                     self.pairs[wants[0]] = taken
@@ -232,7 +234,7 @@ class Attempt:
         loose = [got for got in gots if got not in fixed and (got.keyword or got.star == "**")]
         plain = [got for got in gots if not got.keyword and got.star != "**"]
         placed = [want for want in wants if not want.keyword and want.star != "**"]
-        last = next((want for want in reversed(placed) if _many(want)), None)
+        last = next((want for want in reversed(placed) if many_of(want)), None)
         barred = [got for got in loose if last is None or (got.keyword and got.keyword.value in self.excluded)]
         if barred:
             self.fail(call, lambda: f"there is an argument {self.shown(barred[0])} more than the pattern has")
@@ -253,7 +255,7 @@ class Attempt:
     def placed(
         self, call: cst.CSTNode, wants: Sequence[cst.Arg], gots: Sequence[cst.Arg], loose: list[cst.Arg], last: object
     ) -> Iterator[None]:
-        if wants and (hole := _many(wants[0])) is not None:
+        if wants and (hole := many_of(wants[0])) is not None:
             for count in range(len(gots) + 1):
                 taken = (*gots[:count], *(loose if wants[0] is last else ()))
                 for _ in self.bind(hole, taken):
@@ -270,7 +272,7 @@ class Attempt:
 
     def parameters(self, at: cst.CSTNode, wants: Sequence[cst.Param], gots: Sequence[cst.Param]) -> Iterator[None]:
         """Match the parameters that a header names, wherever they stand; it says nothing of the others."""
-        wants = [want for want in wants if not _many(want)]
+        wants = [want for want in wants if not many_of(want)]
         if not wants:
             yield
             return
@@ -280,8 +282,3 @@ class Attempt:
                 for _ in self.value("default", wants[0], got):
                     yield from self.parameters(at, wants[1:], gots)
         self.fail(at, lambda: f"{self.wanted(wants[0])} is no parameter")
-
-
-def _many(want: cst.CSTNode) -> Hole | None:
-    hole = hole_of(want)
-    return hole if hole is not None and hole.many else None

@@ -14,7 +14,7 @@ import libcst as cst
 
 from patcher.errors import PatternError
 
-__all__ = ["Hole", "fill", "fillings", "hole_of", "is_placeholder", "short", "unfill", "unstarred"]
+__all__ = ["Hole", "fill", "fillings", "hole_of", "is_placeholder", "many_of", "short", "unfill", "unstarred"]
 
 ONE, MANY = "__hole_", "__rest_"
 MOST_STARRED = 6
@@ -117,6 +117,12 @@ def hole_of(node: cst.CSTNode) -> Hole | None:
             hole = hole_of(node.slice.value)
             return hole if hole is not None and hole.many else None
     return None
+
+
+def many_of(node: cst.CSTNode) -> Hole | None:
+    """Return the hole that a pattern node stands for, if it takes any number of nodes."""
+    hole = hole_of(node)
+    return hole if hole is not None and hole.many else None
 
 
 def fillings(text: str) -> Iterator[str]:

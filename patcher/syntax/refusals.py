@@ -12,7 +12,7 @@ from patcher.syntax.matching import Match
 from patcher.syntax.pattern import Code
 from patcher.syntax.source import Source, walk
 
-__all__ = ["keep_strings", "may_take"]
+__all__ = ["keep_bases", "keep_strings", "may_take"]
 
 
 def keep_strings(source: Source, edits: Iterable[Edit]) -> None:
@@ -35,6 +35,17 @@ def keep_strings(source: Source, edits: Iterable[Edit]) -> None:
 def _breaks(text: str, string: cst.FormattedString) -> bool:
     lines = "\n" in text and len(string.end) == 1
     return lines or any(part in text for part in (string.end, "\\", "#")) or text[:1] == "{" or text[-1:] == "}"
+
+
+def keep_bases(old: cst.CSTNode, got: cst.CSTNode) -> None:
+    """Refuse to write the header of a class anew where it has what its pattern, which may name no bases, does not say.
+
+    Raises:
+        SiteError: it has.
+    """
+    listed = isinstance(old, cst.ClassDef) and (old.bases or old.keywords)
+    if isinstance(got, cst.ClassDef) and (got.type_parameters or (not listed and (got.bases or got.keywords))):
+        raise SiteError("its header has more than the pattern names; name its bases too, as in `class $C($$$BASES)`")
 
 
 def may_take(source: Source, match: Match, pattern: Code, added: frozenset[str]) -> None:

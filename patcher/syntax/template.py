@@ -11,12 +11,13 @@ from patcher.errors import SiteError
 from patcher.model import Edit
 from patcher.syntax.arguments import Brackets, Item, New, is_bare_generator, is_named, list_edits, partner_of, placed
 from patcher.syntax.equality import alike, meaning, same
-from patcher.syntax.holes import hole_of
+from patcher.syntax.holes import hole_of, many_of
 from patcher.syntax.layout import indent_of, line_of
 from patcher.syntax.matching import Match
 from patcher.syntax.nodes import children
 from patcher.syntax.pattern import Code, parameters_of, statements
 from patcher.syntax.precedence import Up, parenthesized, way_up
+from patcher.syntax.refusals import keep_bases
 from patcher.syntax.rendering import Rendering, Speller, Statement
 from patcher.syntax.source import Source
 
@@ -112,7 +113,7 @@ class _Rewrite:
                     return None
                 for mine, theirs in pairs:
                     met = self.match.pairs.get(mine)
-                    if isinstance(met, cst.CSTNode) and not _is_many(theirs):
+                    if isinstance(met, cst.CSTNode) and not many_of(theirs):
                         found.append((mine, theirs, met))
                     elif not same(mine, theirs):
                         return None
@@ -198,6 +199,7 @@ class _Rewrite:
             return [edit for trio in trios for edit in self.difference(*trio)]
         if isinstance(self.source.parent(got), cst.If) and isinstance(got, cst.If):
             raise SiteError("it is an elif, which can be nothing else; make it an if of its own first")
+        keep_bases(old, got)
         start = self.source.span(got)[0]
         return [Edit(start, self.colon(got), self.rendering(start, got).text(new).removesuffix(": pass"))]
 
@@ -285,13 +287,8 @@ class _Rewrite:
         return found
 
 
-def _is_many(node: cst.CSTNode) -> bool:
-    hole = hole_of(node)
-    return hole is not None and hole.many
-
-
 def _parameters(function: cst.FunctionDef) -> dict[str, cst.Param]:
-    return {param.name.value: param for param in parameters_of(function.params) if not _is_many(param)}
+    return {param.name.value: param for param in parameters_of(function.params) if not many_of(param)}
 
 
 def _in_word(sign: str) -> bool:

@@ -149,6 +149,9 @@ PLACES: dict[str, Play] = {
         "import m\nif m.a:\n    pass\n", "replace: |\n  if m.a:\n      $X\nwith: m.b($X)"
     ),
     "a parameter that is put in": check("def f(a): ...\n", "replace: def f($A)\nwith: def f($A, b=1)"),
+    "a class with more than the header that is replaced": check(
+        "class Net(dict): pass\n", "replace: class $C\nwith: class $C(list)"
+    ),
     "a comment at the end of a header": check(
         "import m\nwhile m.a(  # why\n    1\n):\n    pass\n", "replace: while m.a($X)\nwith: while m.b and m.a($X)"
     ),

@@ -419,6 +419,11 @@ def test_statements(pattern: str, text: str, matches: list[str]) -> None:
         ("class $C($$$, f.Base, $$$)", "import f\nclass A(B, f.Base): pass\nclass C(B): pass\nclass D(*B, f.Base): pass\n", [2, 4]),
         ("class $C($B)", "class A(B): pass\nclass A(*B): pass\nclass A(m=B): pass\nclass A(): pass\n", [1]),
         ("class $C($B, metaclass=$M)", "class A(B, metaclass=C): pass\nclass A(B): pass\n", [1]),
+        ("class $C($B)", "class A(B, metaclass=C): pass\n", []),
+        ("class $C", "class A(B): pass\nclass A: pass\nclass A(B, m=C): pass\nclass A(*B): pass\n", [1, 2, 3, 4]),
+        ("class $_", "class A():\n    class C(B): pass\n    def D(B): pass\n", [1, 2]),
+        ("class A", "class A(B): pass\nclass C(A): pass\n", [1]),
+        ("class A()", "class A(B): pass\nclass C(A): pass\n", [1]),
     ],
 )  # fmt: skip
 def test_headers_say_nothing_of_the_body(pattern: str, text: str, lines: list[int]) -> None:

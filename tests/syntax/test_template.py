@@ -307,6 +307,9 @@ def test_a_comment_between_two_statements_would_be_lost() -> None:
         ("def f($$$A, x=$D)", "def f($$$A, x=not $D)", "def f(a, x=b): pass\n", "def f(a, x=not b): pass\n"),
         ("class $C(f)", "class $C(g)", "@d\nclass A( f ):\n    a\n", "@d\nclass A( g ):\n    a\n"),
         ("class $C(f)", "class $C(f, g)", "@d\nclass A(f):\n    a  # why\n", "@d\nclass A(f, g):\n    a  # why\n"),
+        ("class f", "class g", "@d\nclass f(a, *b, m=c):\n    x\n", "@d\nclass g(a, *b, m=c):\n    x\n"),
+        ("class $C", "class $C(f)", "class A:\n    a\n", "class A(f):\n    a\n"),
+        ("class $C($$$B)", "class $C(f, $$$B)", "class A(a):\n    a\n", "class A(f, a):\n    a\n"),
         ("while $X", "while not $X", "while (a and  # one\n  b):\n    c\n", "while not (a and  # one\n  b):\n    c\n"),
     ],
 )  # fmt: skip
@@ -321,6 +324,8 @@ def test_a_header_changes_without_its_body(pattern: str, template: str, before: 
         ("def $F(x)", "def $F(x, y)", "def f(x): pass\n", "parameters are neither added nor removed"),
         ("def $F(x)", "def $F(x=1)", "def f(x): pass\n", "a default on one side only"),
         ("with f", "with f, g", "with (f, # a: b\n ):\n    c\n", "a comment stands at the end of its header"),
+        ("class $C", "class $C(f)", "class A(x): pass\n", "its header has more than the pattern names"),
+        ("class $C", "class $C(f)", "class A(m=x): pass\n", "its header has more than the pattern names"),
     ],
 )
 def test_a_header_that_cannot_change(pattern: str, template: str, text: str, reason: str) -> None:
