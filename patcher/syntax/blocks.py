@@ -101,10 +101,21 @@ def _behind(source: Source, line: cst.CSTNode, write: Callable[[int], str]) -> E
         )
     start, end = source.span(line)
     indent = indent_of(source, start)
-    position = source.line_end(max(end - 1, start))
+    position = _with_comments(source, line, indent, source.line_end(max(end - 1, start)))
     lines = indent + write(start)
     unfinished = not source.text[:position].endswith((b"\n", b"\r"))
     return Edit(position, position, source.newline + lines if unfinished else lines + source.newline)
+
+
+def _with_comments(source: Source, line: cst.CSTNode, indent: str, end: int) -> int:
+    """Return the end of a statement, or of the comments below that belong to its blocks because they are deeper."""
+    for start, _ in source.comments if isinstance(line, cst.BaseCompoundStatement) else ():
+        if start >= end:
+            own = indent_of(source, start)
+            if source.slice(end, start).strip() or own == indent or not own.startswith(indent):
+                break
+            end = source.line_end(start)
+    return end
 
 
 def _leaves(node: cst.CSTNode | None) -> bool:

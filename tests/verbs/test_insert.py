@@ -141,6 +141,41 @@ def test_lines_that_are_joined_stay_joined() -> None:
 LAST = {"insert": "x = 1", "last_in": "def f($$$)"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f():\n    for i in y:\n        pass\n        # deep\n",
+        "def f():\n    for i in y:\n                pass\n                # deep\n",
+        "def f():\n    for i in y:\n                pass\n        # deep\n",
+        "def f():\n    if y:\n        if z: # why\n            pass\n            # deepest\n\n        # deep\n",
+        "def f():\n    if y:\n        pass\n        # deep\n    else:\n        pass\n",
+        "def f():\n    try:\n        pass\n    finally:\n        pass\n\n        # deep\n",
+    ],
+)
+@pytest.mark.parametrize(
+    "below", ["", "    # of f\n", "# below\n", "\n\n# below\nz = 1\n", "    # of f\n# below\nz = 1\n"]
+)
+def test_a_comment_at_the_end_of_an_inner_block_stays_in_it(text: str, below: str) -> None:
+    check_transformed(LAST, text + below, f"{text}    x = 1\n{below}")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_comment_at_the_end_of_an_inner_block_in_every_shape(shape: str) -> None:
+    before = "def f():\n    for i in y:\n        pass\n        # deep\n"
+    check_transformed(LAST, shaped(before, shape), shaped(before + "    x = 1\n", shape))
+
+
+def test_behind_a_loop_is_behind_its_comments() -> None:
+    keys = {"insert": "x = 1", "after": "for $_ in $_"}
+    before = "for i in y:\n    if i:\n        pass\n        # deep\n    # loop\n"
+    check_transformed(keys, f"{before}# below\n", f"{before}x = 1\n# below\n")
+
+
+@pytest.mark.parametrize("text", ["def f():\n    y = 1\n", "def f():\n    y = [\n        1,\n        # in\n    ]\n"])
+def test_a_comment_below_a_plain_statement_stays_below(text: str) -> None:
+    check_transformed(LAST, f"{text}    # below\n", f"{text}    x = 1\n    # below\n")
+
+
 def test_last_in_a_body_that_is_not_left_on_every_way() -> None:
     for last in (
         "if a: return 1",
