@@ -20,6 +20,7 @@ __all__ = [
     "deletion",
     "imported_aliases",
     "insertion",
+    "is_definition",
     "is_read",
     "line_beside",
     "local_name",
@@ -172,6 +173,11 @@ def _without(source: Source, node: cst.CSTNode, going: set[cst.CSTNode]) -> list
         return []  # its line goes with the first one
     # From the beginning of its first line to the end of its last one, a comment behind it included.
     return [Edit(source.line_start(start), source.line_end(max(end - 1, start)), "")]
+
+
+def is_definition(node: cst.CSTNode) -> bool:
+    """Tell whether a statement defines a function or a class, which is one thing with its block."""
+    return isinstance(node, (cst.FunctionDef, cst.ClassDef))
 
 
 # --- imports that nothing reads -------------------------------------------------------------------------------------

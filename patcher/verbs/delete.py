@@ -9,8 +9,17 @@ from typing import Any, ClassVar, Self
 
 from patcher.errors import PatternError
 from patcher.model import Site, Status, Step
-from patcher.syntax.blocks import deletion, imported_aliases, is_read, local_name, why_kept, without_names
+from patcher.syntax.blocks import (
+    deletion,
+    imported_aliases,
+    is_definition,
+    is_read,
+    local_name,
+    why_kept,
+    without_names,
+)
 from patcher.syntax.draft import PROGRAMS, Draft
+from patcher.syntax.holes import hole_of, short
 from patcher.syntax.matching import ALL_BUT_ONE, Match, Miss, find
 from patcher.syntax.pattern import Code
 from patcher.syntax.readers import Readers
@@ -51,13 +60,14 @@ class Delete:
             pattern_at(text, local, "delete", *([index] if listed else []), statement=True)
             for index, text in enumerate(texts(arguments["delete"]))
         )
+        for index, pattern in enumerate(patterns):
+            _check_header(pattern, "delete", *([index] if listed else []))
         where = dict(arguments.get("where", {}))
         unused = [hole for hole, value in where.items() if isinstance(value, Mapping) and "unused" in value]
         for hole in unused:
             if where.pop(hole) != {"unused": "yes"}:
                 raise PatternError("`unused` stands alone and is `yes`.", ("where", hole))
-            if not any(hole in pattern.holes for pattern in patterns):
-                raise PatternError(f"${hole} is bound by no pattern of the step.", ("where", hole))
+            _check_unused(hole, patterns)
         comments = arguments.get("comments", "keep")
         if comments not in ("keep", "drop"):
             raise PatternError(f"`{comments}` is neither keep nor drop.", ("comments",))
@@ -137,3 +147,27 @@ class Delete:
     def _used(readers: Readers, source: Source, alias: Any) -> bool:
         name = local_name(source, alias)
         return is_read(source, name, alias) or readers.first(source.path, name) is not None
+
+
+def _check_header(pattern: Code, *at: str | int) -> None:
+    """Raise PatternError for a header alone, but that of a definition: nobody says there that the block goes too."""
+    if pattern.kind == "header" and not is_definition(pattern.root):
+        raise PatternError(
+            f"`{pattern.text}` is a header, and its block would go with it; where that is meant write `$$$` under it, "
+            "else replace the whole by its block.",
+            at,
+        )
+
+
+def _check_unused(hole: str, patterns: Iterable[Code]) -> None:
+    """Raise PatternError unless a hole stands for names of an import, wherever it stands."""
+    named = [pattern for pattern in patterns if hole in pattern.holes]
+    if not named:
+        raise PatternError(f"${hole} is bound by no pattern of the step.", ("where", hole))
+    for pattern in named:
+        names = {found.name for alias in imported_aliases(pattern.root) if (found := hole_of(alias))}
+        if hole not in names or len(pattern.roots) > 1:
+            raise PatternError(
+                f"`unused` is asked of the names of one import, and ${hole} is none in `{short(pattern.text)}`.",
+                ("where", hole),
+            )

@@ -162,6 +162,10 @@ def test_an_import_of_the_same_names_from_elsewhere_stays() -> None:
     check_noop(UNUSED, "from other.fused_dense import A\n", "1: already: it stands nowhere in scope")
 
 
+HEADERS = ["with f()", "with f() as $X", "if $X", "for $X in f()", "while f()", "async with f()", "async for $X in f()"]
+NO_NAMES = ["f($N)", "$N = $Y", "def $N($$$)", "from $N import $$$X", "import $N.a", "import a as $N", "import $N\nf()"]
+
+
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
@@ -169,11 +173,48 @@ def test_an_import_of_the_same_names_from_elsewhere_stays() -> None:
         ({"delete": "from a import $$$N", "where": {"N": {"unused": "no"}}}, "`unused` stands alone"),
         ({"delete": "from a import $$$N", "where": {"M": {"unused": "yes"}}}, "bound by no pattern"),
         ({"delete": "f()", "comments": "lose"}, "neither keep nor drop"),
+        *(({"delete": head}, "its block would go with it") for head in HEADERS),
+        ({"delete": ["f()", "if f()"]}, "`if f\\(\\)` is a header"),
+        *(({"delete": text, "where": {"N": {"unused": "yes"}}}, "\\$N is none in") for text in NO_NAMES),
+        ({"delete": ["import $N", "f($N)"], "where": {"N": {"unused": "yes"}}}, "\\$N is none in `f"),
     ],
 )
 def test_a_step_that_cannot_work_does_not_load(keys: dict[str, object], message: str) -> None:
     with pytest.raises(PatternError, match=message):
         Delete.compile({"local": ["f"], **keys})
+
+
+def test_a_step_names_the_entry_that_cannot_work() -> None:
+    with pytest.raises(PatternError) as caught:
+        Delete.compile({"delete": ["f()", "if f()"], "local": ["f"]})
+    assert caught.value.at == ("delete", 1)
+
+
+@pytest.mark.parametrize("head", HEADERS)
+def test_a_block_goes_where_the_step_says_so(head: str) -> None:
+    keys = {"delete": f"{head}:\n    $$$", "local": ["f"], "in": "a.py"}
+    given = head.replace("$X", "x")
+    text = f"async def g():\n    y\n    {given}:\n        a\n        b\n"
+    check_transformed(keys, text, "async def g():\n    y\n")
+
+
+def test_a_block_with_an_else_is_another_one() -> None:
+    keys = {"delete": "if f():\n    $$$", "local": ["f"]}
+    check_noop(keys, "if f():\n    a\nelse:\n    b\n")
+
+
+@pytest.mark.parametrize("head", ["def g($$$)", "class g", "class g(h)"])
+def test_a_definition_goes_with_its_block(head: str) -> None:
+    text = f"{head.replace('$$$', 'x')}:\n    a\n    b\n"
+    check_transformed({"delete": head, "local": ["h"], "in": "a.py"}, f"x = 1\n@d\n{text}y = 1\n", "x = 1\ny = 1\n")
+
+
+def test_one_name_of_an_import() -> None:
+    for pattern in ("from a import b, $N", "import b, $N"):
+        keys = {"delete": pattern, "where": {"N": {"unused": "yes"}}, "in": "a.py"}
+        text = pattern.replace("$N", "c")
+        check_transformed(keys, f"{text}\nb()\n", text.replace(", c", "\nb()\n"))
+        check_noop(keys, f"{text}\nc()\n", "1: already: it stands nowhere in scope")
 
 
 MODULES = {
