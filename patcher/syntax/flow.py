@@ -14,7 +14,7 @@ from patcher.syntax.names import Binding
 from patcher.syntax.nodes import walk
 from patcher.syntax.source import Source
 
-__all__ = ["made_of"]
+__all__ = ["Loops", "is_certain", "made_of"]
 
 Loops = (cst.For, cst.While)
 Blocks = (cst.Module, cst.IndentedBlock, cst.SimpleStatementSuite)
@@ -44,7 +44,7 @@ def _assigned(source: Source, name: cst.Name) -> list[cst.CSTNode]:
     settled: cst.CSTNode | None = None
     for one in sorted(before, key=names.takes_effect, reverse=True):
         reaching.append(one)
-        if _certain(source, one.node, above):
+        if is_certain(source, one.node, above):
             settled = one.node
             break
     # In a loop also what the round before left, unless this round has settled it already.
@@ -56,15 +56,19 @@ def _assigned(source: Source, name: cst.Name) -> list[cst.CSTNode]:
     return [value for value in values if value is not None]
 
 
-def _certain(source: Source, node: cst.CSTNode, above: set[cst.CSTNode]) -> bool:
+def is_certain(source: Source, node: cst.CSTNode, above: set[cst.CSTNode]) -> bool:
     """Tell whether a binding is made on every way to a place behind it; `above` is what stands around the place."""
     match node:
         case cst.NamedExpr() | cst.AugAssign():
             return False
         case cst.AnnAssign() if node.value is None:
             return False
-        case cst.For():
+        case cst.For() | cst.ExceptHandler() | cst.ExceptStarHandler():
             return node.body in above
+        case cst.MatchAs() | cst.MatchStar() | cst.MatchMapping():
+            return any(isinstance(one, cst.MatchCase) and one.body in above for one in source.ancestors(node))
+        case cst.Param():
+            return True
         case cst.CompFor():
             return True
     return next(block for block in source.ancestors(node) if isinstance(block, Blocks)) in above

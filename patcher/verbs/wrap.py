@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any, ClassVar, Self
 
 from patcher.errors import PatternError
-from patcher.model import Site, Status, Step
+from patcher.model import Edit, Site, Status, Step
+from patcher.syntax.conditional import keep_bound
 from patcher.syntax.draft import Draft
 from patcher.syntax.matching import Match, find
 from patcher.syntax.needs import Needs
@@ -84,7 +85,13 @@ class Wrap:
     def _site(self, work: Work, match: Match) -> Site:
         offset = work.source.span(match.node)[0]
         match = self.where.completed(work.source, match)
-        if stands_under(work.source, match, work.result(self.under, match.node, self.needs, (self.pattern,))):
+        header = work.result(self.under, match.node, self.needs, (self.pattern,))
+        if stands_under(work.source, match, header):
             return Site(offset, Status.ALREADY)
         spell = work.spelling(match.node, self.needs, (self.pattern,))
-        return work.site(offset, spell, match, self.under, lambda: wrap_edits(work.source, match, self.under, spell))
+
+        def make() -> list[Edit]:
+            keep_bound(work.source, match, header, work.draft)
+            return wrap_edits(work.source, match, self.under, spell)
+
+        return work.site(offset, spell, match, self.under, make)

@@ -155,6 +155,9 @@ PLACES: dict[str, Play] = {
     "a comment at the end of a header": check(
         "import m\nwhile m.a(  # why\n    1\n):\n    pass\n", "replace: while m.a($X)\nwith: while m.b and m.a($X)"
     ),
+    "a name that would be bound only sometimes": check(
+        "import m\nx = m.f()\nprint(x)\n", "wrap: $X = m.f()\nunder: if m.ok()"
+    ),
     "a line that holds two statements": check("import m; m.f()\n", "wrap: m.f()\nunder: if __debug__"),
     "a body on the line of its header": check("def main(): pass\n", "insert: print()\nfirst_in: def main()"),
     "lines behind a `return`": check("def main():\n    return 1\n", "insert: print()\nlast_in: def main()"),

@@ -8,7 +8,7 @@ import pytest
 
 from patcher.errors import PatternError
 from patcher.verbs.wrap import Wrap
-from tests.verbs.checks import SHAPES, check_noop, check_transformed, shaped
+from tests.verbs.checks import SHAPES, check_noop, check_transformed, notebook, shaped
 
 SET: dict[str, Any] = {"wrap": "torch.cuda.set_device($$$)", "under": "if torch.cuda.is_available()"}
 STEP: dict[str, Any] = {"wrap": "$O.step()", "under": "if config.train", "needs": ["config"]}
@@ -281,6 +281,149 @@ def test_only_the_scope() -> None:
 def test_a_constraint() -> None:
     step = {"wrap": "lib.run($X)", "under": "if lib.ok()", "where": {"X": {"not": "0"}}}
     transformed(step, "lib.run(0)\nlib.run(1)", "lib.run(0)\nif lib.ok():\n    lib.run(1)", "3: applied")
+
+
+# --- what the statement binds ---------------------------------------------------------------------------------------
+
+BIND: dict[str, Any] = {"wrap": "x = lib.f($$$)", "local": ["x"], "under": "if lib.ok()"}
+GUARDED = "if lib.ok():\n    x = lib.f()"
+
+
+def missing(line: int | str, name: str = "x", under: str = "if lib.ok()") -> str:
+    reader = f"line {line}" if isinstance(line, int) else line
+    return (
+        f"refused: `{name}` would be bound only under `{under}`, and {reader} counts on it; bind it before that too, "
+        "or guard what reads it first"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reader"),
+    [
+        ("x = lib.f()\nprint(x)", 2, 3),
+        ("x = lib.f()\nx += 1", 2, 3),
+        ("x = lib.f()\ndel x", 2, 3),
+        ("x = lib.f()\ndef g(): return x", 2, 3),
+        ("def g(): return x\nx = lib.f()", 3, 2),
+        ("def g():\n    x = lib.f()\n    return x", 3, 4),
+        ("def g():\n    x = lib.f()\n    return lambda: x", 3, 4),
+        ("def g():\n    global x\n    x = lib.f()\nprint(x)", 4, 5),
+        ("if a:\n    x = lib.f()\n    print(x)", 3, 4),
+        ("if a:\n    x = 1\nelse:\n    x = lib.f()\nprint(x)", 5, 6),
+        ("try:\n    x = lib.f()\nexcept E:\n    x = 1\nprint(x)", 3, 6),
+        ("try:\n    pass\nexcept E as x:\n    pass\nx = lib.f()\nprint(x)", 6, 7),
+        ("match a:\n    case x: pass\nx = lib.f()\nprint(x)", 4, 5),
+        ("for x in a: pass\nx = lib.f()\nprint(x)", 3, 4),
+        ("if (x := a) and b: pass\nx = lib.f()\nif c: x = 2\nprint(x)", 3, 5),
+        ("for a in b:\n    if a: print(x)\n    x = lib.f()", 4, 3),
+        ("x = lib.f()\nprint(x)\nx = 1", 2, 3),
+        ("x = lib.f()\nif lib.ok(): pass\nelse: print(x)", 2, 4),
+        ("x = lib.f()\nif lib.ok():\n    def g(): print(x)", 2, 4),
+        ("x: int\nx = lib.f()\nprint(x)", 3, 4),
+        ("x = lib.f()\ndef g(a: x): ...", 2, 3),
+        ("x = lib.f()\n__all__ = ['x']", 2, "`__all__`"),
+        ("class A:\n    x = lib.f()\n    y = x", 3, 4),
+        ("class A:\n    x = lib.f()\n    def g(self): return self.x", 3, 4),
+    ],
+)
+def test_what_a_statement_binds_must_not_be_missing(text: str, line: int, reader: int | str) -> None:
+    noop(BIND, text, f"{line}: {missing(reader)}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = lib.f()",
+        "x = None\nx = lib.f()\nprint(x)",
+        "x = lib.f()\nx = 1\nprint(x)",
+        "print(x)\nx = lib.f()",
+        "x = lib.f()\nif lib.ok(): print(x)",
+        "x = lib.f()\nif a and lib.ok():\n    for b in x: print(x)",
+        "x = None\nx = lib.f()\ndef g(): return x",
+        "x = lib.f()\ndef g(x): return x",
+        "x = lib.f()\nprint([x for x in a])",
+        "x = lib.f()\nprint(a.x)",
+        "x = lib.f()\nx = 1\n__all__ = ['x']",
+        "with a as x: pass\nx = lib.f()\nprint(x)",
+        "def x(): ...\nx = lib.f()\nprint(x)",
+        "import x\nx = lib.f()\nprint(x)",
+        "class A:\n    x = 1\nx = lib.f()\nprint(A.x)",
+    ],
+)
+def test_what_nothing_misses_may_be_bound_there_alone(text: str) -> None:
+    transformed(BIND, text, text.replace("x = lib.f()", GUARDED))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("def g(x):\n    x = lib.f()\n    return x", "def g(x):\n    if lib.ok():\n        x = lib.f()\n    return x"),
+        (
+            "class A:\n    x = 1\n    x = lib.f()\n    def g(self): return self.x",
+            "class A:\n    x = 1\n    if lib.ok():\n        x = lib.f()\n    def g(self): return self.x",
+        ),
+    ],
+)
+def test_what_is_bound_before_may_be_bound_again(before: str, after: str) -> None:
+    transformed(BIND, before, after)
+
+
+def test_an_annotation_that_nothing_evaluates_misses_nothing() -> None:
+    keys = {"wrap": "import apex", "under": "if typing.TYPE_CHECKING", "needs": ["import typing"]}
+    text = "import apex\n\ndef f(x: apex.A) -> apex.B: ...\n"
+    future = "from __future__ import annotations\nimport typing\n"
+    guarded = text.replace("import apex\n", "if typing.TYPE_CHECKING:\n    import apex\n")
+    check_transformed(keys, future + text, future + guarded)
+    check_noop(keys, f"import typing\n{text}", f"2: {missing(4, 'apex', 'if typing.TYPE_CHECKING')}")
+
+
+def test_a_with_always_runs_its_block() -> None:
+    keys = {**BIND, "under": "with lib.off()"}
+    transformed(keys, "x = lib.f()\nprint(x)", "with lib.off():\n    x = lib.f()\nprint(x)")
+
+
+@pytest.mark.parametrize("under", ["while lib.ok()", "for y in lib.all()"])
+def test_a_loop_may_run_its_block_never(under: str) -> None:
+    keys = {**BIND, "under": under, "local": ["x", "y"]}
+    noop(keys, "x = lib.f()\nprint(x)", f"2: {missing(3, under=under)}")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "name"),
+    [
+        ("def f($$$)", "def f(): ...\nf()", "f"),
+        ("class A", "class A(B): ...\nA()", "A"),
+        ("import lib.sub", "import lib.sub as s, lib.sub\ns()", ""),
+        ("from lib import $$$", "from lib import a, b\nb()", "b"),
+        ("from lib import *", "from lib import *\nb()", "b"),
+        ("for $I in lib.all()", "for i in lib.all(): ...\nprint(i)", "i"),
+        ("with lib.a() as $X", "with lib.a() as y: z = 1\nprint(z)", "z"),
+        ("lib.f($X)", "lib.f(y := 1)\nprint(y)", "y"),
+        ("$A, $B = lib.f()", "a, (b, *c) = lib.f()\nprint(c)", "c"),
+    ],
+)
+def test_every_kind_of_binding(pattern: str, text: str, name: str) -> None:
+    keys = {"wrap": pattern, "under": "if lib.ok()"}
+    noop(keys, text, *([f"2: {missing(3, name)}"] if name else []))
+
+
+def test_what_is_only_made_larger_was_bound_before() -> None:
+    keys = {"wrap": "$X += lib.f()", "under": "if lib.ok()"}
+    transformed(keys, "if a: x = 1\nx += lib.f()\nprint(x)", "if a: x = 1\nif lib.ok():\n    x += lib.f()\nprint(x)")
+
+
+def test_a_line_for_ipython_counts_on_it() -> None:
+    cells = notebook("import lib\nx = lib.f()", "%time y = x")
+    outcome = check_noop(BIND, {"a.ipynb": cells}, f"10: {missing(19)}")
+    assert outcome.places[0].text == "x = lib.f()"
+
+
+def test_a_file_that_imports_the_name_counts_on_it() -> None:
+    text = "import lib\nx = lib.f()\n"
+    guarded = text.replace("x = lib.f()", GUARDED)
+    check_noop(BIND, {"a.py": text, "b.py": "from a import x\n"}, f"a.py:2: {missing('b.py')}")
+    check_transformed(BIND, {"a.py": text, "b.py": "from c import x\n"}, {"a.py": guarded})
+    check_transformed(BIND, {"a.py": f"x = 1\n{text}", "b.py": "from a import x\n"}, {"a.py": f"x = 1\n{guarded}"})
 
 
 # --- layout ---------------------------------------------------------------------------------------------------------
