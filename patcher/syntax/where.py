@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import libcst as cst
@@ -27,13 +28,18 @@ class _Hole:
     none_of: tuple[Code, ...] = ()
     sources: tuple[Code, ...] = ()
 
+    @property
+    def codes(self) -> tuple[Code, ...]:
+        """All patterns of the constraint."""
+        return (*self.any_of, *self.none_of, *self.sources)
+
 
 @dataclass(frozen=True, slots=True)
 class Where:
     """The constraints of a step by hole, and the header inside of which a match must stand.
 
-    Of a hole that a match did not bind nothing is asked. What is asked of a `$$$` hole is asked of each argument or
-    element that it took.
+    Of a hole that a match did not bind nothing is asked; what is asked of a hole of the header decides which block is
+    meant. What is asked of a `$$$` hole is asked of each argument or element that it took.
     """
 
     holes: Mapping[str, _Hole]
@@ -46,23 +52,50 @@ class Where:
 
     def completed(self, source: Source, match: Match) -> Match:
         """Return the match together with what the header around it binds."""
-        header = self._header(source, match)
-        return Match(match.nodes, {**header.captures, **match.captures}, match.pairs) if header else match
+        header = self._header(source, match, [])
+        return _together(match, header) if header else match
 
-    def _header(self, source: Source, match: Match) -> Match | None:
-        """Return the innermost block around a match whose header is the wanted one, with the same holes."""
+    def _header(self, source: Source, match: Match, unmet: list[str]) -> Match | None:
+        """Return the innermost block around a match whose header is as wanted, with the same holes.
+
+        `unmet` gets what the other blocks with such a header fail.
+        """
         way = [match.node]
         for above in source.ancestors(match.node) if self.inside else ():
             if self.inside and type(above) is type(self.inside.root):
-                header = match_at(self.inside, source, above, captures=match.captures)
-                if header is not None and _is_inside(way, above, header):
+                fits = partial(self._misfit, source, match, tuple(way), unmet)
+                header = match_at(self.inside, source, above, captures=match.captures, constraint=fits)
+                if header is not None:
                     return header
             way.append(above)
         return None
 
+    def _misfit(
+        self, source: Source, match: Match, way: Sequence[cst.CSTNode], unmet: list[str], header: Match
+    ) -> tuple[cst.CSTNode, str] | None:
+        """Return None if a match lies inside of a header that satisfies everything, else what does not."""
+        if not _is_inside(way, header.node, header):
+            return header.node, ""
+        failed = self._unmet(source, _together(match, header))
+        unmet += [failed[1]] if failed else []
+        return failed
+
     def failure(self, subject: Source | Code, match: Match) -> tuple[cst.CSTNode, str] | None:
         """Return None if the match satisfies everything, else the node at fault and a clause that says why."""
+        failed = self._unmet(subject, match)
+        if failed is not None or self.inside is None or not isinstance(subject, Source):
+            return failed
+        unmet: list[str] = []
+        if self._header(subject, match, unmet) is not None:
+            return None
+        return match.node, unmet[0] if unmet else f"it does not stand inside of `{short(self.inside.text)}`"
+
+    def _unmet(self, subject: Source | Code, match: Match) -> tuple[cst.CSTNode, str] | None:
+        """Return what a hole of a match fails; what takes a hole that only the header binds is asked with it."""
+        unknown = self.bound - match.captures.keys()
         for name, wanted in self.holes.items():
+            if any(unknown & code.holes for code in wanted.codes):
+                continue
             captured = match.captures.get(name, ())
             for node in captured if isinstance(captured, tuple) else (captured,):
                 inner = node.value if isinstance(node, (cst.Arg, cst.Element, cst.StarredElement)) else node
@@ -70,14 +103,20 @@ class Where:
                     reason = _hole_failure(subject, match, name, wanted, inner)
                     if reason:
                         return inner, reason
-        if self.inside and isinstance(subject, Source) and self._header(subject, match) is None:
-            return match.node, f"it does not stand inside of `{short(self.inside.text)}`"
         return None
 
     def without(self, names: Iterable[str]) -> Where:
         """Return the constraints without those of some holes."""
         left_out = set(names)
         return Where({name: hole for name, hole in self.holes.items() if name not in left_out}, self.inside)
+
+    def lone(self) -> Iterator[tuple[str, str | None, Code]]:
+        """Yield each pattern that is a hole alone, with the hole that it is asked of and the one that it is."""
+        for name, wanted in self.holes.items():
+            for code in wanted.codes:
+                hole = hole_of(code.root)
+                if hole is not None:
+                    yield name, hole.name, code
 
     @property
     def literals(self) -> frozenset[bytes]:
@@ -141,6 +180,11 @@ def _codes(value: Any, local: tuple[str, ...], at: tuple[str, ...]) -> tuple[Cod
     return tuple(found)
 
 
+def _together(match: Match, header: Match) -> Match:
+    """Return a match with what the header around it binds."""
+    return Match(match.nodes, {**header.captures, **match.captures}, match.pairs)
+
+
 def _is_inside(way: Sequence[cst.CSTNode], block: cst.CSTNode, header: Match) -> bool:
     """Tell whether the way up to a block comes out of its body, or of the default of a parameter that the header names.
 
@@ -166,7 +210,7 @@ def _hole_failure(subject: Source | Code, match: Match, name: str, wanted: _Hole
         return f"{shown} is none of {_listed(wanted.any_of)}"
     if wanted.none_of and _matches_any(wanted.none_of, subject, captured, match.captures):
         return f"{shown} is {_listed(wanted.none_of)}, which ${name} must not be"
-    if wanted.sources and not _comes_from(subject, captured, wanted.sources, name):
+    if wanted.sources and not _comes_from(subject, captured, wanted.sources, name, match.captures):
         return f"{shown} does not come from {_listed(wanted.sources)}"
     return None
 
@@ -177,11 +221,13 @@ def _matches_any(
     return any(match_at(code, subject, node, captures=captures) is not None for code in codes)
 
 
-def _comes_from(subject: Source | Code, node: cst.CSTNode, codes: tuple[Code, ...], name: str) -> bool:
+def _comes_from(
+    subject: Source | Code, node: cst.CSTNode, codes: tuple[Code, ...], name: str, captures: Mapping[str, Captured]
+) -> bool:
     if not isinstance(subject, Source):
         return any((hole := hole_of(below)) and hole.name == name for below in walk(node))
     return any(
-        isinstance(below, cst.BaseExpression) and match_at(code, subject, below) is not None
+        isinstance(below, cst.BaseExpression) and match_at(code, subject, below, captures=captures) is not None
         for value in made_of(subject, node)
         for below in walk(value)
         for code in codes

@@ -73,12 +73,22 @@ def where_of(arguments: Mapping[str, Any], *patterns: Code) -> Where:
 
 
 def check_where(where: Where, *patterns: Code) -> None:
-    """Raise PatternError if `where` constrains a hole that no pattern binds: a slip there would widen the step."""
+    """Raise PatternError if `where` constrains a hole that no pattern binds, or by a hole alone that none binds.
+
+    A slip there would widen the step.
+    """
     bound = where.bound.union(*(code.holes for code in patterns))
     unknown = sorted(set(where.holes) - bound)
     if unknown:
         known = ", ".join(f"${hole}" for hole in sorted(bound)) or "none"
         raise PatternError(f"${unknown[0]} is bound by no pattern of the step; known: {known}.", ("where", unknown[0]))
+    for name, hole, code in where.lone():
+        if hole is None or hole == name or hole not in bound:
+            raise PatternError(
+                f"`{code.text}` alone matches everything; write the code around the hole, or a hole that the step "
+                "binds elsewhere.",
+                ("where", name),
+            )
 
 
 def compile_at(text: str, local: Iterable[str], *at: str | int, statement: bool = False) -> Code:

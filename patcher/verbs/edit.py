@@ -104,15 +104,19 @@ class Edit:
                         seen.add(node)
                         yield from self._site(work, match, hole, node)
 
+    @property
+    def _others(self) -> Where:
+        """What is asked of the holes that are not edited."""
+        return self.where.without(self.to)
+
     def _matches(self, pattern: Code, work: Work) -> Iterator[Match]:
         """Yield every way in which a pattern matches in scope, where the holes that are not edited are as wanted."""
-        others = self.where.without(self.to)
         for nodes in candidates(pattern, work.source):
             found: list[Match] = []
             miss = Miss()
 
             def every(match: Match, found: list[Match] = found) -> tuple[Any, str]:
-                failed = others.failure(work.source, match)
+                failed = self._others.failure(work.source, match)
                 if failed is None:
                     found.append(match)
                 return failed or (match.node, "")
@@ -125,9 +129,10 @@ class Edit:
     def _site(self, work: Work, match: Match, hole: str, node: Any) -> Iterator[Site]:
         source = work.source
         offset = source.outer(node)[0]
-        match = self.where.completed(source, match)
-        failed = self.where.failure(source, Match(match.nodes, {hole: node}, {}))
-        if self._is_result(work, match, hole, node):
+        where = self.where.without(set(self.to) - {hole})
+        failed = where.failure(source, match)
+        match = (self._others if failed else where).completed(source, match)
+        if self._is_result(work, where, match, hole, node):
             yield Site(offset, Status.ALREADY)
         elif failed is None:
             spell = work.spelling(node, self.needs, self.patterns)
@@ -136,8 +141,7 @@ class Edit:
         else:
             work.miss.note(ALL_BUT_ONE, *failed)
 
-    def _is_result(self, work: Work, match: Match, hole: str, node: Any) -> bool:
-        where = self.where.without(set(self.to) - {hole})
+    def _is_result(self, work: Work, where: Where, match: Match, hole: str, node: Any) -> bool:
         found = match_at(
             work.result(self.to[hole], node, self.needs, self.patterns),
             work.source,

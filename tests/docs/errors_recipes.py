@@ -255,6 +255,7 @@ VERBS: dict[str, Play] = {
     "a `comments` that is neither keep nor drop": step("delete: f()\ncomments: lose"),
     "an `unused` with something else": step("delete: import $X\nwhere: {X: {unused: yes, not: a}}"),
     "an `unused` that is no hole": step("delete: import $X\nwhere: {Y: {unused: yes}}"),
+    "a `where` of a hole that nothing else binds": step("delete: f($X)\nwhere: {X: $Z}"),
     "an `unused` that is no name of an import": step("delete: f($X)\nwhere: {X: {unused: yes}}"),
     "a `delete` of a header": step("delete: with f()"),
     "`guard_import` without `otherwise`": step("guard_import: wandb"),

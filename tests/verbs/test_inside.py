@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from patcher.errors import PatternError
 from patcher.verbs.replace import Replace
+from tests.tiny import Tiny, step
 from tests.verbs.checks import check_noop, check_transformed
 
 LOOP = {"replace": "step($X)", "with": "step($X, $I)", "inside": "for $I in range($$$)", "local": ["step"]}
@@ -172,6 +175,97 @@ def test_every_header_of_a_block(inside: str, text: str, changed: list[int]) -> 
     check_transformed(keys, text, after)
 
 
+# --- where, of a hole that only the header binds --------------------------------------------------------------------
+
+TESTED: dict[str, Any] = {
+    "replace": "step($X)",
+    "with": "step($X, 1)",
+    "inside": "if $C",
+    "local": ["step", "rank", "a"],
+}
+TESTS = "if rank == 0:\n    step(1)\nif a:\n    step(2)\nelif rank == 1:\n    step(3)\nstep(4)\n"
+
+
+def taken(text: str, *numbers: int) -> str:
+    """The text with the result of the step in place of some calls."""
+    for number in numbers:
+        text = text.replace(f"step({number})", f"step({number}, 1)")
+    return text
+
+
+@pytest.mark.parametrize(
+    ("wanted", "changed"),
+    [
+        ("rank == 0", [1]),
+        (["rank == 0", "a"], [1, 2]),
+        ("rank == $_", [1, 3]),
+        ({"not": "rank == 0"}, [2, 3]),
+        ({"not": ["rank == 0", "a"]}, [3]),
+        ({"not": "rank == 0", "from": "rank"}, [3]),
+    ],
+)
+def test_a_constraint_of_the_headers_hole(wanted: Any, changed: list[int]) -> None:
+    check_transformed({**TESTED, "where": {"C": wanted}}, TESTS, taken(TESTS, *changed))
+
+
+@pytest.mark.parametrize(
+    ("keys", "after"),
+    [
+        ({"delete": "step($X)", "in": "a.py"}, "pass"),
+        ({"insert": "print($C)", "before": "step($X)"}, "print(a)\n    step(2)"),
+        ({"wrap": "step($X)", "under": "if $X"}, "if 2:\n        step(2)"),
+        ({"edit": "step($X)", "to": {"X": "9"}}, "step(9)"),
+        ({"edit": "step($X)", "to": {"X": "$C"}}, "step(a)"),
+    ],
+)
+def test_every_verb_asks_it(keys: dict[str, Any], after: str) -> None:
+    keys = {**keys, "inside": "if $C", "where": {"C": "a"}, "local": ["step", "a"]}
+    check_transformed(keys, TESTS, TESTS.replace("step(2)", after))
+
+
+def test_what_a_header_is_made_of() -> None:
+    keys = {**TESTED, "where": {"C": {"from": "lib.ok()"}}}
+    text = "import lib\nok = lib.ok()\nif ok:\n    step(1)\nif a:\n    step(2)\n"
+    check_transformed(keys, text, taken(text, 1))
+
+
+def test_the_innermost_block_that_is_as_wanted_counts() -> None:
+    keys = {**LOOP, "inside": "for $I in $S", "where": {"S": "range($$$)"}}
+    check_transformed(
+        keys,
+        "for i in range(3):\n    for j in things:\n        step(1)\n",
+        "for i in range(3):\n    for j in things:\n        step(1, i)\n",
+    )
+
+
+def test_one_of_several_parameters_that_is_as_wanted() -> None:
+    keys = {**TESTED, "inside": "def $_($P=$D)", "where": {"D": "'cuda'"}, "with": "step($X, $P)"}
+    check_transformed(
+        keys,
+        "def f(a=1, b='cuda', c=2):\n    step(1)\ndef g(a=1):\n    step(2)\n",
+        "def f(a=1, b='cuda', c=2):\n    step(1, b)\ndef g(a=1):\n    step(2)\n",
+    )
+
+
+def test_a_hole_of_the_pattern_that_is_one_of_the_header() -> None:
+    text = "for i in x:\n    for j in y:\n        step(i)\n        step(j)\n        step(k)\n"
+    keys = {**LOOP, "inside": "for $I in $_", "where": {"X": "$I"}}
+    check_transformed(keys, text, text.replace("(i)", "(i, i)").replace("(j)", "(j, j)"))
+    unlike = {**keys, "where": {"X": {"not": "$I"}}, "with": "step($X, 0)"}
+    one = "for i in x:\n    step(i)\n    step(k)\n"
+    check_transformed(unlike, one, one.replace("(k)", "(k, 0)"))
+    some = {**keys, "where": {"X": {"from": "$I"}}, "with": "step($X, 0)"}
+    check_transformed(
+        some, "for i in x:\n    step(i + 1)\n    step(k)\n", "for i in x:\n    step(i + 1, 0)\n    step(k)\n"
+    )
+
+
+def test_an_edited_hole_that_is_one_of_the_header() -> None:
+    text = "for i in x:\n    for j in y:\n        step(i)\n        step(k)\n"
+    keys = {"edit": "step($X)", "to": {"X": "-$I"}, "where": {"X": "$I"}, "inside": "for $I in $_", "local": ["step"]}
+    check_transformed({**keys, "already": "step(-i)", "local": ["step", "i"]}, text, text.replace("(i)", "(-i)"))
+
+
 # --- nothing changes ------------------------------------------------------------------------------------------------
 
 
@@ -225,6 +319,38 @@ def test_another_header_is_not_the_wanted_one() -> None:
 
 def test_its_own_result_is_known() -> None:
     check_noop(LOOP, "for i in range(3):\n    step(1, i)\n", "2: already")
+
+
+@pytest.mark.parametrize("wanted", ["b", ["b", "c"], {"not": ["rank == $_", "a"]}, {"from": "b"}])
+def test_no_header_is_as_wanted(wanted: Any) -> None:
+    check_noop({**TESTED, "where": {"C": wanted}, "local": ["step", "rank", "a", "b", "c"]}, TESTS)
+
+
+def test_a_result_in_another_block_is_not_known() -> None:
+    keys = {**TESTED, "where": {"C": "a"}}
+    check_noop(keys, "if a:\n    step(1, 1)\nif b:\n    step(2, 1)\n", "2: already")
+
+
+def test_an_edit_in_another_block_is_none() -> None:
+    keys = {"edit": "step($X)", "to": {"X": "9"}, "inside": "for $I in $_", "where": {"I": "c"}, "local": ["step", "c"]}
+    check_noop(keys, "for i in x:\n    step(1)\n    step(9)\n")
+
+
+def test_what_the_header_fails_is_told(tiny: Tiny) -> None:
+    tiny.one("if rank == 0:\n    step(1)\n").recipe(
+        step("swap", **{**TESTED, "where": {"C": {"not": "$_ == 0"}}}, expect="1")
+    )
+    told = str(tiny.plan().step("swap")["reason"])
+    assert "The nearest is a.py:2, where `rank == 0` is `$_ == 0`, which $C must not be." in told
+    result = tiny.patcher("explain", f"{tiny.tree}/a.py:2", "-r", tiny.file)
+    assert "It comes close here, but `rank == 0` is `$_ == 0`, which $C must not be." in result.out
+
+
+@pytest.mark.parametrize("wanted", ["$Z", "$_", "$X", {"not": "$Z"}, {"from": "$Z"}, ["a", "$Z"]])
+def test_a_hole_that_says_nothing_of_another_does_not_load(wanted: Any) -> None:
+    with pytest.raises(PatternError, match="alone matches everything") as caught:
+        Replace.compile({**TESTED, "where": {"X": wanted}})
+    assert caught.value.at == ("where", "X")
 
 
 def test_no_header_around_it() -> None:
