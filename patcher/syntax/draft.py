@@ -23,7 +23,7 @@ from patcher.syntax.names import module_name
 from patcher.syntax.notebook import NotebookSource, notebook
 from patcher.syntax.source import Source, splice
 
-__all__ = ["PROGRAMS", "Draft", "glob_match"]
+__all__ = ["NOTEBOOK", "PROGRAMS", "Draft", "glob_match"]
 
 NOTEBOOK = ".ipynb"
 PROGRAMS = (".py", ".pyi", NOTEBOOK)

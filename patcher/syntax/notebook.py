@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import re
+from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -20,7 +21,7 @@ from patcher.errors import TargetError
 from patcher.model import Edit
 from patcher.syntax.cells import CodeCell, code_cells
 from patcher.syntax.ipython import Passage, readable
-from patcher.syntax.source import Behind, Source, splice
+from patcher.syntax.source import Behind, Program, Source, splice
 
 __all__ = ["Notebook", "NotebookSource", "notebook"]
 
@@ -109,6 +110,7 @@ class Notebook:
 class NotebookSource(Source):
     """The program of a notebook as a Source: offsets count in the program, lines in the notebook's file."""
 
+    FLAGS: ClassVar[int] = PyCF_ALLOW_TOP_LEVEL_AWAIT
     ENCODING: ClassVar[str | None] = "utf-8"  # a cell that speaks of another one does not change the JSON's
 
     def __init__(
@@ -118,6 +120,11 @@ class NotebookSource(Source):
         super().__init__(path, self._notebook.program.encode("utf-8"), stand_ins, behind)
         self.data = data
         self.unseen = self._notebook.unseen
+
+    @property
+    def programs(self) -> list[Program]:
+        """Its cells."""
+        return [Program(cell.text, cell.start) for cell in self._notebook.cells]
 
     def splice(self, edits: Sequence[Edit]) -> bytes:
         """Return the notebook's bytes with the edits made."""

@@ -8,11 +8,17 @@ import libcst as cst
 
 from patcher.errors import SiteError
 from patcher.model import Edit
+from patcher.syntax.holes import hole_of
 from patcher.syntax.matching import Match
 from patcher.syntax.pattern import Code
+from patcher.syntax.scopes import BINDERS
 from patcher.syntax.source import Source, walk
 
-__all__ = ["keep_bases", "keep_strings", "may_take"]
+__all__ = ["keep_bases", "keep_strings", "keep_target", "may_take"]
+
+# What can be assigned to, and where it is.
+TARGETS = (cst.Name, cst.Attribute, cst.Subscript, cst.Tuple, cst.List)
+TARGET: dict[type[cst.CSTNode], str] = {**BINDERS, cst.AsName: "name"}
 
 
 def keep_strings(source: Source, edits: Iterable[Edit]) -> None:
@@ -46,6 +52,24 @@ def keep_bases(old: cst.CSTNode, got: cst.CSTNode) -> None:
     listed = isinstance(old, cst.ClassDef) and (old.bases or old.keywords)
     if isinstance(got, cst.ClassDef) and (got.type_parameters or (not listed and (got.bases or got.keywords))):
         raise SiteError("its header has more than the pattern names; name its bases too, as in `class $C($$$BASES)`")
+
+
+def keep_target(source: Source, new: cst.CSTNode, got: cst.CSTNode) -> None:
+    """Refuse to put what nothing can be assigned to in the place of a target.
+
+    Raises:
+        SiteError: a target stands there.
+    """
+    if hole_of(new) is not None or isinstance(new, TARGETS):
+        return
+    child = got
+    for above in source.ancestors(got):
+        if isinstance(above, cst.Del) or child is getattr(above, TARGET.get(type(above), ""), None):
+            what = "deleted" if isinstance(above, cst.Del) else "assigned to"
+            raise SiteError(f"it is {what} there, which the replacement cannot be; change that statement by hand")
+        if not isinstance(above, (cst.Tuple, cst.List, cst.BaseElement)):
+            break
+        child = above
 
 
 def may_take(source: Source, match: Match, pattern: Code, added: frozenset[str]) -> None:

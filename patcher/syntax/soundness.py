@@ -1,6 +1,7 @@
 """What a plan must never do to a file, told as a mistake of the step that would do it: with its place in the recipe.
 
-A changed file still parses, and has lost no comment and no binding, also none that another file of the tree reads.
+A changed file still parses and compiles, and has lost no comment and no binding, also none that another file of the
+tree reads.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import libcst as cst
 
 from patcher.errors import Problem, RecipeError, TargetError
 from patcher.model import Change, Step
-from patcher.syntax.draft import PROGRAMS, Draft, splice_bytes
+from patcher.syntax.compiling import torn, uncompiled, unread
+from patcher.syntax.draft import NOTEBOOK, PROGRAMS, Draft, splice_bytes
 from patcher.syntax.notebook import NotebookSource
 from patcher.syntax.readers import Readers
 from patcher.syntax.source import Source
@@ -51,7 +53,7 @@ def mistake(step: Step, message: str) -> RecipeError:
 
 
 def check_sources(steps: Iterable[Step], draft: Draft) -> None:
-    """Refuse a result that does not parse, or that lost a comment or what binds a name, here or for another file.
+    """Refuse a result that does not parse or compile, or lost a comment or what binds a name, here or for another file.
 
     Raises:
         RecipeError: it does.
@@ -61,8 +63,9 @@ def check_sources(steps: Iterable[Step], draft: Draft) -> None:
     missed = partial(_missed, draft, Readers(draft))
 
     def damage(change: Change, before: Source | None, after: Source | None) -> _Damage | None:
+        unsound = _unparsed(change, before, after) or _uncompiled(before, after)
         lost = _lost(before, after) if dropping.isdisjoint(change.steps) else None
-        found = _unparsed(change, before, after) or lost or _unbound(before, after)
+        found = unsound or lost or _unbound(before, after)
         return found or (missed(change.path, before, after) if before and after else None)
 
     _check(steps, draft, damage)
@@ -133,16 +136,15 @@ def _quietly(read: Callable[[], Source | None]) -> Source | None:
 
 def _unparsed(change: Change, before: Source | None, after: Source | None) -> _Damage | None:
     if after is not None or (before is None and change.before is not None):
-        return _torn(before, after) if before and after else None
-    return _Damage("PLACE would not parse", remedy=NARROW)
+        passage = torn(before, after) if before and after else None
+        return _Damage("PLACE would not parse", after=passage.start, remedy=NARROW) if passage else None
+    place = None if change.path.endswith(NOTEBOOK) else unread(change.after)
+    return _Damage("PLACE would not parse", after=place, remedy=NARROW)
 
 
-def _torn(before: Source, after: Source) -> _Damage | None:
-    """Return what of a notebook was Python, or another line for IPython, before."""
-    known = Counter(one.text for one in before.unseen)
-    known.subtract(one.text for one in after.unseen)
-    torn = next((one for one in after.unseen if known[one.text] < 0), None)
-    return _Damage("PLACE would not parse", after=torn.start, remedy=NARROW) if torn else None
+def _uncompiled(before: Source | None, after: Source | None) -> _Damage | None:
+    flaw = uncompiled(before, after) if before and after else None
+    return _Damage(f"PLACE would not compile ({flaw.reason})", after=flaw.offset, remedy=NARROW) if flaw else None
 
 
 def _lost(before: Source | None, after: Source | None) -> _Damage | None:

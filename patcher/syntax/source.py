@@ -12,7 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
 import libcst as cst
 
@@ -26,12 +26,19 @@ if TYPE_CHECKING:
     from patcher.syntax.ipython import Passage
     from patcher.syntax.names import Names
 
-__all__ = ["Behind", "Source", "splice", "walk"]
+__all__ = ["Behind", "Program", "Source", "splice", "walk"]
 
 # Any class of node; `of` promises no more than what its caller names.
 Node = TypeVar("Node", bound=cst.CSTNode)
 
 Behind = Callable[[str], Iterable[str]]
+
+
+class Program(NamedTuple):
+    """What Python compiles at once, and the offset at which it begins."""
+
+    text: str
+    start: int = 0
 
 
 class Source:
@@ -47,6 +54,7 @@ class Source:
     """
 
     ENCODING: ClassVar[str | None] = None
+    FLAGS: ClassVar[int] = 0  # with which Python compiles it
     unseen: tuple[Passage, ...] = ()
 
     def __init__(
@@ -200,6 +208,11 @@ class Source:
     def mentioned(self, name: str) -> Passage | None:
         """Return what no step sees and may read a name."""
         return next((one for one in self.unseen if name in one.names), None)
+
+    @property
+    def programs(self) -> list[Program]:
+        """What Python compiles of the file, each by itself."""
+        return [Program(self.text.decode())]
 
     @property
     def newline(self) -> str:

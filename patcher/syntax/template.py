@@ -17,7 +17,7 @@ from patcher.syntax.matching import Match
 from patcher.syntax.nodes import children
 from patcher.syntax.pattern import Code, parameters_of, statements
 from patcher.syntax.precedence import Up, parenthesized, way_up
-from patcher.syntax.refusals import keep_bases
+from patcher.syntax.refusals import keep_bases, keep_target
 from patcher.syntax.rendering import Rendering, Speller, Statement
 from patcher.syntax.source import Source
 
@@ -44,7 +44,8 @@ def smallest(pattern: Code, template: Code, match: Match, source: Source, spell:
 
 def replaced(template: Code, source: Source, match: Match, got: cst.CSTNode, spell: Speller) -> list[Edit]:
     """Return the edits that put a whole replacement in the place of one captured node."""
-    return _Rewrite(template, template, match, source, spell).replaced(template.root, got)
+    alone = Match((got,), match.captures, match.pairs)
+    return _Rewrite(template, template, alone, source, spell).replaced(template.root, got)
 
 
 def render(code: Code, node: cst.CSTNode, source: Source, match: Match, spell: Speller) -> str:
@@ -127,6 +128,7 @@ class _Rewrite:
         """Write a node anew. Where the new text holds the old node, only what stands around it is put in."""
         if isinstance(got, Statement):
             return self.statements(new, (got,))
+        keep_target(self.source, new, got)
         start, end = self.source.outer(got)
         ups = list(way_up(got, self.source.parent))
         pieces = self.rendering(start, got).pieces(new, ups)

@@ -19,6 +19,7 @@ from patcher.syntax.pattern import Code, compile_code
 from patcher.syntax.refusals import keep_strings
 from patcher.syntax.source import Source
 from patcher.syntax.where import Where, compile_where
+from patcher.verbs.added import Added
 from patcher.verbs.base import Findings, Near, Shape
 
 __all__ = [
@@ -181,15 +182,14 @@ OUT_OF_SCOPE = 2 * ALL_BUT_ONE
 
 @dataclass(slots=True)
 class Work:
-    """A step at work on one file: what it may look at, and what its sites add to the file and to the tree."""
+    """A step at work on one file: what it may look at, and how the names are written that its sites put in."""
 
     draft: Draft
     step: Step
     source: Source
     copies: Mapping[str, bytes]
     miss: Miss = field(default_factory=Miss)
-    edits: list[Edit] = field(default_factory=list)
-    files: dict[str, bytes] = field(default_factory=dict)
+    spelled: dict[Site, Spelling] = field(default_factory=dict)
 
     def in_scope(self, match: Match) -> bool:
         """Tell whether a match lies in the step's scope."""
@@ -225,8 +225,7 @@ class Work:
 
         site = edited(self.source, offset, checked)
         if site.status is Status.APPLIED:
-            self.edits += spell.edits
-            self.files.update(spell.files)
+            self.spelled[site] = spell
         return site
 
 
@@ -237,13 +236,16 @@ def worked(
     copies: dict[str, bytes] = {}
     for source in draft.sources(step, words, follow=True):
         work = Work(draft, step, source, dict(copies), draft.miss(source))
-        settled, more = _without_overlaps(sites(work))
-        copies |= work.files
+        found = list(sites(work))
+        added = Added(source, work.spelled)
+        settled, more = _settled(found, added)
+        files = added.files(settled)
+        copies |= files
         miss = work.miss
         near = Near(source.span(miss.node)[0], miss.reason, miss.depth) if miss.node is not None else None
         if settled or near:
-            edits = tuple(dict.fromkeys(work.edits))
-            yield Findings(source.path, tuple(settled), edits, work.files, near, tuple(more))
+            edits = tuple(dict.fromkeys(edit for site in settled for edit in added.edits(site)))
+            yield Findings(source.path, tuple(settled), edits, files, near, tuple(more))
 
 
 def findings(
@@ -254,6 +256,14 @@ def findings(
 ) -> Iterator[Findings]:
     """Yield what a function finds in each file, for a step whose sites stand for themselves."""
     return worked(step, draft, words, lambda work: sites(work.source, work.miss))
+
+
+def _settled(sites: Iterable[Site], added: Added) -> tuple[list[Site], list[Site]]:
+    """Return the sites that are done now, and those that are put off; a site that is refused puts off no other."""
+    settled, more = _without_overlaps(sites)
+    while (sound := added.sound(settled)) != settled:
+        settled, more = _without_overlaps([*sound, *more])
+    return settled, more
 
 
 def _without_overlaps(sites: Iterable[Site]) -> tuple[list[Site], list[Site]]:
