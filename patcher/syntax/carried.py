@@ -7,14 +7,16 @@ from collections.abc import Iterator, Mapping
 import libcst as cst
 
 from patcher.errors import SiteError
+from patcher.syntax.holes import short
 from patcher.syntax.names import BUILTINS, Binding
 from patcher.syntax.nodes import walk
 from patcher.syntax.scopes import Scope
 from patcher.syntax.source import Source
 
-__all__ = ["check_in_scope", "keep_meaning", "variables_in"]
+__all__ = ["check_in_scope", "keep_function", "keep_meaning", "variables_in"]
 
 Loops = (cst.For, cst.While)
+Owned = (cst.Await, cst.NamedExpr, cst.Return, cst.Yield)
 Assignments = (cst.AssignTarget, cst.AnnAssign, cst.AugAssign, cst.NamedExpr)
 
 
@@ -72,6 +74,33 @@ def keep_meaning(
         if anew is not None:
             what = f"is bound anew in line {_line(source, anew.node)}"
             raise SiteError(f"`{name.value}` {what}, {_needed(source, name, bound=True)}")
+
+
+def keep_function(
+    source: Source, nodes: tuple[cst.CSTNode, ...], match: tuple[cst.CSTNode, ...], place: cst.CSTNode, depth: int
+) -> None:
+    """Refuse to write a `yield`, `await`, `return` or `:=` at a place where it would belong to another function.
+
+    `depth` says in how many functions of the replacement, which stands for a match, the code goes.
+
+    Raises:
+        SiteError: it would.
+    """
+    owned = [below for node in nodes for below in walk(node) if _is_owned(below)]
+    inner, within = ({below for node in some for below in walk(node)} if owned else set() for some in (nodes, match))
+    around = source.names.enclosing_function
+    base = around(match[0] if place in within else place)
+    for below in owned:
+        function, left = around(below), depth
+        while function in within and function not in inner:
+            function, left = around(function), left - 1
+        if function not in inner and (left or function is not base):
+            raise SiteError(f"`{short(source.code(below))}` would belong to another function there; move it out first")
+
+
+def _is_owned(node: cst.CSTNode) -> bool:
+    """Tell whether a node belongs to the function around it; a `for` of a comprehension does if it is `async`."""
+    return isinstance(node, Owned) or (isinstance(node, cst.CompFor) and node.asynchronous is not None)
 
 
 def _home(source: Source, name: cst.Name, place: cst.CSTNode) -> Scope | None:

@@ -15,7 +15,7 @@ from patcher.syntax.holes import short
 from patcher.syntax.matching import Match
 from patcher.syntax.names import Binding
 from patcher.syntax.pattern import Code
-from patcher.syntax.project import importer_of
+from patcher.syntax.readers import Readers
 from patcher.syntax.scopes import Scope
 from patcher.syntax.source import Source, walk
 from patcher.syntax.wrapping import stands_under
@@ -117,9 +117,9 @@ class _Guarded:
             yield f"line {self.source.line_column(passage.start)[0]}"
         if self.source.names.exported(name):
             yield "`__all__`"
-        path = importer_of(self.draft, self.source.path, name)
-        if path is not None:
-            yield path
+        read = Readers(self.draft).first(self.source.path, name)
+        if read is not None:
+            yield read.source.path
 
 
 def _blocks(home: Scope) -> set[cst.CSTNode]:

@@ -15,14 +15,14 @@ import libcst as cst
 
 from patcher.errors import SiteError
 from patcher.syntax.arguments import is_named
-from patcher.syntax.carried import keep_meaning, variables_in
+from patcher.syntax.carried import keep_function, keep_meaning, variables_in
 from patcher.syntax.holes import hole_of, short
 from patcher.syntax.layout import reindent, shifted
 from patcher.syntax.matching import Captured, Match
 from patcher.syntax.nodes import children, walk
 from patcher.syntax.pattern import Code, targets_of, variables_of
 from patcher.syntax.precedence import Up, parenthesized, way_up
-from patcher.syntax.scopes import Scope, entered_scope
+from patcher.syntax.scopes import FunctionLike, Scope, entered_scope
 from patcher.syntax.source import Source
 
 __all__ = ["Piece", "Rendering", "Speller", "Statement"]
@@ -224,7 +224,10 @@ class Rendering:
             around.update(self._bound_by(scope))
         written = any(isinstance(scope, (cst.FunctionDef, cst.ClassDef)) for scope in scopes)
         nodes = captured if isinstance(captured, tuple) else (captured,)
-        keep_meaning(self.source, nodes, self.place or self.match.node, around, self.match.nodes if written else ())
+        place = self.place or self.match.node
+        keep_meaning(self.source, nodes, place, around, self.match.nodes if written else ())
+        depth = sum(isinstance(scope, FunctionLike) for scope in scopes)
+        keep_function(self.source, nodes, self.match.nodes, place, depth)
 
     def _spelled(self, below: cst.CSTNode) -> str:
         """Return a dotted name as the file spells it.

@@ -94,6 +94,7 @@ PLANS: dict[str, Play] = {
     ),
     "the wrong tree": check("len(1)\n", ROUND),
     "a result that does not parse": check("x = [\n    1,\n]\n", "text: ']'\nwith: ')'\nin: a.py"),
+    "a result that does not compile": check("def f():\n    return 1\n", "text: def f..\nwith: class F\nin: a.py"),
     "a result that lost a comment": check("abs(1)  # why\n", "text: '  # why'\nwith: ''\nalready: never\nin: a.py"),
     "a result that leaves a name unbound": check("import os\nos.getcwd()\n", "delete: import os"),
     "a result that leaves a name of another file unbound": check(
@@ -115,6 +116,13 @@ PLANS: dict[str, Play] = {
 PLACES: dict[str, Play] = {
     "a comment that would be lost": check("x = [  # why\n    1]\n", "delete: x = [1]\nlocal: [x]"),
     "a name that IPython alone may read": check({"a.ipynb": _cell("from speed import mean", "%time mean([1])")}, MEAN),
+    "a place whose result would not compile": check("abs(1)\n", "insert: return\nafter: abs($X)"),
+    "a place whose result would not parse": check("x.a += 1\n", "replace: $X.a\nwith: ($X, 1)"),
+    "a place that is assigned to": check("x.a = 1\n", "replace: $X.a\nwith: abs($X)"),
+    "a place that is deleted": check("del x.a\n", "replace: $X.a\nwith: abs($X)"),
+    "a `yield` that would change its function": check(
+        "def f():\n    abs((yield))\n", 'replace: abs($X)\nwith: "map(lambda: $X)"'
+    ),
     "a name that is not in scope": check("abs(1)\n", "replace: abs($X)\nwith: config.size($X)"),
     "a name that is bound further down": check("abs(1)\nlimit = 2\n", "replace: abs($X)\nwith: min($X, limit)"),
     "a package that is not imported": check(
