@@ -125,7 +125,8 @@ FEW = ["x", "1", "-x", "x or y", "x if y else z", "x for x in y", "x := y"]
 @pytest.mark.parametrize("place", EXPRESSIONS)
 def test_in_a_replacement(place: str) -> None:
     for expression in FEW:
-        if possible(f"v = {place}", expression):
+        moved = place == "lambda: $X" and expression == "x := y"  # x would be the lambda's own: refused
+        if possible(f"v = {place}", expression) and not moved:
             result = rewritten("m.f($X)", place, f"async def w():\n    v = m.f({expression})\n", *"abcm")
             check(result, f"v = {place}", expression)
 

@@ -68,6 +68,26 @@ def test_every_verb_is_asked(keys: dict[str, Any], text: str, after: str, reason
     check_transformed({**LOCAL, **keys}, text, head + after, f"1: {uncompiled(reason)}", "3: applied", partly=True)
 
 
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("return", "'return' outside function"),
+        ("if x:\n    return x", "'return' outside function"),
+        ("class A:\n    return", "'return' outside function"),
+        ("break", "'break' outside loop"),
+        ("continue", "'continue' not properly in loop"),
+        ("x = yield", "'yield' outside function"),
+        ("await x", "'await' outside function"),
+        ("async with x: pass", "'async with' outside async function"),
+        ("async for x in x: pass", "'async for' outside async function"),
+        ("x = *x", "can't use starred expression here"),
+        ("def h(x, x): ...", "duplicate argument 'x' in function definition"),
+    ],
+)
+def test_lines_that_cannot_stand_at_the_top(code: str, reason: str) -> None:
+    check_noop({"insert": code, "after": "f($X)", **LOCAL}, "x = 1\nf(x)\n", f"2: {uncompiled(reason)}")
+
+
 def test_a_name_that_is_global_further_down() -> None:
     keys = {"insert": "x = y", "first_in": "def $_($$$)", "local": ["x", "y"]}
     check_transformed(
@@ -166,9 +186,15 @@ def test_a_plan_that_does_not_compile_is_a_mistake(tiny: Tiny) -> None:
         ("del a, (p.data, b)", DELETED),
     ],
 )
-def test_a_place_that_is_stored_to_is_refused_alone(line: str, told: str) -> None:
-    after = f"x = p.detach()\n{line}\n"
-    check_transformed(DETACHED, after.replace(".detach()", ".data"), after, "1: applied", f"2: {told}", partly=True)
+def test_a_place_that_is_stored_to_is_refused(line: str, told: str) -> None:
+    check_noop(DETACHED, f"{line}\n", f"1: {told}")
+
+
+def test_beside_it_the_others_are_written() -> None:
+    before = "loss = out.data.sum()\nfor p in params:\n    p.data = p.data - lr * p.grad.data\n"
+    after = "loss = out.detach().sum()\nfor p in params:\n    p.data = p.detach() - lr * p.grad.detach()\n"
+    told = ("1: applied", f"3: {ASSIGNED}", "3: applied", "3: applied")
+    check_transformed(DETACHED, before, after, *told, partly=True)
 
 
 @pytest.mark.parametrize(

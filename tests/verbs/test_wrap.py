@@ -286,6 +286,7 @@ def test_a_constraint() -> None:
 # --- what the statement binds ---------------------------------------------------------------------------------------
 
 BIND: dict[str, Any] = {"wrap": "x = lib.f($$$)", "local": ["x"], "under": "if lib.ok()"}
+HEAD = "import lib, torch\n"
 GUARDED = "if lib.ok():\n    x = lib.f()"
 
 
@@ -327,7 +328,7 @@ def missing(line: int | str, name: str = "x", under: str = "if lib.ok()") -> str
     ],
 )
 def test_what_a_statement_binds_must_not_be_missing(text: str, line: int, reader: int | str) -> None:
-    noop(BIND, text, f"{line}: {missing(reader)}")
+    check_noop(BIND, f"{HEAD}{text}\n", f"{line}: {missing(reader)}")
 
 
 @pytest.mark.parametrize(
@@ -385,7 +386,7 @@ def test_a_with_always_runs_its_block() -> None:
 @pytest.mark.parametrize("under", ["while lib.ok()", "for y in lib.all()"])
 def test_a_loop_may_run_its_block_never(under: str) -> None:
     keys = {**BIND, "under": under, "local": ["x", "y"]}
-    noop(keys, "x = lib.f()\nprint(x)", f"2: {missing(3, under=under)}")
+    check_noop(keys, f"{HEAD}x = lib.f()\nprint(x)\n", f"2: {missing(3, under=under)}")
 
 
 @pytest.mark.parametrize(
@@ -404,7 +405,7 @@ def test_a_loop_may_run_its_block_never(under: str) -> None:
 )
 def test_every_kind_of_binding(pattern: str, text: str, name: str) -> None:
     keys = {"wrap": pattern, "under": "if lib.ok()"}
-    noop(keys, text, *([f"2: {missing(3, name)}"] if name else []))
+    check_noop(keys, f"{HEAD}{text}\n", *([f"2: {missing(3, name)}"] if name else []))
 
 
 def test_what_is_only_made_larger_was_bound_before() -> None:
