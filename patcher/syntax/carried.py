@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import libcst as cst
 
@@ -10,10 +10,11 @@ from patcher.errors import SiteError
 from patcher.syntax.holes import short
 from patcher.syntax.names import BUILTINS, Binding
 from patcher.syntax.nodes import walk
-from patcher.syntax.scopes import Scope
+from patcher.syntax.scopes import FunctionLike, Scope
 from patcher.syntax.source import Source
+from patcher.syntax.surely import binds
 
-__all__ = ["check_in_scope", "keep_function", "keep_meaning", "variables_in"]
+__all__ = ["check_in_scope", "is_bound_later", "is_surely_bound", "keep_function", "keep_meaning", "variables_in"]
 
 Loops = (cst.For, cst.While)
 Owned = (cst.Await, cst.NamedExpr, cst.Return, cst.Yield)
@@ -27,22 +28,43 @@ def variables_in(source: Source, *nodes: cst.CSTNode) -> Iterator[cst.Name]:
 
 
 def check_in_scope(source: Source, name: str, at: cst.CSTNode, position: int) -> None:
-    """Refuse to write a name at a node, so that it is read at an offset, where nothing binds it before.
+    """Refuse to write a name at a node, so that it is read at an offset, where nothing has surely bound it before.
 
     Raises:
-        SiteError: nothing does.
+        SiteError: nothing has.
     """
-    names = source.names
-    bindings = names.read(name, at, position)
+    bindings = source.names.read(name, at, position)
     if not bindings:
         if name in BUILTINS:
             return
         raise SiteError(f"`{name}` is not in scope there, and the replacement needs it")
+    if is_bound_later(source, bindings, at, position):
+        raise SiteError(f"`{name}` is bound only further down, and the replacement needs it")
+    if is_surely_bound(source, name, at, position):
+        return
+    if is_surely_bound(source, name, at, position, known=True):
+        before = [one for one in bindings if source.span(one.node)[0] < position] or bindings
+        line = _line(source, before[-1].node)
+        raise SiteError(f"`{name}` is bound in line {line}, which may not have run there, and the replacement needs it")
+    raise SiteError(f"`{name}` may be deleted there, and the replacement needs it")
+
+
+def is_bound_later(source: Source, bindings: Sequence[Binding], at: cst.CSTNode, position: int) -> bool:
+    """Tell whether all that binds a name stands in the function of a node, and behind an offset in it."""
+    names = source.names
     function = names.enclosing_function(at)
     local = [one for one in bindings if names.enclosing_function(one.node) is function]
     later = (not isinstance(one.node, cst.Param) and names.takes_effect(one) > position for one in local)
-    if len(local) == len(bindings) and all(later):
-        raise SiteError(f"`{name}` is bound only further down, and the replacement needs it")
+    return len(local) == len(bindings) and all(later)
+
+
+def is_surely_bound(source: Source, name: str, at: cst.CSTNode, position: int, *, known: bool = False) -> bool:
+    """Tell whether a name is bound whenever it is read at a node from an offset on; `known` as in `binds`."""
+    homes = source.names.scopes.seen(name, at, position)
+    outside = all(not isinstance(home.node, FunctionLike) for home in homes)
+    if name in BUILTINS and outside:
+        return True
+    return any(binds(source, home, name, at, position, known=known) for home in homes)
 
 
 def keep_meaning(

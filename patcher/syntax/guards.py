@@ -22,7 +22,17 @@ from patcher.syntax.names import dotted
 from patcher.syntax.pattern import statements
 from patcher.syntax.source import Source, walk
 
-__all__ = ["Arm", "ImportStatement", "guard", "imports_of", "refuse_unnamed", "roots_of"]
+__all__ = [
+    "ENDING",
+    "Arm",
+    "ImportStatement",
+    "guard",
+    "imports_of",
+    "is_optional",
+    "refuse_unnamed",
+    "roots_of",
+    "suppresses",
+]
 
 ImportStatement = cst.Import | cst.ImportFrom
 CATCHING = ("ImportError", "Exception", "BaseException")
@@ -208,10 +218,15 @@ def refuse_unnamed(source: Source, statement: ImportStatement) -> None:
 # --- can it end the program? ----------------------------------------------------------------------------------------
 
 
+def is_optional(source: Source, statement: ImportStatement) -> bool:
+    """Tell whether the program goes on where an import fails."""
+    return not _standing(source, statement, whole=True).fatal
+
+
 def _standing(source: Source, statement: ImportStatement, *, whole: bool) -> _Standing:
     child: cst.CSTNode = statement
     for above in _around(source, statement):
-        if isinstance(above, cst.With) and any(_suppresses(source, item.item) for item in above.items):
+        if isinstance(above, cst.With) and any(suppresses(source, item.item) for item in above.items):
             return _Standing(statement, fatal=False)
         if isinstance(above, cst.Try) and child is above.body:
             reached = _reached(source, above)
@@ -248,7 +263,7 @@ def _caught_names(kinds: cst.BaseExpression | None) -> list[str]:
     return [(dotted(element.value) or "?").removeprefix("builtins.") for element in elements]
 
 
-def _suppresses(source: Source, item: cst.BaseExpression) -> bool:
+def suppresses(source: Source, item: cst.BaseExpression) -> bool:
     """Tell whether a with-item is contextlib.suppress of an ImportError."""
     if not isinstance(item, cst.Call) or "contextlib.suppress" not in source.names.origins(item.func):
         return False

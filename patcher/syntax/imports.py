@@ -1,38 +1,17 @@
-"""Names of a replacement at one site: how the file spells them, and the imports that are put in where it has none.
-
-Nothing is hoisted: a new import stands behind the imports at the top, and a name that is bound to something else, or
-only further down, is refused.
-"""
+"""The names of an import, and where an import that a file lacks goes: behind those at its top; nothing is hoisted."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import libcst as cst
 
 from patcher.errors import SiteError
 from patcher.model import Edit
-from patcher.syntax.carried import check_in_scope, variables_in
 from patcher.syntax.layout import lines_after
-from patcher.syntax.names import BUILTINS, Binding, Names, dotted
-from patcher.syntax.needs import Needs
-from patcher.syntax.pattern import Code
-from patcher.syntax.shims import place, split
 from patcher.syntax.source import Source
 
-if TYPE_CHECKING:
-    from patcher.syntax.draft import Draft
-
-__all__ = [
-    "Imported",
-    "Spelling",
-    "add_statement",
-    "as_spelled",
-    "imported_names",
-]
+__all__ = ["Imported", "add_statement", "imported_names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,149 +40,6 @@ def imported_names(source: Source, statement: cst.ImportFrom) -> tuple[str, list
         used = bool(source.names.uses(local, alias) or source.names.exported(local) or source.mentioned(local))
         found.append(Imported(name, local, written, used))
     return source.names.module_of(statement), found
-
-
-# --- names of a replacement ----------------------------------------------------------------------------------------
-
-
-def as_spelled(code: Code, source: Source, at: cst.CSTNode, packages: frozenset[str]) -> Code:
-    """Return a result as it reads at a place: a name that is bound there, and that no import leads to, is as spelled.
-
-    `packages` are those that the step speaks of; what only has their name is never meant.
-    """
-    names = source.names
-    local = {
-        root
-        for target in code.dotted.values()
-        if names.read(root := target.partition(".")[0], at)
-        and not _is_import(names, target, packages)
-        and names.spell(target, at) is None
-    }
-    return replace(code, local=code.local | local) if local else code
-
-
-def _is_import(names: Names, target: str, packages: frozenset[str]) -> bool:
-    """Tell whether a name of a result means an import or a builtin, and never a variable that is called so.
-
-    So do the packages of the step, what Python itself has, and the modules that the file imports.
-    """
-    root, _, rest = target.partition(".")
-    own = root in sys.stdlib_module_names if rest else root in BUILTINS
-    return own or root in packages or any(one.origin == root for one in names.imports)
-
-
-class Spelling:
-    """How dotted names of a replacement are written at one site, and what this adds to the file and to the tree.
-
-    `packages` are the packages that the step itself speaks of: there a name means the package or the site is refused.
-    `copies` are the shims that the step copies already. `position` is where the names are read, if not as `at` begins.
-    """
-
-    def __init__(
-        self,
-        source: Source,
-        at: cst.CSTNode,
-        needs: Needs,
-        packages: frozenset[str],
-        draft: Draft | None = None,
-        copies: Mapping[str, bytes] | None = None,
-        position: int | None = None,
-    ) -> None:
-        self.position = source.span(at)[0] if position is None else position
-        self.source, self.names, self.at, self.needs = source, source.names, at, needs
-        self.packages = packages | needs.packages
-        self.draft, self.copies = draft, copies
-        self.edits: list[Edit] = []
-        self.files: dict[str, bytes] = {}
-
-    def check_needs(self) -> None:
-        """Refuse the site if a bare name that the step needs is not in scope; put in the statements that are missing.
-
-        Raises:
-            SiteError: a name is not in scope, or is bound to something else.
-        """
-        for name in sorted(self.needs.bare):
-            self._in_scope(name)
-        for origin in self.needs.provided:
-            if origin not in self.needs.asked:
-                self(origin)
-
-    def check_locals(self, code: Code, nodes: Iterable[cst.CSTNode]) -> None:
-        """Refuse the site if a name that a replacement means as spelled is not in scope there.
-
-        One that the match has too may be anything, and so may one that the file reads and that nothing in it binds.
-
-        Raises:
-            SiteError: it is not.
-        """
-        provided = {name for name, _ in self.needs.provided.values()}
-        here = {one.value: self.names.scopes.of_variable(one) for one in variables_in(self.source, *nodes)}
-        for name in sorted(code.free - provided):
-            home = self.names.home(name, self.at)
-            foreign = home is None and (self.names.stars or name in self.names.unresolved())
-            if not foreign and here.get(name, self) is not home:
-                self._in_scope(name)
-
-    def __call__(self, target: str) -> str:
-        """Return the spelling of a dotted name.
-
-        Raises:
-            SiteError: nothing that is in scope leads there.
-        """
-        spelled = self.names.spell(target, self.at, self.position)
-        if spelled is not None:
-            self._in_scope(spelled.partition(".")[0])
-            return spelled
-        if target.startswith("shim."):
-            return self._from_shim(target)
-        root = target.partition(".")[0]
-        for origin, (name, statement) in self.needs.provided.items():
-            if target == origin or target.startswith(f"{origin}."):
-                self._provide(name, origin, statement)
-                return name + target[len(origin) :]
-        if root in BUILTINS and not self.names.read(root, self.at, self.position):
-            return target
-        if _is_import(self.names, target, self.packages):
-            if self.names.bound(root, self.at):
-                raise SiteError(f"`{root}` is bound to something else there, and the replacement needs {target}")
-            raise SiteError(f"`{root}` is not imported there, and the replacement needs {target}")
-        self._in_scope(root)
-        return target
-
-    def _from_shim(self, target: str) -> str:
-        assert self.draft is not None
-        module, name, rest = split(self.draft.shims, target)
-        placed = place(self.draft, self.source, module, self.needs.place, self.copies, names=[name])
-        self._provide(name, target.removesuffix(rest), f"from {placed.module} import {name}")
-        self.files.update(placed.files)
-        return name + rest
-
-    def _provide(self, name: str, origin: str, statement: str) -> None:
-        """Put a statement into the file, unless what binds its name is that statement."""
-        there = self.names.read(name, self.at, self.position)
-        if there and all(self._is_statement(one, statement) for one in there):
-            self._in_scope(name)
-            return
-        same = all(origin in self.names.origins_of(one) for one in there)
-        types_only = all(_for_types_only(self.source, one.node) for one in there)
-        if same and not types_only:
-            self._in_scope(name)  # where it is imported, but only further down
-        if not (same and types_only):
-            raise SiteError(f"`{name}` is bound to something else there, and the replacement needs `{statement}`")
-        self.edits.append(add_statement(self.source, statement))
-
-    def _is_statement(self, binding: Binding, statement: str) -> bool:
-        above = self.source.parent(binding.node)
-        return isinstance(above, cst.Assign) and self.source.code(above).split() == statement.split()
-
-    def _in_scope(self, name: str) -> None:
-        check_in_scope(self.source, name, self.at, self.position)
-
-
-def _for_types_only(source: Source, node: cst.CSTNode) -> bool:
-    """Tell whether a node stands under `if TYPE_CHECKING`, so that what it binds does not exist at run time."""
-    tests = (above.test for above in source.ancestors(node) if isinstance(above, cst.If))
-    return any((dotted(test) or "").endswith("TYPE_CHECKING") for test in tests)
 
 
 # --- where a statement goes -----------------------------------------------------------------------------------------

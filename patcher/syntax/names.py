@@ -16,7 +16,7 @@ from patcher.syntax.order import Order
 from patcher.syntax.scopes import Binding, FunctionLike, Scope, Scopes
 from patcher.syntax.source import Source
 
-__all__ = ["BUILTINS", "Binding", "Names", "dotted", "module_name"]
+__all__ = ["BUILTINS", "Binding", "Names", "dotted", "leads", "module_name"]
 
 BUILTINS = frozenset(dir(builtins)) | {
     "__annotations__", "__builtins__", "__class__", "__doc__", "__file__", "__module__", "__name__", "__path__",
@@ -35,7 +35,8 @@ def dotted(node: cst.CSTNode | None) -> str | None:
     return ".".join((node.value, *reversed(parts)))
 
 
-def _leads(origin: str, target: str) -> bool:
+def leads(origin: str, target: str) -> bool:
+    """Tell whether a dotted name is another one, or something below it."""
     return f"{target}.".startswith(f"{origin}.")
 
 
@@ -132,22 +133,25 @@ class Names:
         first = target.partition(".")[0]
         found = {first} if first in BUILTINS else set()
         for binding in self.imports:
-            if any(_leads(meant, target) for meant in self._meanings(binding.origin or "")):
+            if any(leads(meant, target) for meant in self._meanings(binding.origin or "")):
                 found.add(binding.name)
         return found
 
     def spell(self, target: str, at: cst.CSTNode, position: int | None = None) -> str | None:
-        """Return how `target` (dotted) is written at a node with the imports that the file has, the shortest way first.
+        """Return the shortest of `spellings`, or None."""
+        return next(iter(self.spellings(target, at, position)), None)
 
-        None where no import that is in scope leads there. That it is made before, in its own scope, is not looked at.
-        `position` as in `read`.
+    def spellings(self, target: str, at: cst.CSTNode, position: int | None = None) -> list[str]:
+        """Return how `target` (dotted) may be written at a node with the imports that the file has, the shortest first.
+
+        That an import in scope is made before, in its own scope, is not looked at. `position` as in `read`.
         """
         found: list[str] = []
         for binding in self.imports:
-            leading = [one for one in self._meanings(binding.origin or "") if _leads(one, target)]
+            leading = [one for one in self._meanings(binding.origin or "") if leads(one, target)]
             if leading and self._usable(binding, at, position):
                 found += [binding.name + target[len(one) :] for one in leading]
-        return min(found, key=lambda spelled: (spelled.count("."), spelled), default=None)
+        return sorted(found, key=lambda spelled: (spelled.count("."), spelled))
 
     def uses(self, binding_name: str, scope_node: cst.CSTNode) -> list[cst.Name]:
         """Return every Name that reads `binding_name` as bound in the scope of a node, in the order of the text."""

@@ -12,12 +12,12 @@ from patcher.errors import PatternError, SiteError
 from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.draft import Draft
 from patcher.syntax.holes import hole_of
-from patcher.syntax.imports import Spelling, as_spelled
 from patcher.syntax.matching import ALL_BUT_ONE, Match, Miss, find
 from patcher.syntax.needs import Needs, compile_needs, known_by
 from patcher.syntax.pattern import Code, compile_code
 from patcher.syntax.refusals import keep_strings
 from patcher.syntax.source import Source
+from patcher.syntax.spelling import Spelling, as_spelled
 from patcher.syntax.where import Where, compile_where
 from patcher.verbs.added import Added
 from patcher.verbs.base import Findings, Near, Shape

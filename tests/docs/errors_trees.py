@@ -125,6 +125,14 @@ PLACES: dict[str, Play] = {
     ),
     "a name that is not in scope": check("abs(1)\n", "replace: abs($X)\nwith: config.size($X)"),
     "a name that is bound further down": check("abs(1)\nlimit = 2\n", "replace: abs($X)\nwith: min($X, limit)"),
+    "a name that is bound in a branch alone": check(
+        "if x:\n    limit = 2\nabs(1)\n", "replace: abs($X)\nwith: min($X, limit)"
+    ),
+    "a name that is deleted": check("limit = 2\ndel limit\nabs(1)\n", "replace: abs($X)\nwith: min($X, limit)"),
+    "an import that the tree does without": check(
+        "try:\n    import numpy as np\nexcept ImportError:\n    pass\nabs(1)\n",
+        "replace: abs($X)\nwith: np.abs($X)\nneeds: [import numpy as np]",
+    ),
     "a package that is not imported": check(
         "import torch.nn as nn\nnn.Linear(1)\n", "replace: torch.nn.Linear($X)\nwith: torch.zeros($X)"
     ),

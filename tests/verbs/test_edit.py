@@ -456,7 +456,6 @@ def test_a_free_name_must_be_in_scope(text: str, line: int, what: str) -> None:
     [
         "config = 1\n",
         "from conf import config\n",
-        "for config in x: pass\n",
         "with a as config: pass\n",
         "def config(): ...\n",
         "if (config := 1): pass\n",

@@ -622,3 +622,34 @@ def test_a_variable_of_the_result_is_known_as_its_own() -> None:
         "import foo\nfrom config import config\ndef f(config): return foo.x\nfoo.x\n",
         "import foo\nfrom config import config\ndef f(config): return config.lr\nconfig.lr\n",
     )
+
+
+# --- what surely runs -----------------------------------------------------------------------------------------------
+
+NEW = {"replace": "lib.A($X)", "with": "new.B($X)", "needs": ["import new"]}
+
+
+def test_an_import_that_only_a_program_makes_is_put_in_for_the_module() -> None:
+    text = "import lib{}\ndef f(): return {}(1)\n\nif __name__ == '__main__':\n    import new\n    f()\n"
+    check_transformed(NEW, text.format("", "lib.A"), text.format("\nimport new", "new.B"))
+
+
+def test_a_module_below_a_package_that_is_imported_is_put_in() -> None:
+    keys = {
+        "replace": "lib.parse($X)",
+        "with": "xml.etree.ElementTree.parse($X)",
+        "needs": ["import xml.etree.ElementTree"],
+    }
+    check_transformed(
+        keys,
+        "import lib\nimport xml\nlib.parse(p)\n",
+        "import lib\nimport xml\nimport xml.etree.ElementTree\nxml.etree.ElementTree.parse(p)\n",
+    )
+
+
+def test_a_local_name_that_may_not_be_bound_is_refused() -> None:
+    keys = {"replace": "lib.A($X)", "with": "B($X)", "local": ["B"]}
+    text = "import lib\ndef f(): return lib.A(1)\nif __name__ == '__main__':\n    from new import B\n"
+    reason = "`B` is bound in line 4, which may not have run there, and the replacement needs it"
+    check_noop(keys, text, f"2: refused: {reason}")
+    check_transformed(keys, "import lib\nB = 1\nif x: B = 2\nlib.A(1)\n", "import lib\nB = 1\nif x: B = 2\nB(1)\n")
