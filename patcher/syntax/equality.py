@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-
 import libcst as cst
 
-from patcher.syntax.nodes import fields
+from patcher.syntax.nodes import fields, literal
 from patcher.syntax.pattern import statements
 
 __all__ = ["absent", "alike", "constant", "meaning", "same"]
@@ -42,12 +40,7 @@ def constant(node: cst.CSTNode) -> object | None:
     parts: list[cst.CSTNode] = [node]
     while isinstance(last := parts[-1], cst.ConcatenatedString):
         parts[-1:] = [last.left, last.right]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a `\d` in a file of the tree is not ours to complain about
-        try:
-            values = [getattr(part, "evaluated_value", None) for part in parts]
-        except (SyntaxError, ValueError):  # it parses, and cannot be run: `"\x"`
-            return None
+    values = [literal(part) for part in parts]
     first = values[0]
     if isinstance(first, (str, bytes)) and all(type(value) is type(first) for value in values):
         return type(first), type(first)().join(values)  # type: ignore[arg-type]

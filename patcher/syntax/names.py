@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 
 import libcst as cst
 
+from patcher.syntax.nodes import literal
 from patcher.syntax.order import Order
 from patcher.syntax.scopes import Binding, FunctionLike, Scope, Scopes
 from patcher.syntax.source import Source
@@ -189,7 +190,7 @@ class Names:
     def exported(self, name: str) -> bool:
         """Tell whether a name is listed in `__all__`."""
         strings = self._source.of(cst.SimpleString)
-        return any(one.evaluated_value == name and self.in_all(one) for one in strings)
+        return any(literal(one) == name and self.in_all(one) for one in strings)
 
     # --- where a place is -------------------------------------------------------------------------------------------
 

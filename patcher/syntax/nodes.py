@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Iterable, Iterator
 from functools import cache
 
 import libcst as cst
 
-__all__ = ["children", "fields", "statements", "walk"]
+__all__ = ["children", "fields", "literal", "statements", "walk"]
 
 Blocks = (cst.Module, cst.IndentedBlock, cst.SimpleStatementSuite)
 
@@ -74,3 +75,14 @@ def statements(body: cst.CSTNode) -> list[cst.CSTNode]:
     for line in lines:
         flat.extend(line.body if isinstance(line, cst.SimpleStatementLine) else [line])
     return flat
+
+
+def literal(node: cst.CSTNode) -> object | None:
+    r"""Return the value of a string or number; None for what has none, also where Python could not run it (`"\x"`)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a `\d` in a file of the tree is not ours to complain about
+        try:
+            value: object | None = getattr(node, "evaluated_value", None)
+        except (SyntaxError, ValueError):
+            return None
+    return value

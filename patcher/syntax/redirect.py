@@ -15,6 +15,7 @@ from patcher.errors import SiteError
 from patcher.model import Edit
 from patcher.syntax.moved import Moved, taken_out
 from patcher.syntax.names import Binding, dotted
+from patcher.syntax.nodes import literal
 from patcher.syntax.pattern import statements
 from patcher.syntax.references import is_annotation
 from patcher.syntax.source import Source
@@ -230,11 +231,7 @@ class Redirect:
     def _listed(self, name: str) -> None:
         """Rename in `__all__`."""
         for string in self.source.of(cst.SimpleString):
-            if (
-                string.evaluated_value == self.local
-                and self.names.in_all(string)
-                and self._means_this(self.local, string)
-            ):
+            if literal(string) == self.local and self.names.in_all(string) and self._means_this(self.local, string):
                 start, end = self.source.span(string)
                 quoted = self.source.slice(start, end).replace(self.local, name)
                 self.edits.append(Edit(start, end, quoted))

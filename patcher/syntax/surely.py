@@ -15,6 +15,7 @@ import libcst as cst
 
 from patcher.syntax.guards import ENDING, suppresses
 from patcher.syntax.names import Binding, dotted, leads
+from patcher.syntax.nodes import literal
 from patcher.syntax.scopes import Comprehension, FunctionLike, Scope, names_in
 from patcher.syntax.source import Source
 
@@ -277,5 +278,5 @@ def _known(test: cst.BaseExpression) -> bool | None:
         case cst.Name(value="True" | "False"):
             return test.value == "True"
         case cst.Integer():
-            return test.evaluated_value != 0
+            return literal(test) != 0
     return False if (dotted(test) or "").rpartition(".")[2] == "TYPE_CHECKING" else None

@@ -319,3 +319,11 @@ def test_a_name_that_is_read_is_nearer_than_a_long_pattern_that_does_not_match(t
     assert "The nearest is a.py:2, where every name that is imported there is used." in str(
         tiny.plan().step("swap")["reason"]
     )
+
+
+@pytest.mark.parametrize("literal", [r"'C:\Users'", "b'é'", "'a\0b'"])
+def test_a_literal_that_python_could_not_run_has_no_value(tmp_path: Path, literal: str) -> None:
+    text = f"{{}}p = {literal}\n__all__ = ['a', {literal}]\n"
+    root = write_tree(tmp_path, {"a.py": text.format("import os\n")})
+    (change,) = tree_plan({"delete": "import $$$N", "where": {"N": {"unused": "yes"}}, "in": "a.py"}, root).changes
+    assert change.after.decode() == text.format("")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from patcher.errors import PatternError, TargetError
 from patcher.model import Status
 from patcher.verbs.rename import Rename
-from tests.verbs.checks import SHAPES, check_noop, check_transformed, notebook, shaped
+from tests.helpers import write_tree
+from tests.verbs.checks import SHAPES, check_noop, check_transformed, notebook, shaped, tree_plan
 
 PACKAGE = {"rename": "adam_atan2.AdamATan2", "to": "adam_atan2_pytorch.AdamAtan2"}
 SHIM = {"rename": "adam_atan2.AdamATan2", "to": "shim.adam_atan2_torch.AdamATan2"}
@@ -1678,3 +1680,18 @@ def test_a_quoted_name_of_a_file_of_the_tree_follows_that_file() -> None:
         {"own.py": "from a import Old\nOld()\n", "net.py": 'import own\ndef f(x: "own.Old"): ...\n'},
         {"own.py": "from b import New\nNew()\n", "net.py": 'import own\ndef f(x: "own.New"): ...\n'},
     )
+
+
+# --- literals that Python could not run -----------------------------------------------------------------------------
+
+BAD = (r"'C:\Users\me'", r"'''C:\Users'''", r"'\N{nope}'", r"'\x4'", "b'é'", "'a\0b'", r"'a' '\x4'", "9" * 5000)
+
+
+@pytest.mark.parametrize("literal", BAD, ids=range(len(BAD)))
+@pytest.mark.parametrize("listed", ["p = {}\n", "__all__ = [{}, 'AdamATan2']\n"])
+def test_a_literal_that_python_could_not_run_has_no_value(tmp_path: Path, literal: str, listed: str) -> None:
+    text = "from {} import {}\no = {}(p)\n" + listed.format(literal.replace("{", "{{").replace("}", "}}"))
+    old, new = (text.replace("'AdamATan2'", f"'{name}'") for name in ("AdamATan2", "Adam"))
+    root = write_tree(tmp_path, {"a.py": old.format("adam_atan2", *["AdamATan2"] * 2)})
+    (change,) = tree_plan(TORCH, root).changes
+    assert change.after.decode() == new.format("torch.optim", *["Adam"] * 2)
