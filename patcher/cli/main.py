@@ -103,11 +103,18 @@ def _ended(number: int, _: object) -> None:
 
 
 def _in_a_codemod(error: Exception) -> str:
-    """Return the place in a recipe's own Python that an error comes from, or nothing."""
+    """Return the place in a recipe's own Python that an error comes from, or nothing.
+
+    What it hands over may fail later, in LibCST: then that is its class alone.
+    """
+    place = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
-        if frame.f_globals.get("__name__", "").startswith("patcher_codemod_"):
+        module = frame.f_globals.get("__name__", "")
+        if module.startswith("patcher_codemod_"):
             return f"{frame.f_code.co_filename}:{line}"
-    return ""
+        if (module, frame.f_code.co_name) == ("patcher.syntax.codemod", "rewritten"):
+            place = f"{frame.f_locals['file']}:{frame.f_locals['name']}"
+    return place
 
 
 def _open_streams() -> None:

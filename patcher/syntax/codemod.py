@@ -24,10 +24,21 @@ def transformed(source: Source, file: Path, name: str) -> list[Edit]:
     """Return what the transformer `name` of a Python file changes.
 
     Raises:
-        UsageError: the file has no such transformer.
+        UsageError: the file has no such transformer, or ends the program.
     """
-    module = MetadataWrapper(cst.parse_module(source.data)).visit(_transformer(file, name)())
-    return _line_edits(source.text, module.code.encode("utf-8"))
+    try:
+        after = rewritten(source, file, name)
+    except SystemExit as error:
+        raise UsageError(
+            f"The codemod {file} ends the program (exit {error.code or 0}); take that out, as it only gives back nodes."
+        ) from None
+    return _line_edits(source.text, after)
+
+
+def rewritten(source: Source, file: Path, name: str) -> bytes:
+    """Return a program as a transformer leaves it; what fails in here is the recipe's, and told as such."""
+    module = MetadataWrapper(source.module).visit(_transformer(file, name)())
+    return module.code.encode("utf-8")
 
 
 @cache

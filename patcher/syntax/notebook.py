@@ -141,6 +141,10 @@ class NotebookSource(Source):
         one_cell = all(self._notebook.cell(end) == self._notebook.cell(start) for end, start in gaps)
         return one_cell and not any(end <= one.start < start for end, start in gaps for one in self.unseen)
 
+    def together_in(self, edit: Edit) -> bool:
+        """Tell whether an edit stays in one cell."""
+        return edit.end <= self._notebook.cells[self._notebook.cell(edit.start)].end
+
     def lost_comment(self, edits: Sequence[Edit]) -> str | None:
         """Return a comment, or a line for IPython, that the edits would delete or write anew, or None."""
         for one in self.unseen:

@@ -205,6 +205,10 @@ class Source:
         """Tell whether statements of one block stand together also as they are run."""
         return True
 
+    def together_in(self, edit: Edit) -> bool:
+        """Tell whether what an edit covers stands together also as it is run."""
+        return True
+
     def mentioned(self, name: str) -> Passage | None:
         """Return what no step sees and may read a name."""
         return next((one for one in self.unseen if name in one.names), None)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from patcher.errors import PatternError
-from patcher.model import Site, Status, Step
+from patcher.errors import PatternError, SiteError
+from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.codemod import transformed
 from patcher.syntax.draft import Draft
+from patcher.syntax.source import Source
 from patcher.verbs.base import Findings, Shape
 from patcher.verbs.common import edited, texts
 
@@ -44,12 +46,21 @@ class Codemod:
 
     def run(self, step: Step, draft: Draft) -> Iterable[Findings]:
         """See Verb: a file of the scope in which the transformer changes nothing is already there."""
-        file = Path(step.origin.rsplit(":", 2)[0]).parent / self.file
+        file = Path(step.origin.rsplit(":", 2)[0]).parent.absolute() / self.file
         for source in draft.sources(step, self.words):
-            if source.path.endswith(".ipynb"):
-                continue  # a transformer is written for files
             edits = transformed(source, file, self.name)
             if edits:
-                yield Findings(source.path, (edited(source, edits[0].start, lambda edits=edits: edits),))  # type: ignore[misc]
+                yield Findings(source.path, (edited(source, edits[0].start, partial(_in_cells, source, edits)),))
             elif step.within:
                 yield Findings(source.path, (Site(0, Status.ALREADY),))
+
+
+def _in_cells(source: Source, edits: list[Edit]) -> list[Edit]:
+    """Return the edits of a program, each of them in one cell of a notebook.
+
+    Raises:
+        SiteError: one goes over the border of two cells.
+    """
+    if not all(map(source.together_in, edits)):
+        raise SiteError("the codemod writes lines of two cells as one; let it leave a line between them as it is")
+    return edits

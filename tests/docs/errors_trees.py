@@ -16,7 +16,8 @@ __all__ = ["APPLY", "BUGS", "PLACES", "PLANS", "PROVE", "TESTS", "TREES", "UNDO"
 ROUND = "replace: abs($X)\nwith: round($X)"
 EVERY = f"{ROUND}\nexpect: 1.."
 MEAN = "rename: speed.mean\nto: statistics.fmean"
-CODEMOD = "import libcst\n\n\nclass Mine(libcst.CSTTransformer):\n    x = 1 / 0\n"
+CLASS = "import libcst\n\n\nclass Mine(libcst.CSTTransformer):\n"
+JOIN = f"{CLASS}    def leave_EmptyLine(self, old, new): return libcst.RemoveFromParent()\n"
 NO_WANDB = "guard_import: wandb\notherwise: wandb = None"
 GUARD = "guard_import: flash_attn\notherwise: shim.flash_attn_torch"
 
@@ -24,6 +25,13 @@ GUARD = "guard_import: flash_attn\notherwise: shim.flash_attn_torch"
 def check(files: Files | str | bytes, *steps: str, head: str = "", options: tuple[str, ...] = ()) -> Play:
     """Look at a plan."""
     return lambda scene: scene.tree(files).steps(*steps, head=head).check(*options)
+
+
+def codemod(text: str, files: Files | str = "abs(1)\n") -> Play:
+    """Run a codemod."""
+    return lambda scene: (
+        scene.files({"mine.py": text}).tree(files).steps("codemod: mine.py:Mine").check("--allow-python")
+    )
 
 
 def _cell(*sources: str) -> str:
@@ -104,13 +112,11 @@ PLANS: dict[str, Play] = {
     "steps that undo each other": check(
         "abs(1)\n", "id: back\nwhy: w\neffect: exact\nreplace: round($X)\nwith: abs($X)", ROUND
     ),
-    "a codemod that fails": lambda scene: (
-        scene.files({"mine.py": CODEMOD}).tree("abs(1)\n").steps("codemod: mine.py:Mine").check("--allow-python")
-    ),
+    "a codemod that fails": codemod(f"{CLASS}    x = 1 / 0\n"),
+    "a codemod whose result is no node": codemod(f"{CLASS}    def leave_Integer(self, old, new): pass\n"),
+    "a codemod that ends the program": codemod(f"{CLASS}    def leave_Integer(self, old, new): raise SystemExit(3)\n"),
     "a codemod that is not there": check("abs(1)\n", "codemod: mine.py:Mine", options=("--allow-python",)),
-    "a codemod without its class": lambda scene: (
-        scene.files({"mine.py": "Mine = 1\n"}).tree("abs(1)\n").steps("codemod: mine.py:Mine").check("--allow-python")
-    ),
+    "a codemod without its class": codemod("Mine = 1\n"),
 }
 
 PLACES: dict[str, Play] = {
@@ -123,6 +129,7 @@ PLACES: dict[str, Play] = {
     "a `yield` that would change its function": check(
         "def f():\n    abs((yield))\n", 'replace: abs($X)\nwith: "map(lambda: $X)"'
     ),
+    "a codemod that joins two cells": codemod(JOIN, {"a.ipynb": _cell("x = 1", "y = 2")}),
     "a name that is not in scope": check("abs(1)\n", "replace: abs($X)\nwith: config.size($X)"),
     "a name that is bound further down": check("abs(1)\nlimit = 2\n", "replace: abs($X)\nwith: min($X, limit)"),
     "a name that is bound in a branch alone": check(
