@@ -19,6 +19,10 @@ FORMATS: tuple[Format, ...] = (pyproject, environment_yml, setup_cfg, setup_py, 
 """The formats, in the order in which `add` prefers them."""
 
 
+# Of these no line is a requirement, though it may look like one.
+PROGRAMS = (".py", ".pyi", ".ipynb")
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """One file that lists requirements. `constraint`: it installs nothing. `unread`: why its text is but a guess."""
@@ -56,10 +60,13 @@ def find(paths: Collection[str], read: Callable[[str], bytes | None], named: Col
     """Return the files that list requirements, the top-most first.
 
     `read` gives the bytes of a path, or None for one that is to be passed over. `named` are paths that the recipe
-    itself names: a text file among them is one whatever it is called.
+    itself names: what is a list of requirements among them is one whatever it is called.
     """
     formats = {path: form for path in paths if (form := _format(path, path in named)) is not None}
     files = {path: file for path, form in formats.items() if (file := _load(path, form, read)) is not None}
+    others = {path for path in named if path not in formats and path in paths and not path.endswith(PROGRAMS)}
+    loaded = ((path, _load(path, requirements_txt, read)) for path in sorted(others))
+    files |= {path: file for path, file in loaded if file is not None and requirements_txt.is_list(file.text)}
     installs = {path for path in files if not requirements_txt.constrains(path)}
     waiting = list(files.values())
     while waiting:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from patcher.files.requirement_line import COMMENT, parse
 from patcher.files.requirements import Cut, Entry, Include, Listing, Span, newline_of
 
-__all__ = ["claims", "constrains", "cuts", "extend", "read", "spell"]
+__all__ = ["claims", "constrains", "cuts", "extend", "is_list", "read", "spell"]
 
 _STEM = re.compile(r"requirement|(?:^|[-_.])reqs?(?:$|[-_.])", re.IGNORECASE)
 _FOLDER = re.compile(r"requirements?|reqs?", re.IGNORECASE)
@@ -49,6 +49,19 @@ def read(text: str) -> Listing:
             below = [text[slice(*line[2])] for line in lines[number + 1 :]]
             entries.append(found.moved(places, (span[0], span[1] + _via(text[slice(*span)], below))))
     return Listing(tuple(entries), tuple(includes), _remark(text, entries))
+
+
+def is_list(text: str) -> bool:
+    """Tell whether each line of a text, whatever its file is called, is one of a requirements file."""
+    return all(_is_known(joined) for joined, _, _ in _logical_lines(text))
+
+
+def _is_known(line: str) -> bool:
+    found = parse(line)
+    if isinstance(found, Entry):
+        return "replace" not in found.cannot
+    rest = COMMENT.sub("", line).strip()
+    return found is not None or not rest or bool(re.match(r"--?\w", rest))
 
 
 def _remark(text: str, entries: Sequence[Entry]) -> str:

@@ -100,6 +100,11 @@ class Requirements:
                 return None
 
         files = [file for file in find(draft.paths, read, named) if draft.in_scope(step, file.path)]
+        for path in sorted(named.intersection(draft.paths).difference(file.path for file in files)):
+            draft.skipped.setdefault(
+                path,
+                f"{path} lists no requirements in a format that is known; take it out of `in`, or edit it by hand.",
+            )
         touches = touch(files, self.wishes, self.added)
         for file in sorted(files, key=lambda file: file.path):
             if found := touches.get(file.path):

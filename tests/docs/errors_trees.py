@@ -65,6 +65,9 @@ TREES: dict[str, Play] = {
     "a cell that is no Python": check({"a.ipynb": _cell("abs(1")}, ROUND),
     "a notebook without cells": check({"a.ipynb": '{"abs": 1}'}, f"{ROUND}\nin: a.ipynb"),
     "a file that a `text` step cannot decode": check(b"\xff", "text: a\nwith: b\nin: a.py"),
+    "a file that a `requirements` step names, and that is no list": check(
+        "abs(1)\n", "requirements: {drop: [numpy]}\nin: a.py"
+    ),
     "a file that is too large for a `text` step": check("a" * 1_000_001, "text: a\nwith: b\nin: a.py"),
     "a notebook that a `text` step names": check({"a.ipynb": '{"abs": 1}'}, "text: a\nwith: b\nin: a.ipynb"),
     "a name that is not UTF-8": lambda scene: _foreign_name(scene),

@@ -516,6 +516,38 @@ def test_a_file_out_of_scope_still_leads_to_others() -> None:
     check_transformed_tree(before, {**before, "gpu.lst": b"adam-atan2-pytorch>=0.1.18"}, REPLACE, within="gpu.lst")
 
 
+@pytest.mark.parametrize("path", ["deps", "notes/deps.list", "deps.pip", "deps.txt"])
+def test_a_list_of_any_name_is_one_where_the_scope_names_it(path: str) -> None:
+    text = b"-i https://x.org/simple\n# the optimizer\n-r other\nadam-atan2>=0.0.3; python_version < '3.9'  # CUDA\n"
+    changed = text.replace(b"adam-atan2>=0.0.3", b"adam-atan2-pytorch>=0.1.18")
+    check_transformed_tree({path: text}, {path: changed}, REPLACE, within=path)
+    check_noop_tree({path: text}, REPLACE)
+    check_noop_tree({path: text}, REPLACE, within=path.replace("deps", "*"))
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("a.py", b"adam-atan2\n"),
+        ("a.py", b"import adam_atan2\n"),
+        ("a.ipynb", b"adam-atan2\n"),
+        ("Dockerfile", b"FROM python\nRUN pip install adam-atan2\n"),
+        ("README", b"Install it:\n\nadam-atan2\n"),
+        ("conda.lock", b"- adam-atan2\n- numpy\n"),
+        ("deps.ini", b"[deps]\nadam-atan2\n"),
+    ],
+)
+def test_what_the_scope_names_and_is_no_list_is_told(path: str, text: bytes) -> None:
+    draft = FakeDraft({path: text})
+    verb = Requirements.compile({"requirements": REPLACE})
+    assert list(verb.run(a_step(path), cast(Draft, draft))) == []
+    assert draft.skipped == {
+        path: f"{path} lists no requirements in a format that is known; take it out of `in`, or edit it by hand."
+    }
+    assert list(verb.run(a_step("gone"), cast(Draft, other := FakeDraft({path: text})))) == []
+    assert other.skipped == {}
+
+
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
 def test_another_encoding_is_refused_by_name(encoding: str) -> None:
     data = "# é\nflash-attn==2\nnumpy\n".encode(encoding)
