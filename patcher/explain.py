@@ -76,8 +76,25 @@ def _explained(step: Step, draft: Draft, path: str, line: int) -> Explained:
         for site in one.sites:
             if draft.origin(path, site.offset)[0] == line:
                 return Explained(step, site.status, _becomes(site))
+    for one in found:
+        if because := _along(draft, one, line):
+            return Explained(step, Status.APPLIED, because)
     unseen = draft.unseen.get((path, line), "")
     return Explained(step, None, unseen or _nearly(found) or missing or _nothing(step))
+
+
+def _along(draft: Draft, found: Findings, line: int) -> str:
+    """Say of which place it is a part that a line changes, or that lines are put in beside it; or nothing."""
+    applied = [site for site in found.sites if site.status is Status.APPLIED]
+    edits = [(edit, site) for site in applied for edit in site.edits]
+    edits += [(edit, applied[0]) for edit in found.edits if applied]  # what one place needs, and others share
+    for edit, site in edits:
+        first, last = (draft.origin(found.path, at)[0] for at in (edit.start, max(edit.start, edit.end - 1)))
+        if first <= line <= last:
+            beside = edit.start == edit.end and "\n" in edit.text
+            does = "puts lines in beside this one" if beside else "changes this line"
+            return f"The step {does} because of the place in line {draft.origin(found.path, site.offset)[0]}."
+    return ""
 
 
 def _missing(step: Step, draft: Draft, path: str) -> str:

@@ -118,6 +118,57 @@ def test_the_decoy_of_the_miniature(patcher: Patcher, tmp_path: Path) -> None:
     assert said[1].startswith("applied")
 
 
+# --- what goes along with a place ------------------------------------------------------------------------------------
+
+
+RENAME = step("name", rename="a.F", to="b.G")
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (1, "-: Nothing in this line is `a.F`."),
+        (2, "applied: The step changes this line because of the place in line 4."),
+        (3, "-: Nothing in this line is `a.F`."),
+        (4, "applied: The step changes this place."),
+        (5, "-: Nothing in this line is `a.F`."),
+    ],
+)
+def test_an_import_changes_because_of_its_use(tiny: Tiny, line: int, sentence: str) -> None:
+    tiny.one("import c\nfrom a import F\n\nF(1)\nc.F(1)\n").recipe(RENAME)
+    assert told(tiny, f"a.py:{line}") == {"name": sentence}
+
+
+def test_a_line_of_an_import_in_brackets(tiny: Tiny) -> None:
+    tiny.one("from a import (\n    E,\n    F,\n)\n\nF(1)\nF(2)\n").recipe(RENAME)
+    assert told(tiny, "a.py:3") == {"name": "applied: The step changes this line because of the place in line 6."}
+
+
+def test_an_import_that_is_put_in(tiny: Tiny) -> None:
+    tiny.one("import a\nimport os\na.f(1)\n").recipe(replace("a.f($X)", "c.f($X)", needs=["import c"]))
+    beside = "applied: The step puts lines in beside this one because of the place in line 3."
+    assert told(tiny, "a.py:2") == {"swap": beside}
+    assert told(tiny, "a.py:1") == {"swap": "-: Nothing in this line is `a.f($X)`."}
+
+
+def test_another_line_of_a_place(tiny: Tiny) -> None:
+    tiny.one("import a\na.f(\n    1, y=1\n)\n").recipe(replace("a.f($X, y=1)", "a.f($X, y=2)"))
+    assert told(tiny, "a.py:3") == {"swap": "applied: The step changes this line because of the place in line 2."}
+
+
+def test_a_place_that_is_refused_changes_no_line(tiny: Tiny) -> None:
+    tiny.one("from a import F\nG = 1\nF(1)\n").recipe(RENAME)
+    assert told(tiny, "a.py:1")["name"].startswith("refused: The step leaves this place")
+    assert told(tiny, "a.py:3") == {"name": "-: Nothing in this line is `a.F`."}
+
+
+@pytest.mark.parametrize("place", ["{tree}/b/a.py:2", "b/a.py:2", "./b/a.py:2", "b/../b/a.py:2"])
+def test_a_file_of_a_tree_that_is_named(tiny: Tiny, place: str) -> None:
+    tiny.files({"b/a.py": "import a\na.f(1)\n"}).recipe(SWAP)
+    result = tiny.patcher("explain", place.format(tree=tiny.tree), "-r", tiny.file, "--tree", tiny.tree)
+    assert result.out.split(None, 2) == ["applied", "swap", "The step changes this place.\n"]
+
+
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 
@@ -136,6 +187,13 @@ def test_a_place_that_is_none(tiny: Tiny, place: str, options: tuple[str, ...], 
     result = tiny.patcher("explain", f"{tiny.tree}/{place}", "-r", tiny.file, *options)
     assert (result.code, result.stdout) == (2, b"")
     assert sentence in result.stderr
+
+
+def test_a_file_outside_of_the_tree_that_is_named(tiny: Tiny) -> None:
+    tiny.one("import a\n").recipe(SWAP)
+    (tiny.folder / "c.py").write_text("import a\n")
+    result = tiny.patcher("explain", f"{tiny.folder}/c.py:1", "-r", tiny.file, "--tree", tiny.tree)
+    assert (result.code, "c.py is not a file of" in result.stderr) == (2, True)
 
 
 def test_nothing_is_written(tiny: Tiny) -> None:

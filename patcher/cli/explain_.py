@@ -47,9 +47,9 @@ def command(
         near = [name for name in known if name.endswith(f"/{step}")] or get_close_matches(step, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"see `patcher show {asked.spec}`."
         raise UsageError(f"{loaded.name} has no step {step}; {hint}")
-    path = file if tree is not None else os.path.relpath(file, root).replace(os.sep, "/")
+    path = os.path.relpath(file, root) if tree is None or Path(file).is_absolute() else os.path.normpath(file)
     width = max((len(one.id) for one in loaded.steps), default=0)
-    for told in explain(loaded, Checkout.open(root), bundled_root() / "shims", path, line):
+    for told in explain(loaded, Checkout.open(root), bundled_root() / "shims", path.replace(os.sep, "/"), line):
         if step in (None, told.step.id):
             status = paint(f"{told.status or '-':8}", told.status or "absent")
             click.echo(f"{status}  {told.step.id:{width}}  {told.reason}")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Container, Iterator
 
 from patcher.model import Condition, Effect, EffectKind, Expect, Range
-from patcher.recipe.nodes import Node, Reader, Table, Text, did_you_mean
+from patcher.recipe.nodes import Items, Node, Reader, Table, Text, did_you_mean
 from patcher.recipe.parameters import Setting, complaint
 
 __all__ = ["read_effect", "read_expect", "read_id", "read_range", "read_when", "read_yes"]
@@ -94,6 +94,8 @@ def _condition(key: Text, node: Node, setting: Setting, reader: Reader) -> Condi
         return Condition("not", inner=(read_when(node, setting, reader),))
     if key.value == "any":
         nodes = reader.items(node, "any")
+        if isinstance(node, Items):
+            reader.filled(node, "any")
         return Condition("any", inner=tuple(read_when(item, setting, reader) for item in nodes))
     tests = tuple(_tests(key, node, setting, reader))
     return tests[0] if len(tests) == 1 else Condition("any", inner=tests)

@@ -147,8 +147,21 @@ class Reader:
         if isinstance(node, Table):
             self.refuse(node, key, "text or a list of text", code=True)
             return ()
+        if isinstance(node, Items):
+            self.filled(node, key)
         found = node.items if isinstance(node, Items) else (node,)
         return tuple(item for item in found if self.text(item, key) and isinstance(item, Text))
+
+    def filled(self, node: Items | Table, key: str, *, code: bool = False) -> bool:
+        """Whether a list or map holds anything; tell if it does not, and what to write where that is meant as code."""
+        full = bool(node.items if isinstance(node, Items) else node.entries)
+        if not full and not (isinstance(node, Table) and node.refused):
+            kind = "list" if isinstance(node, Items) else "map"
+            remedy = "; write what belongs in it, or leave it out."
+            if code and node.quoted:
+                remedy = f"{remedy[:-1]}; if it is code, write: {node.quoted}"
+            self.tell(node.mark, f"`{key}` is an empty {kind}{remedy}")
+        return full
 
     def items(self, node: Node | None, key: str) -> tuple[Node, ...]:
         """Return the values of a list."""

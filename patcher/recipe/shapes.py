@@ -26,6 +26,9 @@ LEVELS: Mapping[str, tuple[tuple[type, ...], ...]] = {
     "LISTS": ((Table,), (Items, Table), (Text,)),
 }
 
+# Where nothing could only be a slip; the words of a verb that takes lists tell of themselves.
+FILLED = ("TEXTS", "CODE_OR_PAIRS", "WHERE")
+
 
 def fits(node: Node, key: str, shape: Shape, reader: Reader) -> bool:
     """Whether a value has the wanted shape, and none of its code was lost to YAML; tell what is wrong."""
@@ -36,6 +39,9 @@ def _fits(node: Node, key: str, shape: Shape, levels: tuple[tuple[type, ...], ..
     taken = isinstance(node, Items) and shape.name != "LISTS" and _is_code(node)
     if taken or not isinstance(node, levels[0]):
         reader.refuse(node, key, shape.value, code=Text in levels[0])
+        return False
+    several = node if isinstance(node, (Items, Table)) and shape.name in FILLED else None
+    if several and not reader.filled(several, key, code=Text in levels[0]):
         return False
     if isinstance(node, Items):
         parts = [_fits(item, key, shape, ((Text,),), reader) for item in node.items]

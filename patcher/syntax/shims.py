@@ -25,7 +25,7 @@ from patcher.syntax.source import Source
 if TYPE_CHECKING:
     from patcher.syntax.draft import Draft
 
-__all__ = ["Placed", "has_module", "place", "provides", "split", "stamp", "stamped_modules"]
+__all__ = ["Placed", "has_module", "place", "provides", "refuse_unknown", "split", "stamp", "stamped_modules"]
 
 STAMP = re.compile(rb"# patcher: copy of shim (?P<name>[\w./]+), sha256 (?P<hash>[0-9a-f]{64})[^\n]*\n")
 FIRST_BYTES = 200
@@ -124,6 +124,16 @@ def has_module(root: Path, name: str) -> bool:
     return _module_file(root, name) is not None
 
 
+def refuse_unknown(root: Path, name: str) -> None:
+    """Refuse a shim (dotted: itself, or a module below it) that does not exist.
+
+    Raises:
+        SiteError: it does not.
+    """
+    if not has_module(root, name):
+        raise SiteError(f"there is no shim called {name}; name another one in the recipe")
+
+
 def split(root: Path, target: str) -> tuple[str, str, str]:
     """Divide `shim.NAME.attr.more` into the shim's module, what is imported from it, and the rest.
 
@@ -199,8 +209,7 @@ def place(
         SiteError: something else stands in the place, or the file imports its project in two ways at once.
     """
     shim = name.partition(".")[0]
-    if not _module_file(draft.shims, shim):
-        raise SiteError(f"there is no shim called {shim}; name another one in the recipe")
+    refuse_unknown(draft.shims, shim)
     folder, prefix = _folder(draft, importer, shim, where, copies or {})
     files: dict[str, bytes] = {}
     for path, text in _needed(draft.shims, name, names).items():

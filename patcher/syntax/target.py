@@ -12,7 +12,7 @@ import libcst as cst
 from patcher.errors import SiteError
 from patcher.syntax.draft import Draft
 from patcher.syntax.project import may_have, module_file, module_files, search_folders
-from patcher.syntax.shims import Placed, place, provides
+from patcher.syntax.shims import Placed, place, provides, refuse_unknown
 from patcher.syntax.source import Source
 
 __all__ = ["Target"]
@@ -38,6 +38,7 @@ class Target:
             relative = self._relative(source, statement, module) if isinstance(statement, cst.ImportFrom) else None
             return Placed(relative or module, {})
         shim = self.module.removeprefix("shim.")
+        refuse_unknown(self.draft.shims, shim)
         if self.name not in provides(self.draft.shims, shim):
             raise SiteError(f"the shim {shim} has no {self.name}; name another one in the recipe")
         placed = place(self.draft, source, shim, self.where, self.copies, names=[self.name])

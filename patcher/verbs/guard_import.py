@@ -19,7 +19,7 @@ from patcher.syntax.instead import Led, lead_to
 from patcher.syntax.layout import level_of
 from patcher.syntax.names import module_name
 from patcher.syntax.readers import Readers
-from patcher.syntax.shims import has_module, place
+from patcher.syntax.shims import has_module, place, refuse_unknown
 from patcher.syntax.source import Source
 from patcher.syntax.standin import Wanted, wanted_of, written
 from patcher.verbs.base import Findings, Shape
@@ -131,6 +131,7 @@ class GuardImport:
         if self.shim is None:
             self._check_bound(draft, source, group, left)
             return _indented(self.code, source, level_of(source, source.span(group[0])[0]))
+        refuse_unknown(draft.shims, self.shim)
         lines: list[str] = []
         for statement in group:
             lines += self._second(draft, source, statement, copies, files, left)
@@ -184,6 +185,7 @@ class GuardImport:
         statement: ImportStatement,
     ) -> Led:
         """Return what takes the place of a statement where the shim alone is to serve it."""
+        refuse_unknown(draft.shims, str(self.shim))
         found = wanted_of(source, statement, draft.shims, self._stands_for(draft))
         for one in (one for wanted in found for one in wanted.missing):
             if reader := _reader(draft, source, one.local, used=one.used):

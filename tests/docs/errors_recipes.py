@@ -142,6 +142,7 @@ RECIPES: dict[str, Play] = {
     "a key that is not known": text(f"{HEAD}stpes: []\n"),
     "a key that is missing": text("recipe: mine\nsteps: []\n"),
     "an empty text": text("recipe: mine\nsummary: ''\nsteps: []\n"),
+    "an empty list": step("rename: []\nto: a.b"),
     "a list that is text": text(f"{HEAD}steps: none\n"),
     "a name that is no recipe's": text("recipe: My Recipe\nsummary: s\nsteps: []\n"),
     "no steps": text(f"{HEAD}steps: []\n"),

@@ -274,6 +274,7 @@ PLACES: dict[str, Play] = {
     ),
     "a flag that is taken": check("HAS = 1\nfrom flash_attn import flash_attn_func\n", f"{GUARD}\nflag: HAS"),
     "a name that the shim has not": check("from flash_attn import flash_attn_fast\nflash_attn_fast(1)\n", GUARD),
+    "a guard by a shim that there is not": check("import m\n", "guard_import: m\notherwise: shim.m"),
     "a shim that there is not": check("import m\nm.f()\n", "replace: m.f()\nwith: shim.m.f()"),
     "a file where the shim goes": check(
         {"a.py": "from flash_attn import flash_attn_func\n", "flash_attn_torch/__init__.py": ""}, GUARD

@@ -118,7 +118,7 @@ TOP = {
         ["3:36: `42410da` is no commit; write all its 40 digits."],
     ),
     "an upstream without its place": (
-        "recipe: demo\nsummary: x\nupstream: {tested: []}\nsteps:\n" + STEP,
+        f"recipe: demo\nsummary: x\nupstream: {{tested: [{'0' * 40}]}}\nsteps:\n" + STEP,
         ["3:11: `repository` is missing here."],
     ),
     "a list": ("- a\n", ["1:1: A recipe wants a map, and YAML reads this as a list."]),

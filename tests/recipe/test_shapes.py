@@ -10,6 +10,7 @@ from patcher.recipe.shapes import LEVELS
 from patcher.verbs.base import Shape
 from tests.recipe.shelf import Shelf, step_of, wrong
 
+EMPTY = "; write what belongs in it, or leave it out"
 SHAPES = {
     "a list for text": (
         "replace: f\nwith: [$X for $Y in $Z]",
@@ -54,6 +55,27 @@ SHAPES = {
             "write: edit: ['{a: b}']",
         ],
     ),
+    "an empty list of code": (
+        "replace: []\nwith: f",
+        [f"7:14: `replace` is an empty list{EMPTY}; if it is code, write: replace: '[]'"],
+    ),
+    "an empty map of code": (
+        "replace: {}",
+        [f"7:14: `replace` is an empty map{EMPTY}; if it is code, write: replace: '{{}}'"],
+    ),
+    "an empty list for another key": (
+        "edit: f\nlocal: []",
+        [f"8:12: `local` is an empty list{EMPTY}; if it is code, write: local: '[]'"],
+    ),
+    "an empty where": ("edit: f\nwhere: {}", [f"8:12: `where` is an empty map{EMPTY}."]),
+    "a where of nothing": (
+        "edit: f($X)\nwhere: {X: []}",
+        [f"8:16: `where` is an empty list{EMPTY}; if it is code, write: where: {{X: '[]'}}"],
+    ),
+    "an empty scope": ("edit: f\nin: []", [f"8:9: `in` is an empty list{EMPTY}."]),
+    "an empty requires": ("edit: f\nrequires: []", [f"8:15: `requires` is an empty list{EMPTY}."]),
+    "a when of no import": ("edit: f\nwhen: {import: []}", [f"8:20: `import` is an empty list{EMPTY}."]),
+    "a when of none": ("edit: f\nwhen: {any: []}", [f"8:17: `any` is an empty list{EMPTY}."]),
     "text for where": (
         "edit: f\nwhere: g",
         ["8:12: `where` wants a map from holes to text, a list of text, or a map, and YAML reads this as text."],

@@ -511,6 +511,15 @@ def test_what_is_read_through_a_package_and_the_shim_lacks_is_refused(line: str,
     check_noop(SHIM, f"{line}\n{use}\n", f"1: refused: {reason}")
 
 
+@pytest.mark.parametrize("keys", [{}, {"always": "yes"}, {"lazy": "yes"}])
+@pytest.mark.parametrize("shim", ["nope", "nope.more", "flash_attn_torch.nope"])
+def test_a_shim_that_there_is_not_is_told_as_such(keys: dict[str, str], shim: str) -> None:
+    step = {"guard_import": "flash_attn", "otherwise": f"shim.{shim}", **keys}
+    reason = f"there is no shim called {shim}; name another one in the recipe"
+    for line in ("import flash_attn", "from flash_attn import flash_attn_func", "from flash_attn import nothing"):
+        check_noop(step, f"{line}\n", f"1: refused: {reason}")
+
+
 def test_other_packages_on_the_line_are_refused() -> None:
     reason = "it imports other packages too; give each an import of its own first"
     for step in (SHIM, CODE):

@@ -1541,6 +1541,12 @@ def test_a_symbol_that_the_shim_lacks_is_refused() -> None:
     check_noop(step, "from adam_atan2 import Adan\n", f"1: refused: {reason}")
 
 
+def test_a_shim_that_there_is_not_is_told_as_such() -> None:
+    step = {"rename": "adam_atan2.Adan", "to": "shim.nope.Adan"}
+    reason = "there is no shim called nope; name another one in the recipe"
+    check_noop(step, "from adam_atan2 import Adan\n", f"1: refused: {reason}")
+
+
 def test_a_shim_goes_where_the_recipe_says() -> None:
     check_transformed(
         {**SHIM, "place": "third_party"},
