@@ -19,8 +19,11 @@ from patcher.model import Expect, Plan, Recipe, Status
 from patcher.plan import plan
 from patcher.recipe.nodes import Node, Reader, Table
 from patcher.recipe.safeyaml import parse
+from patcher.syntax.draft import PROGRAMS
+from patcher.syntax.notebook import NotebookSource
+from patcher.syntax.source import Source
 
-__all__ = ["Case", "Failure", "read_cases", "run_case"]
+__all__ = ["Case", "Failure", "cases_of", "read_cases", "run_case"]
 
 Files = Mapping[str, bytes]
 
@@ -67,16 +70,23 @@ def read_cases(recipe: Recipe) -> list[Case]:
     reader = Reader()
     found: list[Case] = []
     known = {step.id for step in recipe.steps}
-    # Recipes that are files side by side share a folder; each has the file of cases with its own name.
-    folder = Path(recipe.folder, "cases")
-    pattern = "*.yaml" if Path(recipe.folder, "recipe.yaml").is_file() else f"{recipe.name}.yaml"
-    for file in sorted(folder.glob(pattern)):
+    place = cases_of(recipe)
+    for file in sorted(place.parent.glob(place.name)):
         node = parse(file.read_bytes(), str(file), reader)
         for item in reader.items(node, "A file of cases"):
             found.append(_case(reader.table(item, "A case"), known, reader))
     if reader.problems:
         raise RecipeError(*reader.problems)
     return found
+
+
+def cases_of(recipe: Recipe) -> Path:
+    """Return where the cases of a recipe stand, as a glob.
+
+    Recipes that are files side by side share a folder; each has the file of cases with its own name.
+    """
+    alone = Path(recipe.folder, "recipe.yaml").is_file()
+    return Path(recipe.folder, "cases", "*.yaml" if alone else f"{recipe.name}.yaml")
 
 
 def _case(table: Table, known: set[str], reader: Reader) -> Case:
@@ -118,6 +128,10 @@ def _files(node: Node | None, file: str, reader: Reader) -> Files:
 
 def run_case(case: Case, recipe: Recipe, shims: Path) -> Iterator[Failure]:
     """Yield what does not hold, in the case as written and in its variants."""
+    unread = next(_unread(case.before), "")
+    if unread:
+        yield Failure(case, "as written", unread)
+        return
     chosen = _chosen(case, recipe)
     plain = _run(case, chosen, shims, "as written", lambda data: data)
     if plain is not None:
@@ -130,6 +144,16 @@ def run_case(case: Case, recipe: Recipe, shims: Path) -> Iterator[Failure]:
         if failure is not None:
             yield failure
     yield from _at_rest(case, chosen, shims)
+
+
+def _unread(files: Files) -> Iterator[str]:
+    """Yield why a program is none: no step would look at it, so that it always stays the same."""
+    for path, data in files.items():
+        if path.endswith(PROGRAMS):
+            try:
+                (NotebookSource if path.endswith(".ipynb") else Source)(path, data)
+            except TargetError as error:
+                yield str(error)
 
 
 def _chosen(case: Case, recipe: Recipe) -> Recipe:

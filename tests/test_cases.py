@@ -72,6 +72,40 @@ def test_a_case_that_fails_shows_the_difference(patcher: Patcher, tmp_path: Path
     assert said.endswith("tiny: 1 of 1 cases fail\n")
 
 
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ("same: 'def ('", "example.py:1 does not parse as Python 3"),
+        ("same: 'print 1'\n  file: a.pyi", "a.pyi:1 does not parse"),
+        ('before: "import a\\na.f(1\\n"\n  after: "import a\\na.g(1\\n"', "example.py:2 does not parse as Python 3"),
+        ("same: {a.py: 'x = 1', b.py: 'def ('}", "b.py:1 does not parse"),
+        ("same: '[]'\n  file: a.ipynb", "a.ipynb has no cells"),
+        ("same: 'def ('\n  refused: x", "example.py:1 does not parse as Python 3"),
+    ],
+)
+def test_a_case_of_a_program_that_is_none_tells_nothing(patcher: Patcher, tmp_path: Path, keys: str, told: str) -> None:
+    code, said = run(patcher, tmp_path, f"- case: none\n  {keys}\n")
+    assert code == 3 and f"none (as written): {told}" in said
+    assert said.endswith("tiny: 1 of 1 cases fail\n")
+
+
+@pytest.mark.parametrize("keys", ["same: 'def ('\n  file: notes.txt", "same: ''", "same: {a.cfg: '[', b.py: '# 1'}"])
+def test_a_case_of_another_text_need_not_parse(patcher: Patcher, tmp_path: Path, keys: str) -> None:
+    assert run(patcher, tmp_path, f"- case: other\n  {keys}\n") == (0, "tiny: 1 case holds\n")
+
+
+def test_where_cases_would_stand(patcher: Patcher, tmp_path: Path) -> None:
+    write_tree(tmp_path, {"tiny/recipe.yaml": RECIPE, "other.yaml": RECIPE.replace("recipe: tiny", "recipe: other")})
+    result = patcher("test", tmp_path / "tiny", tmp_path / "other.yaml")
+    assert (result.code, result.out.splitlines()) == (
+        0,
+        [
+            f"tiny: no cases; they would stand in {tmp_path}/tiny/cases/*.yaml",
+            f"other: no cases; they would stand in {tmp_path}/cases/other.yaml",
+        ],
+    )
+
+
 def test_a_place_that_must_be_refused(patcher: Patcher, tmp_path: Path) -> None:
     recipe = RECIPE.replace("a.${name}($X)", "a.g($X, config)")
     cases = (

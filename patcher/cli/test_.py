@@ -51,7 +51,7 @@ def command(recipes: tuple[str, ...], tree: str | None, update: bool, allow_pyth
 
 
 def _cases(recipe: Recipe, name: str) -> bool:
-    from patcher.cases import read_cases
+    from patcher.cases import cases_of, read_cases
 
     cases = read_cases(recipe)
     failed: set[str] = set()
@@ -61,7 +61,7 @@ def _cases(recipe: Recipe, name: str) -> bool:
             failed.add(case.origin)
     held = "1 case holds" if len(cases) == 1 else f"{len(cases)} cases hold"
     if not cases:
-        held = paint("no cases", "warn")
+        held = paint("no cases", "warn") + f"; they would stand in {cases_of(recipe)}"
     elif failed:
         held = paint(f"{len(failed)} of {len(cases)} cases fail", "drifted")
     click.echo(f"{recipe.name}: {held}")

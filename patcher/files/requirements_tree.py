@@ -12,15 +12,12 @@ from dataclasses import dataclass
 
 from patcher.files import environment_yml, pyproject, requirements_txt, setup_cfg, setup_py
 from patcher.files.requirements import Format, Listing, decode
+from patcher.syntax.draft import PROGRAMS
 
 __all__ = ["FORMATS", "File", "find"]
 
 FORMATS: tuple[Format, ...] = (pyproject, environment_yml, setup_cfg, setup_py, requirements_txt)
 """The formats, in the order in which `add` prefers them."""
-
-
-# Of these no line is a requirement, though it may look like one.
-PROGRAMS = (".py", ".pyi", ".ipynb")
 
 
 @dataclass(frozen=True, slots=True)

@@ -664,6 +664,8 @@ TESTS: dict[str, Play] = {
     "a case that is refused": case('- {case: x, same: "y = 1\\nx = abs(1)\\n"}', ROUND + "\nneeds: [x]"),
     "a case that refuses nothing": case('- {case: x, same: "len(1)\\n", refused: taken}'),
     "a case that does not drift": case('- {case: x, same: "len(1)\\n", drifted: found}'),
+    "a case of a program that is none": case("- {case: x, same: 'def ('}"),
+    "a recipe without cases": lambda scene: scene.steps(ROUND).run("test", "./mine.yaml"),
     "a case whose result is unsound": case('- {case: x, same: "import os\\nos.name\\n"}', "delete: import os"),
     "a tree without git": lambda scene: (
         scene.tree("").steps(ROUND, head=UPSTREAM).run("test", "./mine.yaml", "--tree", "tree")
