@@ -13,6 +13,13 @@ from patcher.syntax.parsing import parse
 
 __all__ = ["unpicked"]
 
+SHOWN = 3
+MEND = "Mend these by hand, then run it again."
+GIVE_BACK = (
+    "Give these lines back what stood there before, or what apply wrote, then run it again; an edit of your own in "
+    "them can be made anew after that."
+)
+
 
 def unpicked(record: Record, paths: Iterable[str], journal: Journal, checkout: Checkout) -> tuple[Change, ...]:
     """Return the changes that, taken back, leave alone what was edited in these files of a record.
@@ -27,13 +34,23 @@ def unpicked(record: Record, paths: Iterable[str], journal: Journal, checkout: C
         if entry.path in wanted:
             conflicts += _one(entry, journal, checkout, changes)
     if conflicts:
-        told = (f"{one.path}: {one.reason}" if one.reason else f"{one.path}:{one.line}" for one in conflicts)
         raise UndoError(
             f"Nothing was undone, because here {record.recipe} was applied and edited since:\n  "
-            + "\n  ".join(dict.fromkeys(told))
-            + "\nMend these by hand, then run it again."
+            + "\n  ".join(dict.fromkeys(map(_told, conflicts)))
+            + f"\n{MEND if any(one.reason for one in conflicts) else GIVE_BACK}"
         )
     return tuple(changes)
+
+
+def _told(conflict: Conflict) -> str:
+    """Return a place, and what stood there before the apply."""
+    if conflict.reason:
+        return f"{conflict.path}: {conflict.reason}"
+    lines = [line.strip() for line in conflict.theirs]
+    if not any(lines):
+        return f"{conflict.path}:{conflict.line}, where nothing stood before"
+    shown = " ⏎ ".join(lines[:SHOWN]) + " …" * (len(lines) > SHOWN)
+    return f"{conflict.path}:{conflict.line}, where `{shown}` stood before"
 
 
 def _one(entry: Entry, journal: Journal, checkout: Checkout, changes: list[Change]) -> Iterator[Conflict]:

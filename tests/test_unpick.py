@@ -72,14 +72,47 @@ def test_where_nothing_was_edited_it_is_an_undo(tree: Path) -> None:
 def test_an_edit_of_the_same_line_is_a_conflict_with_its_place(tree: Path) -> None:
     write(tree, A)
     put(tree, "line5 = five()", "line5 = six()")
-    assert "\n  a.py:6\nMend these by hand" in refused(tree)
+    assert "\n  a.py:6, where `line5 = 5` stood before\nGive these lines back" in refused(tree)
+
+
+@pytest.mark.parametrize("given", ["line5 = 5", "line5 = five()"])
+def test_lines_that_are_given_back_can_be_undone(tree: Path, given: str) -> None:
+    write(tree, A)
+    put(tree, *EDIT)
+    put(tree, "line5 = five()", "line5 = six()")
+    refused(tree)
+    put(tree, "line5 = six()", given)
+    undo(Checkout.open(tree), merge=True)
+    assert (tree / "a.py").read_text() == BEFORE.replace(*EDIT)
+
+
+@pytest.mark.parametrize(
+    ("after", "mine", "told"),
+    [
+        (AFTER, AFTER.replace("line6 = 6", "line6 = six()"), "a.py:6, where `line5 = 5 ⏎ line6 = 6` stood before"),
+        (
+            BEFORE.replace("line5 = 5\n", "line5 = 5\nfive()\n"),
+            BEFORE.replace("line5 = 5\n", "line5 = 5\nsix()\n"),
+            "a.py:7, where nothing stood before",
+        ),
+        (
+            "\n".join([*LINES[:2], "all()", *LINES[7:]]),
+            "\n".join([*LINES[:2], "none()", *LINES[7:]]),
+            "a.py:3, where `line2 = 2 ⏎ line3 = 3 ⏎ line4 = 4 …` stood before",
+        ),
+    ],
+)
+def test_what_stood_there_before_is_told(tree: Path, after: str, mine: str, told: str) -> None:
+    write(tree, Change("a.py", BEFORE.encode(), after.encode()))
+    (tree / "a.py").write_text(mine)
+    assert f"\n  {told}\nGive these lines back" in refused(tree)
 
 
 def test_one_conflict_keeps_the_other_files_too(tree: Path) -> None:
     write(tree, A, Change("b.py", b"b = 1\n", b"b = 2\n"))
     put(tree, *EDIT)
     put(tree, "b = 2", "b = 3", "b.py")
-    assert "\n  b.py:1\n" in refused(tree)
+    assert "\n  b.py:1, where `b = 1` stood before\n" in refused(tree)
 
 
 def test_what_was_taken_out_by_hand_already_is_out(tree: Path) -> None:
@@ -99,7 +132,7 @@ def test_a_file_that_apply_added_and_that_was_edited_is_not_removed(tree: Path) 
 def test_a_file_that_was_removed_is_not_made_again(tree: Path) -> None:
     write(tree, A)
     (tree / "a.py").unlink()
-    assert "a.py: it was removed since" in refused(tree)
+    assert "a.py: it was removed since: bring it back, for instance with git\nMend these by hand" in refused(tree)
 
 
 def test_a_file_that_an_update_removed_and_that_is_there_again_stays(tree: Path) -> None:
