@@ -135,7 +135,8 @@ def prepare(
         after.plans, old, new, found, left=tuple(_left(trees)), entries=tuple(_entries(applied, after, new))
     )
     base_files, theirs, notes = _carried(checkout, update, before, after, recipes, make)
-    update = replace(update, edits=tuple(_edits(base_files, fork)), notes=notes)
+    # What a step that fell has put into the fork is carried over, and is no edit of a person.
+    update = replace(update, edits=tuple(_edits(before.patched, fork)), notes=notes)
     return _merged(checkout, update, base_files, fork, theirs, recipes, make, markers=markers)
 
 

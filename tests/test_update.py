@@ -590,6 +590,17 @@ def test_the_data_says_what_the_text_says(little: Little) -> None:
     assert data["edits"] == [{"path": "a.py", "added": 1, "removed": 1}]
 
 
+def test_what_a_step_that_fell_wrote_is_no_edit_of_the_fork(tiny: Tiny) -> None:
+    little = Little(tiny, replace("abs($X)", "round($X)", expect="2.."))
+    little.upstream(sub("abs(1)", "len(1)")).fork()
+    told = little.refused()
+    assert "What the fork has of it is carried over as text." in told.out and "edits of its own" not in told.out
+    assert told.out.rstrip().endswith("1 conflict. No other file needs a change.")
+    MINE(little.tree)
+    told = little.refused()
+    assert "the fork has edits of its own, which are merged:\n  a.py: 1 line added and 1 line removed\n" in told.out
+
+
 def test_the_tree_from_before_the_recipe_is_found_after_an_update(little: Little) -> None:
     """`verify --ablate` and `prove` start from it; the lock names the commit, whatever recipes were tried on."""
     little.upstream(FAR)

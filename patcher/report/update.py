@@ -180,8 +180,8 @@ def _counts(update: Update, written: bool) -> str:
     told = [_counted(count, fate) for fate in Fate if (count := sum(move.fate is fate for move in moves))]
     files = len(update.changes)
     done = f"{files} file{'s' if files != 1 else ''} {'written' if written else 'would be written'}"
-    done = done if files else "no file needs a change"
     met = len(update.conflicts)
+    done = done if files else f"no {'other ' if met else ''}file needs a change"
     conflicts = f" {met} conflict{'s' if met != 1 else ''}." if met else ""
     return f"Places: {', '.join(told) or 'none'}.{conflicts} {done[:1].upper()}{done[1:]}."
 
