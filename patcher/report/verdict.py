@@ -7,6 +7,7 @@ import math
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
@@ -24,6 +25,7 @@ LONGEST = 60
 # How a finding looks, in the roles of a report.
 ROLES = {Finding.SAME: "applied", Finding.CLOSE: "warn", Finding.DRIFTED: "drifted", Finding.FAILED: "drifted"}
 ROWS_AROUND = 2
+GAP = 2
 
 
 def checked_report(checked: Checked, paint: Paint, width: int) -> str:
@@ -68,7 +70,7 @@ def _readings(verdict: Verdict, width: int) -> str:
         worst = verdict.worst.get(name)
         told = ("", "", "") if worst is None else (_off(worst), str(worst.step), f"{worst.allowed:.0e}")
         rows.append((name, str(len(expected)), *told, sparkline(got)))
-    return table(("reading", "values", "off by", "at", "allowed", ""), rows, width)
+    return table(("reading", "values", "off by", "at", "allowed", ""), rows, width, ("", "values", "allowed", "at"))
 
 
 def _parting(verdict: Verdict, width: int) -> Iterator[str]:
@@ -85,7 +87,7 @@ def _parting(verdict: Verdict, width: int) -> Iterator[str]:
         (str(row.step), f"{row.got:.12g}", f"{row.expected:.12g}", _off(row), f"{row.allowed:.0e}", _mark(row, first))
         for row in near
     ]
-    yield table((first.reading, "got", "expected", "off by", "allowed", ""), rows, width)
+    yield table((first.reading, "got", "expected", "off by", "allowed", ""), rows, width, ("", "allowed", "off by"))
 
 
 def _mark(row: Difference, first: Difference) -> str:
@@ -105,7 +107,8 @@ def _plain(run: Run, width: int) -> str:
         (str(step + 1), f"{loss:.15g}", *(f"{values[step]:.3g}" for values in rates.values()))
         for step, loss in enumerate(run.losses)
     ]
-    return table(("step", "loss", *(f"lr of {name}" for name in rates)), rows, width)
+    optimizers = [f"lr of {name}" for name in rates]
+    return table(("step", "loss", *optimizers), rows, width, optimizers[::-1])
 
 
 def _apart(run: Run, width: int) -> str:
@@ -169,17 +172,30 @@ def sparkline(values: Sequence[float]) -> str:
     return "".join(BARS[round((one - low) / span * (len(BARS) - 1))] if math.isfinite(one) else " " for one in values)
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> str:
-    """Return a table without lines, indented by two."""
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for head in heads:
-        made.add_column(head, overflow="fold")
-    for row in rows:
-        made.add_row(*row)
-    console = Console(file=io.StringIO(), width=max(20, width - 2), color_system=None, legacy_windows=False)
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], width: int, spare: Sequence[str] = ()) -> str:
+    """Return a table without lines, indented by two; columns of `spare` go, in that order, where they do not fit."""
+    lines, room = [tuple(heads), *map(tuple, rows)], max(20, width - 2)
+    kept = _fitting(lines, room, spare)
+    made = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
+    for column in kept:
+        made.add_column(heads[column], overflow="fold")
+    for line in lines[1:]:
+        made.add_row(*(line[column] for column in kept))
+    console = Console(file=io.StringIO(), width=room, color_system=None, legacy_windows=False)
     console.print(made, markup=False, highlight=False)
     assert isinstance(console.file, io.StringIO)
     return "".join(f"  {line.rstrip()}\n" for line in console.file.getvalue().splitlines())
+
+
+def _fitting(lines: Sequence[Sequence[str]], room: int, spare: Sequence[str]) -> list[int]:
+    """Return the columns that there is room for, those that cannot be spared in any case."""
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    kept = list(range(len(widths)))
+    for head in spare:
+        if sum(widths[column] + GAP for column in kept) - GAP <= room:
+            break
+        kept.remove(lines[0].index(head))
+    return kept
 
 
 def _count(number: int, what: str) -> str:

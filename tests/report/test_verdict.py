@@ -94,6 +94,43 @@ def test_a_table_keeps_what_looks_like_markup() -> None:
     assert table(("a",), [("[red]x[/red]",), ("\\[b]",)], 80) == "  a\n  [red]x[/red]\n  \\[b]\n"
 
 
+class TestTable:
+    HEADS = ("reading", "off by", "")
+    ROWS = (("grad_norm", "1.0e-07", "▁▂▃▄▅▆▇█▁▂"), ("loss", "0", "█▇▆▅▄▃▂▁▁▁"))
+    WHOLE = ("  reading    off by", "  grad_norm  1.0e-07  ▁▂▃▄▅▆▇█▁▂", "  loss       0        █▇▆▅▄▃▂▁▁▁")
+
+    def lines(self, width: int, *spare: str) -> list[str]:
+        return table(self.HEADS, self.ROWS, width, spare).splitlines()
+
+    def test_has_all_that_fits(self) -> None:
+        assert self.lines(32, "", "off by") == list(self.WHOLE)
+
+    def test_spares_a_column_that_does_not_fit(self) -> None:
+        assert self.lines(31, "", "off by") == ["  reading    off by", "  grad_norm  1.0e-07", "  loss       0"]
+
+    def test_spares_the_next_one_only_where_it_must(self) -> None:
+        rows = [("a" * 15, "b" * 15, "c")]
+        assert table(("x", "y", "z"), rows, 30, ("z", "y")) == f"  x\n  {'a' * 15}\n"
+
+    def test_keeps_what_is_not_spare(self) -> None:
+        told = "".join(self.lines(24)).replace(" ", "")
+        assert all(sum(told.count(sign) for sign in set(word)) >= len(word) for row in self.ROWS for word in row)
+
+    def test_of_no_rows_has_its_heads(self) -> None:
+        assert table(("a", "b"), [], 80, ("b",)) == "  a  b\n"
+
+
+@pytest.mark.parametrize("width", [50, 40, 30])
+def test_a_narrow_report_keeps_names_and_numbers_whole(width: int) -> None:
+    readings = {"loss": LOSSES * 2, "grad_norm": LOSSES * 2, "lr": (0.1,) * 10}
+    golden = Golden("tiny", "train", "", "cpu", readings, {})
+    made = Run(("python",), golden.readings, ("SGD",), 0, 1.0, "")
+    check = Check("train", "because", readings=dict.fromkeys(readings, Range(1)))
+    told = report(compare(check, made, golden), width)
+    assert [line.split()[0] for line in told[2:]] == list(readings)
+    assert max(map(len, told[1:])) <= width and all("▁" not in line for line in told)
+
+
 class TestExitCode:
     def test_the_gravest_wins(self) -> None:
         same, drifted = Checked(Verdict("a", Finding.SAME)), Checked(Verdict("b", Finding.DRIFTED))
