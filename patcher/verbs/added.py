@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from patcher.model import Edit, Site, Status
 from patcher.syntax.compiling import broken
-from patcher.syntax.imports import Spelling
 from patcher.syntax.source import Source
+from patcher.syntax.spelling import Spelling
 
 __all__ = ["Added"]
 
