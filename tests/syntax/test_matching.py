@@ -510,7 +510,7 @@ def test_strings_that_cannot_be_run_are_compared_as_written() -> None:
         (
             "if torch.cat($X)",
             "import torch\nif torch.dog(1): pass\n",
-            "2: `torch.dog` comes from torch.dog, and torch.cat is wanted",
+            "2: `torch.dog` is something else, and torch.cat is wanted",
         ),
     ],
 )
