@@ -56,8 +56,21 @@ def lacking(check: Check, python: str, there: Mapping[str, str], device: str) ->
             f"{python} has no {' and no '.join(missing)}. Install it there, or name another --python: "
             f"{shlex.join([python, '-m', 'pip', 'install', *missing])}"
         )
+    if device == "cuda" and not _sees_cuda(python):
+        return (
+            f"{python} sees no CUDA device, and --device is cuda; run it where there is one, with a torch built for it."
+        )
     absent = [name for name in check.programs if shutil.which(name) is None]
     return f"There is no {' and no '.join(absent)} on PATH, which it needs." if absent else ""
+
+
+def _sees_cuda(python: str) -> bool:
+    """Tell whether an interpreter's torch has a CUDA device."""
+    command = [python, "-c", "import sys, torch; sys.exit(not torch.cuda.is_available())"]
+    try:
+        return subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False).returncode == 0  # noqa: S603
+    except subprocess.SubprocessError:
+        return False
 
 
 def environment(there: Mapping[str, str], run: Run) -> dict[str, str]:

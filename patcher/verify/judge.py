@@ -142,7 +142,14 @@ def failure(run: Run, python: str, checkout: Checkout) -> str:
 
 
 def _install(module: str, python: str, checkout: Checkout) -> str:
-    """Say what an interpreter lacks, and how it gets it."""
+    """Say what an interpreter lacks, and how it gets it; what the tree has itself is never to be installed."""
+    root = module.partition(".")[0]
+    own = next((path for path in checkout.paths if f"/{path}".endswith((f"/{root}.py", f"/{root}/__init__.py"))), None)
+    if own is not None:
+        return (
+            f"It found no {module}, which the tree has itself, in {own}: the run needs the folder of that on its path, "
+            "as a PYTHONPATH in the check's `environment` makes it."
+        )
     requirements = checkout.root / "requirements.txt"
     what = ["-r", str(requirements)] if requirements.is_file() else [module.partition(".")[0]]
     command = shlex.join([python, "-m", "pip", "install", *what])

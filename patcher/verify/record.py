@@ -23,6 +23,8 @@ __all__ = ["CLEAR", "Seen", "record", "sensitivity", "wrong_attentions"]
 # The names stand where the wrong attentions are made, in a file that runs in the trained process.
 PLANTS = Path(__file__).parent / "probe" / "_patcher_plants.py"
 
+# What wavers by more than this between runs of the same is not seeded: no rounding makes so much.
+WAVERING = 0.01
 # The same run with other threads and with the instructions of an old processor: what it differs by is noise.
 SHAKEN: Mapping[str, Mapping[str, str]] = {
     "one thread": {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
@@ -125,6 +127,11 @@ def _recorded(judge: Judge, bench: Bench, run: Run) -> Golden:
     readings = wanted(check, run)
     if short := too_few(check, readings):
         raise UsageError(f"The golden of {check.id} was not written. {short}")
+    lost = next(
+        (f"{name} {at}" for name, all_of in readings.items() for at, one in enumerate(all_of, 1) if one != one), ""
+    )
+    if lost:
+        raise UsageError(f"The golden of {check.id} was not written: {lost} is no number; leave it out of `readings`.")
     shaken: list[Readings] = []
     for name, environment in SHAKEN.items():
         judge.say(f"{check.id}: the same with {name}")
@@ -133,13 +140,20 @@ def _recorded(judge: Judge, bench: Bench, run: Run) -> Golden:
             raise UsageError(
                 f"The golden of {check.id} was not written: with {name} the reference wavers too much. {other}"
             )
+    noise = {name: _noise(values, [one.get(name, ()) for one in shaken]) for name, values in readings.items()}
+    loudest = max(noise, key=lambda name: max(noise[name], default=0.0), default="")
+    if loudest and max(noise[loudest], default=0.0) > WAVERING:
+        raise UsageError(
+            f"The golden of {check.id} was not written: from run to run {loudest} wavers by "
+            f"{max(noise[loudest]):.1e} of itself, so that anything would pass; let the check seed all that is random."
+        )
     return Golden(
         recipe=judge.recipe.name,
         check=check.id,
         digest=judge.recipe.digest,
         device=judge.device,
         readings=readings,
-        noise={name: _noise(values, [one.get(name, ()) for one in shaken]) for name, values in readings.items()},
+        noise=noise,
         parameters=dict(judge.recipe.values),
         environment=judge.environment(check, run),
         steps=step_digests(judge.recipe),

@@ -213,15 +213,25 @@ class Bench:
             # What a killed run leaves there goes too; what torch.compile made is for the other runs of this check.
             "TMPDIR": str(temporary),
             "TORCHINDUCTOR_CACHE_DIR": str(self.folder / "compiled"),
+            "PWD": str(places["tree"]),  # that of the caller may be the tree itself
         }
         temporary.mkdir()
         hidden = {"CUDA_VISIBLE_DEVICES": ""} if self.device == "cpu" else {}
-        environment = {**os.environ, "WANDB_MODE": "disabled", **hidden, **filled, **fixed}
+        environment = {**self._around(), "WANDB_MODE": "disabled", **hidden, **filled, **fixed}
         printed = probe.with_name("printed.txt")
         begun = time.monotonic()
         code = run_process(command, places["tree"], environment, self.check.limit, printed)
         seconds = time.monotonic() - begun
         return _told(_Told(command, code, seconds, "\n".join(tail(printed))), probe, places["tree"])
+
+    def _around(self) -> dict[str, str]:
+        """Return the caller's environment without what would make another run of it.
+
+        What any check of the recipe sets is the recipe's to say, and a script finds the interpreter as `python`.
+        """
+        theirs = {"OLDPWD", "TORCHDYNAMO_DISABLE"}.union(*(check.environment for check in self.recipe.checks))
+        path = os.pathsep.join(filter(None, (str(Path(self.python).parent), os.environ.get("PATH"))))
+        return {**{name: value for name, value in os.environ.items() if name not in theirs}, "PATH": path}
 
     def _program(self, name: str) -> str:
         """Return a program that stands beside the interpreter, as torchrun does; else its name, for PATH."""
@@ -236,7 +246,8 @@ class Bench:
         data = self.folder / "prepared"
         command = (self.python, str(Path(self.recipe.folder, script).resolve()), str(data))
         printed = self.folder / "prepared.txt"
-        code = run_process(command, data, {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}, check.limit, printed)
+        environment = {**self._around(), "PYTHONDONTWRITEBYTECODE": "1", "PWD": str(data)}
+        code = run_process(command, data, environment, check.limit, printed)
         if code != 0:
             last = (
                 (tail(printed) or ["it said nothing"])[-1]

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import Patcher, Result, commit_all, fixture_tree, git, snapshot
+from patcher.recipe import load
+from patcher.verify.golden import read_golden, step_digests
+from tests.helpers import ROOT, Patcher, Result, commit_all, fixture_tree, git, snapshot
 
 OPTIMIZERS = ("adam-atan2-pytorch", "faithful", "adam")
 # Steps that another choice of the optimizer has, or that the miniature gives nothing to do.
@@ -79,6 +81,13 @@ def test_attention_in_torch_alone_leaves_no_import_of_flash_attn(patcher: Patche
     again = plan(patcher, tree, *options)
     assert again.code == 0
     assert {name: again.steps()[name] for name in asked} == dict.fromkeys(asked, "already")
+
+
+@pytest.mark.parametrize("folder", ["recipes/hrm/golden", "fixtures/golden/hrm"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_the_goldens_are_of_the_steps_as_they_are(folder: str, optimizer: str) -> None:
+    golden = read_golden(ROOT / folder / f"{optimizer}.json")
+    assert golden.steps == step_digests(load("hrm", {"optimizer": optimizer})), "record it anew: verify --record"
 
 
 def test_undo_gives_every_byte_back(patcher: Patcher, tree: Path) -> None:

@@ -114,6 +114,24 @@ run.finish()
 
 @pytest.mark.train
 @pytest.mark.slow
+def test_the_real_one_stays_silent_though_the_trainer_wants_it_online(tmp_path: Path) -> None:
+    for name in ("wandb", "torch", "numpy"):
+        pytest.importorskip(name)
+    program = """
+import os, wandb
+os.environ["WANDB_MODE"] = "online"
+run = wandb.init(project="p", dir=".")
+wandb.log({"loss": 0.5})
+run.finish()
+run = wandb.init(project="p", mode="online", dir=".")
+run.log({"loss": 0.25})
+run.finish()
+"""
+    assert logged(tmp_path, {"train.py": program}, WANDB_API_KEY="") == [{"loss": 0.5}, {"loss": 0.25}]
+
+
+@pytest.mark.train
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["disabled", "offline"])
 def test_the_real_one_without_an_account(tmp_path: Path, mode: str) -> None:
     for name in ("wandb", "torch", "numpy"):

@@ -67,7 +67,7 @@ def test_one_that_forks_on_and_on_is_ended(tmp_path: Path) -> None:
         "import os, time\n"
         "for _ in range(30):\n"
         "    if os.fork():\n        os._exit(0)\n"
-        "    os.setsid()\n    open('pid', 'w').write(str(os.getpid()))\n    time.sleep(0.02)\n"
+        "    os.setsid()\n    open('new', 'w').write(str(os.getpid()))\n    os.rename('new', 'pid')\n    time.sleep(0.02)\n"
         "time.sleep(60)\n"
     )
     run(tmp_path, f"import os\nif os.fork() == 0:\n    exec({chain!r})\nimport time; time.sleep(0.3)\n", limit=10)

@@ -55,6 +55,18 @@ class TestRecord:
         self.tree(trainer, numbers(noise=noise)).verify("--record")
         assert recorded(trainer)["noise"]["loss"] == pytest.approx([1e-6 / 2.5, 1e-6 / 2.25, 1e-6 / 2])
 
+    def test_a_run_that_is_not_seeded_gets_none(self, trainer: Trainer) -> None:
+        noise = "import random; return random.random()"
+        result = self.tree(trainer, numbers(noise=noise)).verify("--record")
+        assert result.code == 2
+        assert "from run to run loss wavers by" in result.stderr and "seed all that is random" in result.stderr
+        assert not (trainer.tiny.folder / "golden.json").exists()
+
+    def test_a_reading_that_is_no_number_gets_none(self, trainer: Trainer) -> None:
+        result = self.tree(trainer, numbers(rate="return 1e400 - 1e400"), readings={"lr": "1..3"}).verify("--record")
+        assert result.code == 2
+        assert "lr 1 is no number; leave it out of `readings`" in result.stderr
+
     def test_threads_are_shaken_too(self, trainer: Trainer) -> None:
         noise = "return 1e-6 * int(environ['OMP_NUM_THREADS'])"
         self.tree(trainer, numbers(noise=noise), environment={"OMP_NUM_THREADS": "2"}).verify("--record")

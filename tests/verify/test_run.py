@@ -229,6 +229,42 @@ class TestRunning:
         result = check(says("os.environ['A'] + os.environ['B']"), environment={"A": "1", "B": "{tree}"})
         assert said(result).startswith("1/") and said(result).endswith("/tree")
 
+    def test_the_place_it_runs_in_is_that_of_the_copy_whatever_the_caller_has(
+        self, check: Check, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PWD", str(check.tiny.tree))
+        monkeypatch.setenv("OLDPWD", str(check.tiny.tree))
+        assert said(check(says("(os.environ['PWD'] == os.getcwd(), 'OLDPWD' in os.environ)"))) == "(True, False)"
+
+    def test_what_another_check_of_the_recipe_sets_is_not_the_callers_to_say(
+        self, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("FAST", "1")
+        monkeypatch.setenv("TORCHDYNAMO_DISABLE", "1")
+        tiny.files({"train.py": says("[os.environ.get(one) for one in ('FAST', 'TORCHDYNAMO_DISABLE')]")})
+        run = {"why": "because", "run": ["python", "train.py"]}
+        checks = [{"id": "fast", **run, "environment": {"FAST": "yes"}}, {"id": "plain", **run}]
+        tiny.recipe(replace("abs($X)", "round($X)"), checks=checks)
+        command = ("verify", tiny.tree, "-r", tiny.file, "--allow-run", "--python", sys.executable)
+        assert said(tiny.patcher(*command, "--check", "fast")) == "['yes', None]"
+        assert said(tiny.patcher(*command, "--check", "plain")) == "[None, None]"
+
+    def test_a_script_finds_the_interpreter_as_python(self, check: Check) -> None:
+        check.tiny.files({"train.py": says("sys.executable"), "train.sh": "exec python train.py\n"})
+        assert Path(said(check("", run=["sh", "train.sh"]))).parent == Path(sys.executable).parent
+
+    def test_a_module_that_the_tree_has_is_never_to_be_installed(self, check: Check) -> None:
+        check.tiny.files({"scripts/train.py": "import helpers\n", "lib/helpers.py": "", "train.py": ""})
+        result = check("", run=["python", "scripts/train.py"])
+        assert result.code == 4 and "pip install" not in result.out
+        assert "It found no helpers, which the tree has itself, in lib/helpers.py" in result.out
+
+    def test_cuda_is_not_run_where_there_is_none(self, check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+        result = check(TRAINS, "--device", "cuda")
+        assert result.code == 5
+        assert "sees no CUDA device, and --device is cuda" in result.out
+
     def test_a_python_path_of_the_check_is_added_to_the_probe(self, check: Check) -> None:
         check.tiny.files({"src/helper.py": "x = 'found'\n", "train.py": says("__import__('helper').x")})
         assert said(check("", environment={"PYTHONPATH": "{tree}/src"})) == "found"

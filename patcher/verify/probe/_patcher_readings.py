@@ -99,7 +99,8 @@ class Steps:
         self.now.frame = None
         reading = self.name(optimizer)
         if "lr" in self.readings:
-            reading["lr"] = [float(group["lr"]) for group in optimizer.param_groups if "lr" in group]
+            rates = (group.get("lr") for group in optimizer.param_groups)
+            reading["lr"] = [float(rate) for rate in rates if rate is not None]  # Adafactor may have none
         if "grad_norm" in self.readings:
             reading["grad_norm"] = self.now.norm
         if "parameters" in self.readings:

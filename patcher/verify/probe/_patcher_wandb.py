@@ -6,9 +6,11 @@ is looked at again. One call may go through several of these; it is recorded whe
 
 import contextlib
 import functools
+import os
 import threading
 
 INSIDE = threading.local()
+QUIET = ("disabled", "offline", "dryrun")
 
 
 def watch_wandb(wandb, recorder):
@@ -21,12 +23,18 @@ def watch_wandb(wandb, recorder):
 
         @functools.wraps(init)
         def watched_init(*args, **kwargs):
-            run = init(*args, **kwargs)
+            run = init(*args, **offline(kwargs))
             watch_log(wandb, recorder)
             watch_log(run, recorder)
             return run
 
         wandb.init = watched_init
+
+
+def offline(options):
+    """Return the options of `wandb.init` without a mode that would ask for an account and send something."""
+    asked = options.get("mode") or getattr(options.get("settings"), "mode", None) or os.environ.get("WANDB_MODE")
+    return options if asked in QUIET else dict(options, mode="disabled")
 
 
 def watch_log(owner, recorder):
