@@ -242,7 +242,10 @@ def test_no_claim_of_a_step_is_false(
     needs_packages()
     patcher("apply", tree, "-r", "hrm", "-p", f"optimizer={optimizer}")
     found = verified(patcher, tree, optimizer, "--check", "train", "--ablate")
-    judged = {entry["step"]: entry for entry in found["ledger"] if entry["measured"] != "absent"}
+    left = {entry["step"] for entry in found["ledger"] if entry["measured"] == "not judged"}
+    assert left <= {"flash-attn/requirements", "distributed/cleanup"}, "what the upstream has already"
+    there = [entry for entry in found["ledger"] if entry["measured"] != "absent"]
+    judged = {entry["step"]: entry for entry in there if entry["step"] not in left}
     for step, entry in judged.items():
         record_property(step, entry["measured"])
     assert found["exit_code"] == 0, judged
