@@ -1,4 +1,4 @@
-"""Why each step did or did not match at one line: the first constraint that fails there, and what would satisfy it.
+"""Why each step did or did not match at one line: what it asks, the first thing that fails, and what would satisfy it.
 
 The steps run one after the other as they do in a plan, because a step may need what the one before it left. Nothing is
 written.
@@ -6,14 +6,15 @@ written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from patcher.chain import Link, close, of_file, of_place, of_tree, of_verb, unasked
 from patcher.checkout import Checkout
 from patcher.errors import TargetError, UsageError
 from patcher.model import Outcome, Recipe, Site, Status, Step
-from patcher.plan import draft_of, held_back, take
+from patcher.plan import draft_of, take
 from patcher.syntax.draft import PROGRAMS, Draft
 from patcher.syntax.soundness import check_parses
 from patcher.verbs.base import Findings
@@ -23,11 +24,15 @@ __all__ = ["Explained", "explain"]
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """What one step has to do with a line. `status` None: nothing; `reason` is a whole sentence."""
+    """What one step has to do with a line: `status` None means nothing.
+
+    `reason` is a whole sentence, `chain` what the step asks, in the order in which it asks it.
+    """
 
     step: Step
     status: Status | None
     reason: str
+    chain: tuple[Link, ...]
 
 
 def explain(recipe: Recipe, checkout: Checkout, shims: Path, path: str, line: int) -> Iterator[Explained]:
@@ -40,9 +45,8 @@ def explain(recipe: Recipe, checkout: Checkout, shims: Path, path: str, line: in
     _check_place(recipe, checkout, draft, path, line)
     outcomes: dict[str, Outcome] = {}
     for step in recipe.steps:
-        held = held_back(step, draft, outcomes)
         try:
-            yield Explained(step, None, held.reason) if held else _explained(step, draft, path, line)
+            yield _explained(step, draft, outcomes, path, line)
         except TargetError:
             check_parses([*(one.step for one in outcomes.values()), step], draft)  # a step before may have broken it
             raise
@@ -62,25 +66,40 @@ def _check_place(recipe: Recipe, checkout: Checkout, draft: Draft, path: str, li
         raise UsageError(f"{path} has {lines} line{'s' if lines > 1 else ''}; there is no line {line}.")
 
 
-def _explained(step: Step, draft: Draft, path: str, line: int) -> Explained:
-    if not draft.in_scope(step, path):
-        named = ", ".join(map(str, step.within)) or "every file"
-        barred = f" but not {', '.join(map(str, step.not_in))}" if step.not_in else ""
-        return Explained(step, None, f"The step looks in {named}{barred}, and {path} is not among them.")
-    missing = _missing(step, draft, path) if path.endswith(PROGRAMS) else ""
-    if missing and not draft.holding([path], step.action.words, follow=True):
-        return Explained(step, None, missing)
+def _explained(step: Step, draft: Draft, before: dict[str, Outcome], path: str, line: int) -> Explained:
+    asked = [*of_tree(step, draft, before), *of_file(step, draft, path)]
+    if failing := _first_failing(asked):
+        return Explained(step, None, failing.text, (*asked, *unasked(step)))
     with draft.focused(path, line):
         found = [one for one in step.action.run(step, draft) if one.path == path]
+    here = list(of_place(step, draft, draft.source(path), line)) if path.endswith(PROGRAMS) else []
+    done = _done(draft, found, path, line)
+    if done is not None:
+        status, reason = done
+        held = [] if _first_failing(here) else here  # what was put in before, or goes along, need not look so any more
+        return Explained(step, status, reason, (*asked, *held, Link(step.verb, status is not Status.REFUSED, reason)))
+    unseen = draft.unseen.get((path, line), "")
+    failing = None if unseen else _first_failing(here)
+    if failing is None:
+        failing = of_verb(step, unseen or _nearly(found))
+        here.append(failing)
+    return Explained(step, None, failing.text, (*asked, *here))
+
+
+def _first_failing(chain: Iterable[Link]) -> Link | None:
+    return next((link for link in chain if link.holds is False), None)
+
+
+def _done(draft: Draft, found: list[Findings], path: str, line: int) -> tuple[Status, str] | None:
+    """Return what a step makes of a line, and say it: of a place in it, or because of a place elsewhere."""
     for one in found:
         for site in one.sites:
             if draft.origin(path, site.offset)[0] == line:
-                return Explained(step, site.status, _becomes(site))
+                return site.status, _becomes(site)
     for one in found:
         if because := _along(draft, one, line):
-            return Explained(step, Status.APPLIED, because)
-    unseen = draft.unseen.get((path, line), "")
-    return Explained(step, None, unseen or _nearly(found) or missing or _nothing(step))
+            return Status.APPLIED, because
+    return None
 
 
 def _along(draft: Draft, found: Findings, line: int) -> str:
@@ -97,17 +116,6 @@ def _along(draft: Draft, found: Findings, line: int) -> str:
     return ""
 
 
-def _missing(step: Step, draft: Draft, path: str) -> str:
-    """Say which words the file does not have, or nothing if it has those of one pattern."""
-    data = draft.read(path)
-    every = (sorted(word for word in words if word not in data) for words in step.action.words)
-    absent = min(every, key=len, default=())
-    words = " or ".join(f"`{word.decode()}`" for word in absent)
-    one = len(getattr(step.action, "forms", ())) <= 1
-    held = "every place of the step holds" if one else "every place of the pattern that comes nearest holds"
-    return f"The file does not mention {words}, which {held}." if words else ""
-
-
 def _becomes(site: Site) -> str:
     match site.status:
         case Status.APPLIED:
@@ -119,12 +127,4 @@ def _becomes(site: Site) -> str:
 
 def _nearly(found: list[Findings]) -> str:
     near = [one.near for one in found if one.near is not None]
-    if near:
-        return f"It comes close here, but {max(near, key=lambda one: one.depth).reason}."
-    return ""
-
-
-def _nothing(step: Step) -> str:
-    forms = getattr(step.action, "forms", ())
-    looked_for = " or ".join(f"`{form}`" for form in forms[:3])
-    return f"Nothing in this line is {looked_for}." if looked_for else "Nothing in this line is a place of the step."
+    return close(max(near, key=lambda one: one.depth).reason) if near else ""

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from patcher.checkout import Checkout
 from patcher.choices import OUT, Choices, Selection
+from patcher.conditions import unmet
 from patcher.drift import drift, no_scope
 from patcher.errors import TargetError
 from patcher.leftovers import leftovers
-from patcher.model import Condition, Outcome, Place, Plan, Recipe, Site, Skipped, Status, Step
-from patcher.syntax.draft import PROGRAMS, Draft
+from patcher.model import Outcome, Place, Plan, Recipe, Site, Skipped, Status, Step
+from patcher.syntax.draft import Draft
 from patcher.syntax.soundness import check_parses, check_sources, mistake
 from patcher.verbs.base import Findings, Verb
 
@@ -101,8 +102,8 @@ def _taken(step: Step, draft: Draft, before: dict[str, Outcome], selection: Sele
 
 def held_back(step: Step, draft: Draft, before: dict[str, Outcome]) -> Outcome | None:
     """Return the outcome of a step that does not run: its condition does not hold, or a step that it requires fell."""
-    if step.when is not None and (unmet := _unmet(step.when, draft)):
-        return Outcome(step, Status.ABSENT, reason=unmet)
+    if step.when is not None and (reason := unmet(step.when, draft)):
+        return Outcome(step, Status.ABSENT, reason=reason)
     told = {Status.ABSENT: "is absent", Status.DRIFTED: "drifted", Status.REFUSED: "was refused"}
     for required in step.requires:
         status = before[required].status if required in before else None
@@ -187,65 +188,6 @@ def _status(places: tuple[Place, ...]) -> Status:
         if status in present:
             return status
     return Status.ABSENT
-
-
-# --- conditions -----------------------------------------------------------------------------------------------------
-
-
-def _unmet(condition: Condition, draft: Draft) -> str:
-    """Return why a condition does not hold, or nothing if it holds."""
-    match condition.kind:
-        case "parameter":
-            name, wanted = condition.names[0], condition.names[1:]
-            return "" if condition.holds else f"{name} is not {' or '.join(wanted)}."
-        case "import":
-            return "" if _imports(draft, condition.names) else f"Nothing imports {' or '.join(condition.names)}."
-        case "not":
-            inner = condition.inner[0]
-            return "" if _unmet(inner, draft) else _met(inner, draft)
-        case "any":
-            reasons = [_unmet(inner, draft) for inner in condition.inner]
-            return _joined(condition, reasons) if all(reasons) else ""
-    return next((reason for inner in condition.inner if (reason := _unmet(inner, draft))), "")
-
-
-def _met(condition: Condition, draft: Draft) -> str:
-    """Say that a condition holds, which another one forbids."""
-    match condition.kind:
-        case "parameter":
-            return f"{condition.names[0]} is {condition.names[1]}."
-        case "import":
-            return f"Something imports {' or '.join(condition.names)}."
-        case "not":
-            return _unmet(condition.inner[0], draft)
-    holding = [inner for inner in condition.inner if not _unmet(inner, draft)]
-    return " ".join(_met(inner, draft) for inner in holding)
-
-
-def _joined(condition: Condition, reasons: list[str]) -> str:
-    """Say of several values of one parameter that it has none of them, in one sentence."""
-    names = {inner.names[:1] for inner in condition.inner if inner.kind == "parameter"}
-    if len(names) == 1 and all(inner.kind == "parameter" for inner in condition.inner):
-        return f"{names.pop()[0]} is not {' or '.join(value for one in condition.inner for value in one.names[1:])}."
-    return " ".join(reasons)
-
-
-def _imports(draft: Draft, names: tuple[str, ...]) -> bool:
-    """Tell whether any Python file imports one of the dotted names, copied shims among them, or something below."""
-    roots = {name: name.removeprefix("shim.").partition(".")[0].encode() for name in names}
-    for path in draft.paths:
-        if not path.endswith(PROGRAMS):
-            continue
-        try:
-            wanted = [name for name in names if roots[name] in draft.read(path)]
-            known = draft.source(path).names if wanted else None
-        except TargetError as error:
-            draft.skipped.setdefault(path, str(error))
-            continue
-        origins = [origin for one in known.imports for origin in known.origins_of(one)] if known else []
-        if any(f"{origin}.".startswith(f"{name}.") for origin in origins for name in wanted):
-            return True
-    return False
 
 
 # --- at rest --------------------------------------------------------------------------------------------------------

@@ -47,6 +47,8 @@ PARTS = {
     "byhand": "apply",
     "cases": "verify",
     "snapshots": "verify",
+    "chain": "verify",
+    "conditions": "plan",
     "explain": "verify",
     "__init__": "errors",
     "__main__": "cli",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
 import click
 
+from patcher.chain import Link
 from patcher.cli.common import (
     allow_python_option,
     paint,
@@ -53,7 +55,21 @@ def command(
         if step in (None, told.step.id):
             status = paint(f"{told.status or '-':8}", told.status or "absent")
             click.echo(f"{status}  {told.step.id:{width}}  {told.reason}")
+            click.echo("\n".join(_chain(told.chain)))
     return 0
+
+
+def _chain(chain: Sequence[Link]) -> Iterator[str]:
+    """Yield a line for each thing that a step asks, and one for what would satisfy the first that fails."""
+    failed = False
+    width = max((len(link.key) for link in chain), default=0)
+    for link in chain:
+        mark, role = {True: ("ok", "applied"), False: ("no", "refused"), None: ("", "absent")}[link.holds]
+        yield f"    {paint(f'{mark:2}', role)}  {link.key:{width}}  {link.text}"
+        if link.holds is False and not failed:
+            failed = True
+            if link.wanted:
+                yield f"    {'':2}  {'':{width}}  wanted: {link.wanted}"
 
 
 def _split(place: str) -> tuple[str, int]:

@@ -33,6 +33,11 @@ class _Hole:
         """All patterns of the constraint."""
         return (*self.any_of, *self.none_of, *self.sources)
 
+    def sentence(self, name: str) -> str:
+        """Say what the constraint asks of a hole."""
+        asked = (("is", self.any_of), ("is not", self.none_of), ("comes from", self.sources))
+        return f"${name} {' and '.join(f'{verb} {_listed(codes)}' for verb, codes in asked if codes)}."
+
 
 @dataclass(frozen=True, slots=True)
 class Where:
@@ -104,6 +109,14 @@ class Where:
                     if reason:
                         return inner, reason
         return None
+
+    def asked(self) -> Iterator[tuple[str, str, Where]]:
+        """Yield each constraint by its key, with what it asks in a sentence, and alone."""
+        for name, wanted in self.holes.items():
+            of_header = name in self.bound or any(self.bound & code.holes for code in wanted.codes)
+            yield f"where ${name}", wanted.sentence(name), Where({name: wanted}, self.inside if of_header else None)
+        if self.inside is not None:
+            yield "inside", f"It stands inside of `{short(self.inside.text)}`.", Where({}, self.inside)
 
     def without(self, names: Iterable[str]) -> Where:
         """Return the constraints without those of some holes."""

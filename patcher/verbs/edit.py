@@ -73,9 +73,9 @@ class Edit:
         return cls(patterns, to, where, needs_of(arguments, to.values()), already)
 
     @property
-    def forms(self) -> tuple[str, ...]:
-        """What the step looks for, as its recipe writes it."""
-        return tuple(code.text for code in self.patterns)
+    def codes(self) -> tuple[Code, ...]:
+        """The patterns that the step looks for."""
+        return self.patterns
 
     @property
     def words(self) -> list[frozenset[bytes]]:

@@ -88,11 +88,6 @@ class GuardImport:
         return cls(roots, None, tuple(_lines(otherwise, body)), flag, bound=_bound(otherwise, body), lazy=lazy)
 
     @property
-    def forms(self) -> tuple[str, ...]:
-        """What the step looks for, as its recipe writes it."""
-        return tuple(f"import {root}" for root in self.roots)
-
-    @property
     def words(self) -> list[frozenset[bytes]]:
         """See Verb."""
         return [frozenset({root.encode()}) for root in self.roots]

@@ -73,9 +73,9 @@ class Insert:
         return cls(code, place, anchor, each == "yes", where, needs_of(arguments, (code,)))
 
     @property
-    def forms(self) -> tuple[str, ...]:
-        """What the step looks for, as its recipe writes it."""
-        return (self.anchor.text,)
+    def codes(self) -> tuple[Code, ...]:
+        """The patterns that the step looks for."""
+        return (self.anchor,)
 
     @property
     def words(self) -> list[frozenset[bytes]]:

@@ -19,6 +19,7 @@ from patcher.syntax.draft import Draft
 from patcher.syntax.importable import as_modules, may_be_class
 from patcher.syntax.meanings import Chain, Meaning, Symbol
 from patcher.syntax.names import Binding
+from patcher.syntax.pattern import Code, compile_code
 from patcher.syntax.redirect import Redirect, bound_too, line_number
 from patcher.syntax.reexports import Symbols
 from patcher.syntax.references import Gone, brought_by
@@ -66,9 +67,9 @@ class Rename:
         return cls(old, arguments["to"], checked_place(arguments))
 
     @property
-    def forms(self) -> tuple[str, ...]:
-        """What the step looks for, as its recipe writes it."""
-        return self.old
+    def codes(self) -> tuple[Code, ...]:
+        """The names that the step looks for, as patterns."""
+        return tuple(compile_code(old) for old in self.old)
 
     @property
     def words(self) -> list[frozenset[bytes]]:

@@ -83,9 +83,9 @@ class Replace:
         return cls(pairs, where, needs, already)
 
     @property
-    def forms(self) -> tuple[str, ...]:
-        """What the step looks for, as its recipe writes it."""
-        return tuple(pair.pattern.text for pair in self.pairs)
+    def codes(self) -> tuple[Code, ...]:
+        """The patterns that the step looks for."""
+        return tuple(pair.pattern for pair in self.pairs)
 
     @property
     def words(self) -> list[frozenset[bytes]]:

@@ -63,9 +63,9 @@ class Wrap:
         return cls(pattern, under, where, needs_of(arguments, (under,)))
 
     @property
-    def forms(self) -> tuple[str, ...]:
-        """What the step looks for, as its recipe writes it."""
-        return (self.pattern.text,)
+    def codes(self) -> tuple[Code, ...]:
+        """The patterns that the step looks for."""
+        return (self.pattern,)
 
     @property
     def words(self) -> list[frozenset[bytes]]:
