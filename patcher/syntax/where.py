@@ -22,11 +22,12 @@ __all__ = ["Where", "compile_where"]
 
 @dataclass(frozen=True, slots=True)
 class _Hole:
-    """What one hole must be: one of `any_of`, none of `none_of`, and from one of `sources`."""
+    """What one hole must be: one of `any_of`, none of `none_of`, from one of `sources`, by name if `named`."""
 
     any_of: tuple[Code, ...] = ()
     none_of: tuple[Code, ...] = ()
     sources: tuple[Code, ...] = ()
+    named: bool = False
 
     @property
     def codes(self) -> tuple[Code, ...]:
@@ -36,7 +37,8 @@ class _Hole:
     def sentence(self, name: str) -> str:
         """Say what the constraint asks of a hole."""
         asked = (("is", self.any_of), ("is not", self.none_of), ("comes from", self.sources))
-        return f"${name} {' and '.join(f'{verb} {_listed(codes)}' for verb, codes in asked if codes)}."
+        clauses = [f"{verb} {_listed(codes)}" for verb, codes in asked if codes]
+        return f"${name} {' and '.join([*clauses, *(['is given by name'] if self.named else [])])}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,11 @@ class Where:
     def bound(self) -> frozenset[str]:
         """The holes that the header binds."""
         return self.inside.holes if self.inside else frozenset()
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The holes whose arguments must be given by name."""
+        return frozenset(name for name, hole in self.holes.items() if hole.named)
 
     def completed(self, source: Source, match: Match) -> Match:
         """Return the match together with what the header around it binds."""
@@ -106,6 +113,8 @@ class Where:
                 inner = node.value if isinstance(node, (cst.Arg, cst.Element, cst.StarredElement)) else node
                 if not _assumed(subject, name, inner):
                     reason = _hole_failure(subject, match, name, wanted, inner)
+                    if wanted.named and isinstance(node, cst.Arg) and not _is_named(node):
+                        reason = f"`{short(subject.code(node))}` is not given by name"
                     if reason:
                         return inner, reason
         return None
@@ -172,13 +181,16 @@ def _compile_hole(name: str, value: Any, local: tuple[str, ...]) -> _Hole:
         return _Hole(any_of=_codes(value, local, (name,)))
     groups: dict[str, tuple[Code, ...]] = {}
     for key, patterns in value.items():
-        if key not in ("not", "from"):
+        if key not in ("not", "from", "named"):
             raise PatternError(
-                f"`{key}` is no constraint of a hole; write `not` or `from`, or patterns alone.",
+                f"`{key}` is no constraint of a hole; write `not`, `from` or `named`, or patterns alone.",
                 ("where", name),
             )
-        groups[key] = _codes(patterns, local, (name, key))
-    return _Hole(none_of=groups.get("not", ()), sources=groups.get("from", ()))
+        if key != "named":
+            groups[key] = _codes(patterns, local, (name, key))
+        elif patterns != "yes":
+            raise PatternError("`named` is `yes`, or is left out.", ("where", name, key))
+    return _Hole(none_of=groups.get("not", ()), sources=groups.get("from", ()), named="named" in value)
 
 
 def _codes(value: Any, local: tuple[str, ...], at: tuple[str, ...]) -> tuple[Code, ...]:
@@ -207,6 +219,10 @@ def _is_inside(way: Sequence[cst.CSTNode], block: cst.CSTNode, header: Match) ->
     defaults = [one.default for one in named if isinstance(block, cst.FunctionDef)]
     body = block.cases if isinstance(block, cst.Match) else (getattr(block, "body", None),)
     return way[-1] in body or any(one in defaults for one in way)
+
+
+def _is_named(argument: cst.Arg) -> bool:
+    return argument.keyword is not None or argument.star == "**"
 
 
 def _assumed(subject: Source | Code, name: str, captured: cst.CSTNode) -> bool:

@@ -18,6 +18,7 @@ from patcher.syntax.pattern import Code, compile_code
 from patcher.syntax.refusals import keep_strings
 from patcher.syntax.source import Source
 from patcher.syntax.spelling import Spelling, as_spelled
+from patcher.syntax.unread import without_unread
 from patcher.syntax.where import Where, compile_where
 from patcher.verbs.added import Added
 from patcher.verbs.base import Findings, Near, Shape
@@ -83,6 +84,11 @@ def check_where(where: Where, *patterns: Code) -> None:
     if unknown:
         known = ", ".join(f"${hole}" for hole in sorted(bound)) or "none"
         raise PatternError(f"${unknown[0]} is bound by no pattern of the step; known: {known}.", ("where", unknown[0]))
+    singles = {one.name for code in patterns for node in code.nodes() if (one := hole_of(node)) and not one.many}
+    for name in sorted(where.named & singles):
+        raise PatternError(
+            f"`named` is asked of arguments, as $$${name} takes them, and ${name} is one.", ("where", name)
+        )
     for name, hole, code in where.lone():
         if hole is None or hole == name or hole not in bound:
             raise PatternError(
@@ -244,8 +250,9 @@ def worked(
         miss = work.miss
         near = Near(source.span(miss.node)[0], miss.reason, miss.depth) if miss.node is not None else None
         if settled or near:
-            edits = tuple(dict.fromkeys(edit for site in settled for edit in added.edits(site)))
-            yield Findings(source.path, tuple(settled), edits, files, near, tuple(more))
+            shared = list(dict.fromkeys(edit for site in settled for edit in added.edits(site)))
+            edits = without_unread(draft, source, shared, [edit for site in settled for edit in site.edits])
+            yield Findings(source.path, tuple(settled), tuple(edits), files, near, tuple(more))
 
 
 def findings(

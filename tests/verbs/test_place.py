@@ -12,7 +12,7 @@ from tests.verbs.checks import check_noop, check_transformed
 
 SHIM = "shim.flash_attn_torch.flash_attn_func"
 VERB: dict[str, tuple[dict[str, Any], str]] = {
-    "replace": ({"replace": "lib.f($X)", "with": f"{SHIM}($X)"}, "flash_attn_func(1)\n"),
+    "replace": ({"replace": "lib.f($X)", "with": f"lib.g({SHIM}, $X)"}, "lib.g(flash_attn_func, 1)\n"),
     "edit": ({"edit": "lib.f($X)", "to": {"X": SHIM}}, "lib.f(flash_attn_func)\n"),
     "insert": ({"insert": f"{SHIM}()", "after": "lib.f($X)"}, "lib.f(1)\nflash_attn_func()\n"),
     "wrap": ({"wrap": "lib.f($X)", "under": f"if {SHIM}"}, "if flash_attn_func:\n    lib.f(1)\n"),

@@ -1,0 +1,84 @@
+"""Imports that some edits leave without a reader: they go with what read them.
+
+Only what the edits themselves made unused is taken out. An import stays that may matter without a reader in its file:
+in a `try` or a class, in an `__init__.py`, exported, spoken of in a string, read through another file, bound twice, or
+with a comment.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import libcst as cst
+
+from patcher.errors import TargetError
+from patcher.model import Edit
+from patcher.syntax.blocks import deletion, imported_aliases, is_read, why_kept, without_names
+from patcher.syntax.draft import Draft
+from patcher.syntax.names import Binding
+from patcher.syntax.readers import Readers
+from patcher.syntax.source import Source
+
+__all__ = ["without_unread"]
+
+
+def without_unread(draft: Draft, source: Source, added: Sequence[Edit], own: Sequence[Edit]) -> list[Edit]:
+    """Return the edits that a file's sites share, those with them that take out the imports which nothing reads then.
+
+    `added` are the imports that the sites put in, `own` what they change.
+    """
+    edits = [*added, *own]
+    touched = [] if source.path.endswith("__init__.py") else list(_touched(source, edits))
+    try:
+        after = draft.parsed(source.path, source.splice(edits)) if touched else source
+    except TargetError:
+        return list(added)  # told elsewhere: the result would be no program
+    left = {one.name: one for one in after.names.imports}
+    readers = Readers(draft)
+    gone = [
+        one
+        for one in touched
+        if one.name in left
+        and not is_read(after, one.name, left[one.name].node)
+        and readers.first(source.path, one.name) is None
+    ]
+    found = [edit for statement in {one.statement: None for one in gone} for edit in _without(source, statement, gone)]
+    return list(added) if source.lost_comment(found) or _meet(found, own) else _joined(source, found, added)
+
+
+def _touched(source: Source, edits: Sequence[Edit]) -> Iterator[Binding]:
+    """Yield the imports whose name is read at a place that is edited."""
+    times = Counter(one.name for one in source.names.imports)
+    for one in source.names.imports:
+        if times[one.name] == 1 and one.statement is not None and one.alias is not None:
+            spans = map(source.span, map(source.call_around, source.names.uses(one.name, one.node)))
+            near = any(edit.start <= end and start <= edit.end for start, end in spans for edit in edits)
+            if near and not why_kept(source, one.statement):
+                yield one
+
+
+def _without(source: Source, statement: cst.CSTNode | None, gone: Sequence[Binding]) -> list[Edit]:
+    assert statement is not None
+    aliases = [one.alias for one in gone if one.statement is statement and one.alias is not None]
+    if len(aliases) == len(imported_aliases(statement)):
+        return deletion(source, [statement], {statement})
+    return without_names(source, statement, aliases)
+
+
+def _meet(ours: Sequence[Edit], theirs: Sequence[Edit]) -> bool:
+    return any(one.start < other.end and other.start < one.end for one in ours for other in theirs)
+
+
+def _joined(source: Source, gone: Sequence[Edit], added: Sequence[Edit]) -> list[Edit]:
+    """Return both; lines that are put in behind a line that goes take its place."""
+    found: list[Edit] = []
+    left = list(added)
+    for one in gone:
+        inside = [other for other in left if one.start < other.start <= other.end < one.end]
+        if inside:
+            left = [other for other in left if other not in inside]
+            lines = "".join(other.text for other in inside).removeprefix(source.newline)
+            one = Edit(one.start, inside[0].end, lines)
+        found.append(one)
+    return [*left, *found]

@@ -1,0 +1,103 @@
+"""Imports that a step leaves without a reader go with what read them; all others stay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.verbs.checks import SHAPES, check_transformed, notebook, shaped
+
+STEP: dict[str, Any] = {"replace": "lib.f($X)", "with": "abs($X)"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("import lib\nlib.f(1)\n", "abs(1)\n"),
+        ("import os\nimport lib as l\nl.f(1)\n", "import os\nabs(1)\n"),
+        ("from lib import f\n\nf(1)\nf(2)\n", "\nabs(1)\nabs(2)\n"),
+        ("from lib import e, f as g\ng(1)\n", "from lib import e\nabs(1)\n"),
+        ("from lib import (\n    e,\n    f,\n    h,\n)\nf(1)\n", "from lib import (\n    e,\n    h,\n)\nabs(1)\n"),
+        ("import os; import lib\nlib.f(1)\n", "import os\nabs(1)\n"),
+        ("def g():\n    import lib\n    return lib.f(1)\n", "def g():\n    return abs(1)\n"),
+        ("def g():\n    from lib import f\ng()\n", "def g():\n    from lib import f\ng()\n"),
+    ],
+    ids=["module", "alias", "twice", "one-of-two", "in-brackets", "semicolon", "in-a-function", "never-read"],
+)
+def test_an_import_that_nothing_reads_any_more(before: str, after: str) -> None:
+    if before == after:
+        before, after = (f"import lib\nlib.f(0)\n{before}", f"abs(0)\n{after}")
+    check_transformed(STEP, before, after)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_in_every_way_to_write_a_program(shape: str) -> None:
+    before, after = "import os\nimport lib\nif os:\n    lib.f(1)\n", "import os\nif os:\n    abs(1)\n"
+    check_transformed(STEP, shaped(before, shape), shaped(after, shape))
+
+
+def test_what_is_put_in_takes_its_place() -> None:
+    step = {"replace": "lib.f($X)", "with": "new.f($X)", "needs": ["import new"]}
+    check_transformed(step, "import lib\nlib.f(1)\n", "import new\nnew.f(1)\n")
+    check_transformed(step, '"""Doc."""\nimport lib\nlib.f(1)\n', '"""Doc."""\nimport new\nnew.f(1)\n')
+    check_transformed(step, "import lib\r\nlib.f(1)", "import new\r\nnew.f(1)")
+    check_transformed(step, "import lib\n# why\nlib.f(1)\n", "import new\n# why\nnew.f(1)\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import lib\n{}\nlib.g\n",
+        "import lib  # noqa: F401\n{}\n",
+        "# the library\nimport lib  # fast\n{}\n",
+        "try:\n    import lib\nexcept ImportError:\n    pass\n{}\n",
+        "if x:\n    import lib\nelse:\n    import lib\n{}\n",
+        "import lib\nimport lib.sub\n{}\n",
+        "import lib\n__all__ = ['lib']\n{}\n",
+        "import lib\n{}\ngetattr(x, 'lib')\n",
+        "class A:\n    import lib\n    {}\n",
+        "import lib\n{}\ndef g(x: 'lib.T'): ...\n",
+    ],
+    ids=["read", "noqa", "comment", "try", "both-arms", "below", "exported", "in-a-text", "class", "annotation"],
+)
+def test_what_may_matter_without_a_reader_stays(text: str) -> None:
+    check_transformed(STEP, text.format("lib.f(1)"), text.format("abs(1)"))
+
+
+def test_what_another_file_reads_through_it_stays() -> None:
+    files = {"a.py": "import lib\nlib.f(1)\n", "b.py": "from a import lib\nlib.g\n"}
+    check_transformed(STEP, files, {"a.py": "import lib\nabs(1)\n"})
+
+
+def test_the_names_of_a_package_stay() -> None:
+    check_transformed(STEP, {"p/__init__.py": "import lib\nlib.f(1)\n"}, {"p/__init__.py": "import lib\nabs(1)\n"})
+
+
+def test_an_import_that_nothing_read_before_stays() -> None:
+    check_transformed(STEP, "import lib, math\nimport sys\nlib.f(1)\n", "import math\nimport sys\nabs(1)\n")
+
+
+def test_a_place_that_is_refused_keeps_its_import() -> None:
+    text = "from lib import f\nf(1)\nf(  # why\n    2)\n"
+    step = {"replace": "lib.f($$$X)", "with": "abs"}
+    check_transformed(step, text, text.replace("f(1)", "abs"), partly=True)
+
+
+def test_in_a_notebook() -> None:
+    check_transformed(
+        STEP, {"a.ipynb": notebook("import os\nimport lib", "lib.f(1)")}, {"a.ipynb": notebook("import os", "abs(1)")}
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "before", "after"),
+    [
+        ({"edit": "g($X)", "to": {"X": "1"}, "local": ["g"]}, "import lib\ng(lib.a)\n", "g(1)\n"),
+        ({"delete": "lib.f($$$)", "in": "a.py"}, "import os, lib\nlib.f(1)\n", "import os\n"),
+        ({"delete": "lib.f($$$)", "in": "a.py"}, "from lib import f\nif x:\n    f(1)\n", "if x:\n    pass\n"),
+    ],
+    ids=["edit", "delete", "delete-of-a-block"],
+)
+def test_so_for_every_verb_that_takes_code_out(step: dict[str, Any], before: str, after: str) -> None:
+    check_transformed(step, before, after)
