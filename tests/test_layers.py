@@ -49,6 +49,7 @@ PARTS = {
     "snapshots": "verify",
     "chain": "verify",
     "conditions": "plan",
+    "detect": "plan",
     "explain": "verify",
     "__init__": "errors",
     "__main__": "cli",
