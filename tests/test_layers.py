@@ -50,6 +50,7 @@ PARTS = {
     "chain": "verify",
     "conditions": "plan",
     "detect": "plan",
+    "doctor": "verify",
     "explain": "verify",
     "__init__": "errors",
     "__main__": "cli",

@@ -26,6 +26,7 @@ COMMANDS = {
     "apply": "Apply a recipe to a checkout, or show what it would change.",
     "clone": "Clone the upstream of a recipe, and apply the recipe.",
     "detect": "Say which recipes fit a checkout.",
+    "doctor": "Say what this machine lacks for a checkout.",
     "explain": "Say why each step did or did not match at a line.",
     "list": "List the recipes that come with patcher.",
     "prove": "Run a step's equality proof.",

@@ -198,10 +198,14 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A command that the user runs next in the checkout, and what it is for. `{tree}` in it stands for `.`."""
+    """A command that the user runs next in the checkout, and what it is for. `{tree}` in it stands for `.`.
+
+    `makes` is a glob of files in the checkout of which there is one once the command has run.
+    """
 
     run: str
     why: str
+    makes: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,7 +163,8 @@ class _Loader:
     def _hints(self, file: RecipeFile, setting: Setting) -> tuple[Hint, ...]:
         found = []
         for table in self._entries(file, "next", setting):
-            fields = self._reader.fields(table, ("run", "why"), ("run", "why"))
+            fields = self._reader.fields(table, ("run", "why", "makes"), ("run", "why"))
             run, why = (self._reader.text(fields.get(key), key) for key in ("run", "why"))
-            found.append(Hint(run, why))
+            makes = self._reader.text(fields["makes"], "makes") if "makes" in fields else None
+            found.append(Hint(run, why, makes))
         return tuple(found)

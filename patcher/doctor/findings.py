@@ -1,0 +1,331 @@
+"""What a machine lacks for a tree, each with its remedy. Every rule is one function from what was seen to findings."""
+
+from __future__ import annotations
+
+import netrc
+import os
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from patcher.checkout import Checkout
+from patcher.detect import Fit, Verdict
+from patcher.doctor.machine import Imported, Machine
+from patcher.doctor.wants import Wants
+from patcher.model import Recipe
+from patcher.syntax.draft import glob_match
+
+__all__ = ["Finding", "Seen", "State", "findings", "worst"]
+
+# Distributions that are not called as the package that they bring.
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "attr": "attrs",
+    "bs4": "beautifulsoup4",
+    "cv2": "opencv-python",
+    "dateutil": "python-dateutil",
+    "dotenv": "python-dotenv",
+    "git": "GitPython",
+    "hydra": "hydra-core",
+    "pytorch_lightning": "pytorch-lightning",
+    "rdkit": "rdkit",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "yaml": "PyYAML",
+}
+LOGGER = "api.wandb.ai"
+SILENT = ("disabled", "offline", "dryrun")
+
+
+class State(StrEnum):
+    """Whether something is there, is missing, or is worth a thought."""
+
+    OK = "ok"
+    MISSING = "missing"
+    ADVICE = "advice"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a tree wants: whether it is there, and what to do if it is not."""
+
+    about: str
+    state: State
+    text: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that the rules look at. `tree` is what the user calls the checkout, `variables` the environment's."""
+
+    tree: str
+    checkout: Checkout
+    wants: Wants
+    machine: Machine
+    fits: tuple[Fit, ...]
+    variables: Mapping[str, str]
+    home: Path
+
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """The recipes for this very upstream that fit or are applied; where there is none, the general ones."""
+        whole = [fit for fit in self.fits if fit.verdict in (Verdict.FITS, Verdict.APPLIED)]
+        return tuple(fit.recipe for fit in ([fit for fit in whole if fit.recipe.upstream] or whole))
+
+
+def findings(seen: Seen) -> tuple[Finding, ...]:
+    """Return what every rule finds, in the order in which a person would mend it."""
+    rules = (_recipe, _torch, _cuda, _toolkit, _packages, _data, _compiler, _logger, _threads)
+    return tuple(finding for rule in rules for finding in rule(seen))
+
+
+# --- the tree -------------------------------------------------------------------------------------------------------
+
+
+def _recipe(seen: Seen) -> Iterator[Finding]:
+    for fit in seen.fits:
+        if fit.recipe.upstream is None or fit.verdict not in (Verdict.FITS, Verdict.APPLIED):
+            continue
+        if fit.verdict is Verdict.APPLIED:
+            yield Finding("recipe", State.OK, f"{fit.recipe.name} is applied.")
+        else:
+            yield Finding(
+                "recipe",
+                State.MISSING,
+                f"The tree is as its upstream has it, and {fit.recipe.name} fits: {fit.recipe.summary}.",
+                f"patcher apply {shlex.quote(seen.tree)} --recipe {fit.recipe.name}",
+            )
+
+
+def _data(seen: Seen) -> Iterator[Finding]:
+    for recipe in seen.recipes:
+        for hint in recipe.next:
+            if hint.makes is None:
+                continue
+            there = next((path for path in _files(seen.checkout.root) if glob_match(path, hint.makes)), None)
+            if there is not None:
+                yield Finding("data", State.OK, f"{there} is there.")
+            else:
+                run = hint.run.replace("{tree}", ".")
+                yield Finding("data", State.MISSING, f"Nothing in the tree is {hint.makes}: {hint.why}.", run)
+
+
+def _files(root: Path) -> Iterator[str]:
+    """Yield the files of a tree, those too that git ignores, as data mostly are."""
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            yield Path(folder, name).relative_to(root).as_posix()
+
+
+# --- packages -------------------------------------------------------------------------------------------------------
+
+
+def _torch(seen: Seen) -> Iterator[Finding]:
+    machine = seen.machine
+    if machine.torch:
+        build = f"for CUDA {machine.built}" if machine.built else "for the CPU"
+        yield Finding("torch", State.OK, f"torch {machine.torch}, built {build}, in Python {machine.version}.")
+    elif any(one.package == "torch" for one in seen.wants.modules):
+        broken = next(
+            (one.error for one in machine.imports if one.wanted.module == "torch" and one.absent != "torch"), ""
+        )
+        what = f"is installed and does not import ({broken})" if broken else "is not installed"
+        yield Finding("torch", State.MISSING, f"torch {what} in {machine.python}.", _pip(machine, "torch"))
+
+
+def _packages(seen: Seen) -> Iterator[Finding]:
+    told: set[str] = set()
+    fine = 0
+    for one in seen.machine.imports:
+        package = one.wanted.package
+        if package == "torch" and not seen.machine.torch:
+            continue
+        if not one.error and not one.missing:
+            fine += 1
+        elif (one.absent or package) not in told:
+            told.add(one.absent or package)
+            yield Finding(package, State.MISSING, _amiss(one), _mended(seen, one))
+    if fine:
+        yield Finding(
+            "packages", State.OK, f"{fine} module{'s' if fine > 1 else ''} that the tree imports can be imported."
+        )
+
+
+def _amiss(one: Imported) -> str:
+    place, module = one.wanted.place, one.wanted.module
+    installed = " and ".join(f"{name} {version}" for name, version in one.versions)
+    if one.missing:
+        names = ", ".join(one.missing)
+        brings = f"what {installed} brings" if installed else "what is there"
+        return f"{module} imports, and {brings} has no {names}, which {place} asks for: it is something else."
+    if one.absent and one.absent.partition(".")[0] == one.wanted.package and not installed:
+        return f"{one.wanted.package} is not installed, and {place} imports it."
+    if installed:
+        lacks = f"it lacks {one.absent}" if one.absent else one.error
+        return f"{installed} is installed and does not import, as {place} does: {lacks}."
+    return f"{module} does not import, as {place} does: {one.error}."
+
+
+def _mended(seen: Seen, one: Imported) -> str:
+    """Return what to do about a package: apply the recipe that is about it, else install what is missing."""
+    package = one.wanted.package
+    for fit in seen.fits:
+        if fit.verdict is Verdict.FITS and any(_is_about(step.arguments, package) for step in fit.recipe.steps):
+            return f"patcher apply {shlex.quote(seen.tree)} --recipe {fit.recipe.name}"
+    missing = (one.absent or package).partition(".")[0]
+    return _pip(seen.machine, DISTRIBUTIONS.get(missing, missing.replace("_", "-")))
+
+
+def _is_about(arguments: Mapping[str, Any], package: str) -> bool:
+    """Tell whether a step takes the place of a package's names."""
+    given = [arguments.get(key, ()) for key in ("guard_import", "rename")]
+    names = [name for one in given for name in ([one] if isinstance(one, str) else one)]
+    return any(str(name).partition(".")[0] == package for name in names)
+
+
+def _pip(machine: Machine, *names: str) -> str:
+    return shlex.join([machine.python, "-m", "pip", "install", *names])
+
+
+# --- CUDA -----------------------------------------------------------------------------------------------------------
+
+
+def _cuda(seen: Seen) -> Iterator[Finding]:
+    machine = seen.machine
+    if machine.devices:
+        yield Finding("cuda", State.OK, f"torch sees {', '.join(dict.fromkeys(machine.devices))}.")
+    elif machine.driver and machine.torch and not machine.built:
+        yield Finding(
+            "cuda",
+            State.MISSING,
+            f"There is a GPU, whose driver runs CUDA up to {machine.driver}, and torch is built for the CPU.",
+            f"Install the build of torch for CUDA {machine.driver} or older.",
+        )
+    elif machine.driver and _newer(machine.built, machine.driver):
+        yield Finding(
+            "cuda",
+            State.MISSING,
+            f"torch is built for CUDA {machine.built}, and the driver runs CUDA up to {machine.driver}.",
+            f"Install a newer driver, or the build of torch for CUDA {machine.driver} or older.",
+        )
+    elif machine.torch and seen.wants.literal and not _device_is_mended(seen):
+        yield Finding(
+            "cuda",
+            State.MISSING,
+            f"torch sees no CUDA device, and {seen.wants.literal} asks for one.",
+            f"patcher apply {shlex.quote(seen.tree)} --recipe {_with_device(seen)}",
+        )
+    elif machine.torch:
+        yield Finding("cuda", State.OK, "torch sees no CUDA device; the tree runs on the CPU.")
+
+
+def _device_is_mended(seen: Seen) -> bool:
+    return not any(fit.recipe.name == "device" and fit.verdict is Verdict.FITS for fit in seen.fits)
+
+
+def _with_device(seen: Seen) -> str:
+    fit = next(fit for fit in seen.fits if fit.recipe.name == "device")
+    return next(iter(fit.part_of), "device")
+
+
+def _toolkit(seen: Seen) -> Iterator[Finding]:
+    """Find a CUDA compiler that would build extensions which torch cannot load."""
+    machine = seen.machine
+    if machine.toolkit and machine.built and machine.toolkit.partition(".")[0] != machine.built.partition(".")[0]:
+        yield Finding(
+            "nvcc",
+            State.MISSING,
+            f"nvcc is of CUDA {machine.toolkit}, and torch is built for {machine.built}: extensions that are compiled "
+            "here do not fit it.",
+            f"Let CUDA_HOME name a CUDA {machine.built}, or install the build of torch for {machine.toolkit}.",
+        )
+
+
+def _newer(one: str, other: str) -> bool:
+    return bool(one and other) and [*map(int, re.findall(r"\d+", one))] > [*map(int, re.findall(r"\d+", other))]
+
+
+# --- around the tree ------------------------------------------------------------------------------------------------
+
+
+def _compiler(seen: Seen) -> Iterator[Finding]:
+    if not seen.wants.compiles:
+        return
+    if seen.machine.compiler:
+        yield Finding("compiler", State.OK, f"torch.compile finds {seen.machine.compiler}.")
+    else:
+        yield Finding(
+            "compiler",
+            State.MISSING,
+            f"{seen.wants.compiles} calls torch.compile, and there is no C++ compiler on PATH.",
+            "Install g++ or clang++, or set TORCHDYNAMO_DISABLE=1, which leaves torch.compile without effect.",
+        )
+
+
+def _logger(seen: Seen) -> Iterator[Finding]:
+    there = any(one.wanted.package == "wandb" and not one.error for one in seen.machine.imports)
+    if not seen.wants.logs or not there:
+        return
+    mode = seen.variables.get("WANDB_MODE", "")
+    if mode in SILENT:
+        yield Finding("wandb", State.OK, f"WANDB_MODE is {mode}, so that no key is needed.")
+    elif seen.variables.get("WANDB_API_KEY") or _has_key(seen.home):
+        yield Finding("wandb", State.OK, "wandb has a key.")
+    else:
+        yield Finding(
+            "wandb",
+            State.MISSING,
+            f"wandb has no key, and {seen.wants.logs} logs to it: the run would stop and ask for one.",
+            "wandb login, or set WANDB_MODE=offline",
+        )
+
+
+def _has_key(home: Path) -> bool:
+    for name in (".netrc", "_netrc"):
+        try:
+            if netrc.netrc(str(home / name)).authenticators(LOGGER):
+                return True
+        except (OSError, netrc.NetrcParseError):
+            continue
+    return False
+
+
+def _threads(seen: Seen) -> Iterator[Finding]:
+    asked, cpus = seen.variables.get("OMP_NUM_THREADS", ""), seen.machine.cpus
+    if asked and (not asked.isdigit() or int(asked) == 0):
+        yield Finding(
+            "threads",
+            State.MISSING,
+            f"OMP_NUM_THREADS is {asked!r}, which is no number of threads.",
+            f"export OMP_NUM_THREADS={cpus}",
+        )
+    elif asked and int(asked) > cpus:
+        yield Finding(
+            "threads",
+            State.ADVICE,
+            f"OMP_NUM_THREADS is {asked}, and this process may use {cpus}: threads wait for each other.",
+            f"export OMP_NUM_THREADS={cpus}",
+        )
+    elif asked:
+        yield Finding("threads", State.OK, f"OMP_NUM_THREADS is {asked}, of {cpus}.")
+    elif seen.wants.processes:
+        yield Finding(
+            "threads",
+            State.ADVICE,
+            f"OMP_NUM_THREADS is not set, and {seen.wants.processes} starts processes: torchrun gives each one thread, "
+            f"anything else gives each all {cpus}.",
+            f"export OMP_NUM_THREADS=N, so that N times the processes is {cpus}",
+        )
+    else:
+        yield Finding("threads", State.OK, f"OMP_NUM_THREADS is not set: torch takes all {cpus}.")
+
+
+def worst(found: Iterable[Finding]) -> int:
+    """Return the exit code of some findings: 1 if something is missing."""
+    return int(any(one.state is State.MISSING for one in found))

@@ -1,0 +1,68 @@
+"""doctor, from the command line, on real interpreters."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import Patcher, commit_all, git, write_tree
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    return commit_all(write_tree(tmp_path / "tree", {"a.py": "import torch\nimport no_such_package\n"}))
+
+
+def test_what_is_missing_and_its_remedy(patcher: Patcher, tree: Path) -> None:
+    told = patcher("doctor", tree, "--python", sys.executable)
+    assert told.code == 1
+    assert "missing  no_such_package  no_such_package is not installed, and a.py:2 imports it." in told.out
+    assert f"{sys.executable} -m pip install no-such-package" in told.out
+    assert told.out.endswith("1 thing is missing.\n")
+
+
+def test_nothing_is_missing(patcher: Patcher, tmp_path: Path) -> None:
+    tree = write_tree(tmp_path / "tree", {"a.py": "import yaml\nfrom click import echo\n"})
+    told = patcher("doctor", tree, "--python", sys.executable)
+    assert (told.code, told.out.splitlines()[-1]) == (0, "Nothing is missing.")
+
+
+def test_as_json(patcher: Patcher, tree: Path) -> None:
+    told = patcher("doctor", tree, "--python", sys.executable, "--format", "json")
+    data = json.loads(told.stdout)
+    assert (data["exit_code"], data["python"]) == (1, sys.executable)
+    assert [one["about"] for one in data["findings"] if one["state"] == "missing"] == ["no_such_package"]
+
+
+def test_a_package_that_ends_its_process(patcher: Patcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packages = write_tree(
+        tmp_path / "packages", {"abrupt.py": "import os\nos._exit(3)\n", "loud.py": "print('hello')\n"}
+    )
+    monkeypatch.setenv("PYTHONPATH", str(packages))
+    tree = write_tree(tmp_path / "tree", {"a.py": "import abrupt\nimport loud\n"})
+    told = patcher("doctor", tree, "--python", sys.executable)
+    assert "abrupt does not import, as a.py:1 does: it ended the process that imported it." in told.out
+    assert "loud" not in told.out
+
+
+def test_a_stub_of_a_package_that_lacks_the_names(
+    patcher: Patcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(write_tree(tmp_path / "packages", {"flash_attn_interface.py": ""})))
+    tree = write_tree(tmp_path / "tree", {"a.py": "from flash_attn_interface import flash_attn_func\n"})
+    told = patcher("doctor", tree, "--python", sys.executable)
+    assert (told.code, "has no flash_attn_func, which a.py:1 asks for" in told.out) == (1, True)
+
+
+def test_a_program_that_is_no_python(patcher: Patcher, tree: Path) -> None:
+    told = patcher("doctor", tree, "--python", "true")
+    assert told.code == 5
+    assert "could not be asked for its packages; is it a Python?" in told.stderr
+
+
+def test_nothing_is_written(patcher: Patcher, tree: Path) -> None:
+    patcher("doctor", tree, "--python", sys.executable)
+    assert git(tree, "status", "--porcelain", "--ignored") == ""
