@@ -62,8 +62,15 @@ def _without(source: Source, statement: cst.CSTNode | None, gone: Sequence[Bindi
     assert statement is not None
     aliases = [one.alias for one in gone if one.statement is statement and one.alias is not None]
     if len(aliases) == len(imported_aliases(statement)):
-        return deletion(source, [statement], {statement})
+        return [_from_the_top(source, edit) for edit in deletion(source, [statement], {statement})]
     return without_names(source, statement, aliases)
+
+
+def _from_the_top(source: Source, edit: Edit) -> Edit:
+    """Return the edit; where it begins the file, the blank lines behind it go too."""
+    behind = source.text[edit.end :]
+    blank = len(behind) - len(behind.lstrip(b"\r\n")) if edit.start == 0 and not edit.text else 0
+    return Edit(edit.start, edit.end + blank, edit.text)
 
 
 def _meet(ours: Sequence[Edit], theirs: Sequence[Edit]) -> bool:

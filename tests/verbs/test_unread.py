@@ -16,7 +16,7 @@ STEP: dict[str, Any] = {"replace": "lib.f($X)", "with": "abs($X)"}
     [
         ("import lib\nlib.f(1)\n", "abs(1)\n"),
         ("import os\nimport lib as l\nl.f(1)\n", "import os\nabs(1)\n"),
-        ("from lib import f\n\nf(1)\nf(2)\n", "\nabs(1)\nabs(2)\n"),
+        ("from lib import f\n\n\nf(1)\nf(2)\n", "abs(1)\nabs(2)\n"),
         ("from lib import e, f as g\ng(1)\n", "from lib import e\nabs(1)\n"),
         ("from lib import (\n    e,\n    f,\n    h,\n)\nf(1)\n", "from lib import (\n    e,\n    h,\n)\nabs(1)\n"),
         ("import os; import lib\nlib.f(1)\n", "import os\nabs(1)\n"),
