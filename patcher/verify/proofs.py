@@ -15,7 +15,9 @@ from patcher.checkout import Checkout
 from patcher.errors import TargetError
 from patcher.model import Change, Outcome, Plan, Recipe, Status, Step
 from patcher.syntax.draft import glob_match
-from patcher.verify.definitions import Definition, Tree, encoding_of, find, key, reached, without
+from patcher.verify.definitions import Definition, Tree, encoding_of, find
+from patcher.verify.keys import key, reached
+from patcher.verify.undone import without
 
 __all__ = [
     "Case",

@@ -21,7 +21,8 @@ from patcher.checkout import Checkout
 from patcher.errors import DriftError, TargetError, UsageError
 from patcher.model import Plan, Recipe, Status, Step
 from patcher.plan import plan
-from patcher.verify.definitions import Definition, Tree, find, key, mentioned, reached
+from patcher.verify.definitions import Definition, Tree, find
+from patcher.verify.keys import key, mentioned, reached
 from patcher.verify.pristine import pristine
 from patcher.verify.process import run_process, tail
 from patcher.verify.proofs import Case, Proved, beside, looked_at, tied

@@ -16,8 +16,10 @@ import pytest
 from patcher.errors import TargetError
 from patcher.model import Change, Edit, Layer, Scope
 from patcher.syntax.shims import stamp
-from patcher.verify.definitions import Definition, Tree, find, key, mentioned, without
+from patcher.verify.definitions import Definition, Tree, find
+from patcher.verify.keys import key, mentioned
 from patcher.verify.run import PROBE
+from patcher.verify.undone import without
 
 FILE = PROBE / "_patcher_prove.py"
 
@@ -26,14 +28,19 @@ nn, F = torch.nn, torch.nn.functional
 
 
 @pytest.fixture
-def probe() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("_patcher_prove", FILE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def probe(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    monkeypatch.syspath_prepend(str(PROBE))
+    module = importlib.import_module("_patcher_prove")
     torch.set_default_dtype(torch.float64)
     yield module
     torch.set_default_dtype(torch.float32)
+    for name in [name for name in sys.modules if name.startswith("_patcher_")]:
+        del sys.modules[name]
+
+
+def compared() -> ModuleType:
+    """Return what compares two sides, once the fixture has it."""
+    return sys.modules["_patcher_compare"]
 
 
 def test_it_is_written_for_old_pythons() -> None:
@@ -141,7 +148,7 @@ def compared(probe: ModuleType, before: Any, after: Any, **keys: Any) -> dict[st
     torch.manual_seed(1)
     case = {**CASE, "call": {"x": torch.randn(2, 5, 12)}, **keys}
     first = probe.run_case(before, case, None)
-    told: dict[str, Any] = probe.Comparison("one", first, probe.run_case(after, case, first["state"])).told()
+    told: dict[str, Any] = compared().Comparison("one", first, probe.run_case(after, case, first["state"])).told()
     return told
 
 
@@ -170,13 +177,13 @@ def test_wrong_code_is_seen(probe: ModuleType, wrong: Any, told: str) -> None:
 def test_wrong_code_is_far_above_what_is_allowed(probe: ModuleType, wrong: Any) -> None:
     told = compared(probe, Attention, wrong)
     worst = max(told[kind] for kind in ("outputs", "buffers"))
-    assert worst > 1e6 * probe.ALLOWED, worst
+    assert worst > 1e6 * compared().ALLOWED, worst
 
 
 def test_the_same_sums_in_another_order_are_equal(probe: ModuleType) -> None:
     told = compared(probe, Attention, ByHand)
     assert told["differences"] == []
-    assert 0 < told["gradients"] < probe.ALLOWED / 10 and told["buffers"] == 0
+    assert 0 < told["gradients"] < compared().ALLOWED / 10 and told["buffers"] == 0
 
 
 def test_a_gradient_that_is_zero_by_arithmetic_is_rounding(probe: ModuleType) -> None:
