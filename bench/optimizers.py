@@ -20,7 +20,8 @@ from patcher.apply import apply
 from patcher.checkout import Checkout
 from patcher.plan import plan
 from patcher.recipe import bundled_root, load
-from patcher.verify.run import Run, run_check
+from patcher.verify.readings import Run
+from patcher.verify.run import run_check
 
 ROOT = Path(__file__).parents[1]
 STEPS = (1, 2, 10, 50, 100)

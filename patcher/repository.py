@@ -16,7 +16,7 @@ from pathlib import Path
 
 from patcher.errors import TargetError
 
-__all__ = ["Repository", "Standing"]
+__all__ = ["STRAY", "Repository", "Standing"]
 
 # git sets these for its hooks; they would lead it from our root to the repository that runs the hook.
 STRAY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")

@@ -114,7 +114,7 @@ def command(
             # Checks that share a golden are held to the one that the first of them recorded.
             again = record and check.golden not in recorded
             recorded.add(check.golden)
-            checked.append(record_golden(judge, check, golden) if again else verify_check(judge, check, asked))
+            checked.append(record_golden(judge, check, shims, golden) if again else verify_check(judge, check, asked))
             if at_once:
                 write_output(checked_report(checked[-1], paint, width), None)
     finally:  # what a check has found is told also if the next one cannot be run

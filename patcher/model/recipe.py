@@ -175,7 +175,8 @@ class Check:
 
     `run` are the words of the upstream's own command, `prepare` a script beside the recipe that makes its data, `limit`
     seconds. `readings` are how many of each are wanted, counted from one. `golden` is a file beside the recipe;
-    `reference` names what stands in, while it is recorded, for the code that it judges. Without its `packages` in the
+    `reference` names what stands in, while it is recorded, for the code that it judges, and `without` the steps that
+    the tree is then without. Without its `packages` in the
     interpreter, its `programs` on PATH and a `device` of its class it is not run. `perturb`: parameters that begin as
     zero get noise, because behind a zero gate no difference is seen.
     """
@@ -193,6 +194,7 @@ class Check:
     programs: tuple[str, ...] = ()
     device: str = "cpu"
     reference: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     perturb: bool = False
 
 

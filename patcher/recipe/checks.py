@@ -9,8 +9,9 @@ from types import MappingProxyType
 from patcher.model import Check, Range
 from patcher.recipe.beside import check_beside
 from patcher.recipe.keys import read_id, read_range, read_when, read_yes
-from patcher.recipe.nodes import Node, Reader, Table, Text, did_you_mean
+from patcher.recipe.nodes import Items, Node, Reader, Table, Text, did_you_mean
 from patcher.recipe.parameters import Setting
+from patcher.recipe.steps import Steps
 
 __all__ = ["read_checks"]
 
@@ -31,13 +32,13 @@ _PLACES = ("tree", "data", "out")
 Fields = Mapping[str, Node]
 
 
-def read_checks(tables: Iterable[Table], setting: Setting, reader: Reader) -> tuple[Check, ...]:
-    """Return the checks of a recipe; what is wrong with them is told to the reader."""
+def read_checks(tables: Iterable[Table], steps: Steps, reader: Reader) -> tuple[Check, ...]:
+    """Return the checks of a recipe with these steps; what is wrong with them is told to the reader."""
     found: dict[str, Check] = {}
     known: dict[str, Fields] = {}
     for table in tables:
         fields = _fields(table, known, reader)
-        check = _check(table, fields, found, setting, reader)
+        check = _check(table, fields, found, steps, reader)
         found[check.id], known[check.id] = check, fields
     return tuple(found.values())
 
@@ -52,7 +53,8 @@ def _fields(table: Table, known: Mapping[str, Fields], reader: Reader) -> Fields
     return {**known.get(like, {}), **own}
 
 
-def _check(table: Table, fields: Fields, taken: Mapping[str, Check], setting: Setting, reader: Reader) -> Check:
+def _check(table: Table, fields: Fields, taken: Mapping[str, Check], steps: Steps, reader: Reader) -> Check:
+    references, without = _references(fields.get("reference"), steps, reader)
 
     def text(key: str) -> str | None:
         return reader.text(fields[key], key) if key in fields else None
@@ -71,10 +73,11 @@ def _check(table: Table, fields: Fields, taken: Mapping[str, Check], setting: Se
         limit=_limit(fields.get("limit"), reader),
         readings=MappingProxyType(_readings(fields.get("readings"), reader)),
         golden=file("golden"),
-        packages=tuple(_packages(fields.get("packages"), setting, reader)),
+        packages=tuple(_packages(fields.get("packages"), steps.setting, reader)),
         programs=_texts(fields.get("programs"), "programs", reader),
         device=_one_of(fields.get("device"), "device", _DEVICES, reader) or "cpu",
-        reference=_references(fields.get("reference"), reader),
+        reference=references,
+        without=without,
         perturb=read_yes(fields.get("perturb"), "perturb", reader),
     )
 
@@ -144,8 +147,22 @@ def _texts(node: Node | None, key: str, reader: Reader) -> tuple[str, ...]:
     return tuple(text.value for text in reader.texts(node, key))
 
 
-def _references(node: Node | None, reader: Reader) -> tuple[str, ...]:
-    return tuple(_one_of(item, "reference", _REFERENCES, reader) for item in reader.texts(node, "reference"))
+def _references(node: Node | None, steps: Steps, reader: Reader) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what stands in, and the steps that are left out: a map, alone or beside what stands in."""
+    words: list[str] = []
+    without: dict[str, Text] = {}
+    if isinstance(node, Items):
+        reader.filled(node, "reference")
+    for item in node.items if isinstance(node, Items) else (node,):
+        if isinstance(item, Table):
+            fields = reader.fields(item, ("without",), ("without",))
+            without |= {text.value: text for text in reader.texts(fields.get("without"), "without")}
+        elif item is not None:
+            words.append(_one_of(item, "reference", _REFERENCES, reader))
+    for name, text in without.items():
+        if steps.whole and name not in steps.ids:
+            reader.tell(text.mark, f"There is no step `{name}` to be left out{did_you_mean(name, steps.ids)}")
+    return tuple(words), tuple(without)
 
 
 def _one_of(node: Node | None, key: str, words: tuple[str, ...], reader: Reader) -> str:

@@ -75,7 +75,7 @@ class _Loader:
         setting = Setting(file.parameters, values)
         least = Range(1 if "upstream" in file.fields else 0)
         found = Expander(self._used, self._verbs, least, self._reader).expand(file, setting)
-        checks = read_checks(self._entries(file, "checks", setting), setting, self._reader)
+        checks = read_checks(self._entries(file, "checks", setting), found, self._reader)
         hints = self._hints(file, setting)
         self._stop(wrong)
         return Recipe(

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from patcher.model import Outcome, Place, Plan, Status
+from patcher.report.verdict import extent
 from patcher.verify.compare import Finding, Verdict
+from patcher.verify.sensitivity import How
 from patcher.verify.session import Checked
 
 __all__ = ["check_summary", "plan_annotations", "verdict_annotations", "verdict_summary"]
@@ -121,7 +123,7 @@ def _of_check(checked: Checked) -> Iterator[_Annotation]:
                 "error", f"{verdict.check}: {entry.step.id} claims what is false", f"{claim} {entry.reason}"
             )
     for one in checked.seen:
-        if one.missed:
+        if one.how is How.MISSED:
             yield _Annotation("error", f"{verdict.check}: {one.name}", "The check does not see this wrong attention.")
 
 
@@ -132,7 +134,7 @@ def _told(verdict: Verdict) -> str:
         values = f"{first.got:.12g}, expected {first.expected:.12g}"
         said.append(f"The first to differ is {first.reading} at {first.step}: {values}.")
     if not said and verdict.run is not None:
-        said.append(f"{verdict.run.steps} steps in {verdict.run.seconds:.1f} s.")
+        said.append(f"{extent(verdict.run)} in {verdict.run.seconds:.1f} s.")
     return " ".join(said) or "See the log."
 
 

@@ -14,16 +14,17 @@ from rich.table import Table
 from patcher.report.text import Paint
 from patcher.verify.ablate import Entry
 from patcher.verify.compare import Difference, Finding, Verdict, differences
-from patcher.verify.record import Seen
-from patcher.verify.run import Run
+from patcher.verify.readings import Run
+from patcher.verify.sensitivity import How, Seen
 from patcher.verify.session import Checked
 
-__all__ = ["checked_report"]
+__all__ = ["checked_report", "extent"]
 
 BARS = "▁▂▃▄▅▆▇█"
 LONGEST = 60
 # How a finding looks, in the roles of a report.
 ROLES = {Finding.SAME: "applied", Finding.CLOSE: "warn", Finding.DRIFTED: "drifted", Finding.FAILED: "drifted"}
+SEEN = {How.SEEN: "yes", How.CRASHED: "yes", How.IDLE: "idle", How.UNFIT: "does not apply", How.MISSED: "NO"}
 ROWS_AROUND = 2
 GAP = 2
 
@@ -43,7 +44,7 @@ def _verdict(verdict: Verdict, paint: Paint, width: int) -> str:
     run = verdict.run
     head = f"{verdict.check}: {verdict.finding}."
     if run is not None and run.trained:
-        head = f"{verdict.check}: {verdict.finding}; {_count(run.steps, 'step')} in {run.seconds:.1f} s."
+        head = f"{verdict.check}: {verdict.finding}; {extent(run)} in {run.seconds:.1f} s."
     lines = [paint(head, ROLES.get(verdict.finding, "warn"))]
     lines += [verdict.reason] if verdict.reason else []
     if run is not None and not run.trained:
@@ -53,6 +54,15 @@ def _verdict(verdict: Verdict, paint: Paint, width: int) -> str:
     elif run is not None:
         lines += [_plain(run, width)]
     return "\n".join((*(line.rstrip("\n") for line in lines), *verdict.notes)) + "\n"
+
+
+def extent(run: Run) -> str:
+    """Return how much a run did: its steps, else its losses, else the values that its check reads."""
+    if run.steps or run.losses:
+        return (
+            _count(run.steps, "step") if run.steps else f"{len(run.losses)} loss{'es' if len(run.losses) > 1 else ''}"
+        )
+    return _count(max(len(run.readings.get(name, ())) for name in run.wanted), "value")
 
 
 def _last_lines(run: Run) -> Iterator[str]:
@@ -101,6 +111,8 @@ def _off(row: Difference) -> str:
 def _plain(run: Run, width: int) -> str:
     """Return the values of a run that nothing is held against: a line a step where each step had one loss."""
     rates = run.rates
+    if "loss" not in run.wanted or not rates:
+        return _courses(run, width)
     if {len(values) for values in rates.values()} != {len(run.losses)}:
         return _apart(run, width)
     rows = [
@@ -109,6 +121,12 @@ def _plain(run: Run, width: int) -> str:
     ]
     optimizers = [f"lr of {name}" for name in rates]
     return table(("step", "loss", *optimizers), rows, width, optimizers[::-1])
+
+
+def _courses(run: Run, width: int) -> str:
+    """Return a line a reading, of a run whose losses or steps say little."""
+    rows = [(name, str(len(values)), f"{values[-1]:.9g}", sparkline(values)) for name, values in run.readings.items()]
+    return table(("reading", "values", "last", ""), rows, width, ("",))
 
 
 def _apart(run: Run, width: int) -> str:
@@ -142,8 +160,8 @@ def _ledger(check: str, found: Sequence[Entry], paint: Paint) -> str:
 
 
 def _sensitivity(check: str, found: Sequence[Seen], paint: Paint, width: int) -> str:
-    rows = [(one.name, "yes" if one.first else "idle" if one.idle else "NO", *_where(one)) for one in found]
-    missed = sum(one.missed for one in found)
+    rows = [(one.name, SEEN[one.how], *_where(one)) for one in found]
+    missed = sum(one.how is How.MISSED for one in found)
     last = (
         f"{_count(missed, 'wrong attention')} not seen."
         if missed

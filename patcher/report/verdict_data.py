@@ -10,8 +10,8 @@ from patcher import __version__
 from patcher.verify.ablate import Entry
 from patcher.verify.compare import Difference
 from patcher.verify.judge import Judge
-from patcher.verify.record import Seen
-from patcher.verify.run import Run
+from patcher.verify.readings import Run
+from patcher.verify.sensitivity import How, Seen
 from patcher.verify.session import Checked
 
 __all__ = ["verdicts_data"]
@@ -62,6 +62,8 @@ def _run(run: Run) -> dict[str, Any]:
         "seconds": run.seconds,
         "output": run.output,
         "optimizers": list(run.optimizers),
+        "process": dict(run.process),
+        "processes": run.processes,
         # What is no finite number has no place in JSON.
         "readings": {name: [_number(value) for value in values] for name, values in run.readings.items()},
     }
@@ -100,8 +102,9 @@ def _entry(entry: Entry) -> dict[str, Any]:
 def _seen(one: Seen) -> dict[str, Any]:
     return {
         "attention": one.name,
-        "seen": one.first is not None,
-        "idle": one.idle,
+        "seen": one.seen,
+        "idle": one.how is How.IDLE,
+        "applies": one.how is not How.UNFIT,
         "reason": one.why,
         "first": _difference(one.first),
     }

@@ -16,12 +16,15 @@ from pathlib import Path
 from patcher.checkout import Checkout
 from patcher.errors import PatcherError
 from patcher.model import Change, EffectKind, Plan, Recipe, Status, Step
-from patcher.plan import blocked, plan
-from patcher.verify.compare import Difference, differences, uneven, wanted
+from patcher.plan import plan
+from patcher.verify.compare import Difference, apart, differences, uneven
+from patcher.verify.failure import failure
 from patcher.verify.golden import Golden
-from patcher.verify.judge import Judge, failure
+from patcher.verify.judge import Judge
+from patcher.verify.leave_out import leave_out
 from patcher.verify.lines import lines_of
-from patcher.verify.run import Ask, Bench, Run
+from patcher.verify.readings import Run, wanted
+from patcher.verify.run import Ask, Bench
 
 __all__ = ["Ablation", "Entry", "Measured"]
 
@@ -78,7 +81,7 @@ class Ablation:
     @property
     def usual(self) -> Run:
         """The tree with every step, trained."""
-        return self._run(self.whole.changes, "with every step", _edited(self.whole))
+        return self._run(self.whole.changes, "with every step", self._asked())
 
     def ledger(self) -> Iterator[Entry]:
         """Yield a line for each step of the recipe, as it is measured."""
@@ -93,21 +96,29 @@ class Ablation:
                 reason = outcome.reason or "It finds nothing to change in this tree."
                 yield Entry(outcome.step, Measured.ABSENT, None, reason)
 
-    def _run(self, changes: Iterable[Change], what: str, lines: Mapping[str, tuple[int, ...]] | None = None) -> Run:
+    def _asked(self, **environment: str) -> Ask:
+        """Return what a run is asked for that tells what it reaches of what the steps wrote."""
+        files = tuple(one.path for one in self.whole.changes if not (one.gone or one.path.endswith(".py")))
+        return Ask(lines=_edited(self.whole), files=files, environment=environment)
+
+    def _run(self, changes: Iterable[Change], what: str, ask: Ask | None = None) -> Run:
         """Train a tree, or return what came of the same tree before."""
         overlay = {change.path: change.after for change in changes}
         key = _digest(overlay)
         if key not in self._runs:
             self.judge.say(f"{self.bench.check.id}: training {what}")
-            self._runs[key] = self.bench.run(self.base, overlay, Ask(lines=lines or {}))
+            self._runs[key] = self.bench.run(self.base, overlay, ask)
         return self._runs[key]
 
     def _is_reached(self, step: Step) -> bool | None:
-        """Tell whether a line that a step wrote was executed; None where there is none of which that can be told."""
-        changes = [one for one in self.whole.changes if step.id in one.steps and one.path.endswith(".py")]
-        wrote = {change.path: set(lines_of(change, step.id)) for change in changes}
+        """Tell whether a line that a step wrote was executed, or another file of it read; None where neither is."""
+        changes = [one for one in self.whole.changes if step.id in one.steps and not one.gone]
+        wrote = {one.path: set(lines_of(one, step.id)) for one in changes if one.path.endswith(".py")}
+        files = {one.path for one in changes if not one.path.endswith(".py")}
+        if files & self.usual.opened:
+            return True
         if not any(wrote.values()):
-            return None
+            return False if files else None
 
         def in_run(run: Run) -> bool:
             return any(lines.intersection(run.reached.get(path, ())) for path, lines in wrote.items())
@@ -115,18 +126,24 @@ class Ablation:
         # What torch.compile has compiled, no tracer sees.
         return in_run(self.usual) or in_run(self._uncompiled())
 
+    def _unreached(self, step: Step) -> str:
+        """Say what the check does nothing with."""
+        paths = [one.path for one in self.whole.changes if step.id in one.steps]
+        lines = ["runs none of its lines"] if any(path.endswith(".py") for path in paths) else []
+        files = [f"does not open {path}" for path in paths if not path.endswith(".py")]
+        return f"The check {' and '.join(lines + files)}."
+
     def _uncompiled(self) -> Run:
         """Return the run with every step in which nothing is compiled; only its lines count."""
         if "uncompiled" not in self._runs:
             self.judge.say(f"{self.bench.check.id}: training with nothing compiled, to see its lines")
             overlay = {change.path: change.after for change in self.whole.changes}
-            ask = Ask(lines=_edited(self.whole), environment={"TORCHDYNAMO_DISABLE": "1"})
-            self._runs["uncompiled"] = self.bench.run(self.base, overlay, ask)
+            self._runs["uncompiled"] = self.bench.run(self.base, overlay, self._asked(TORCHDYNAMO_DISABLE="1"))
         return self._runs["uncompiled"]
 
     def _entry(self, step: Step, which: str) -> Entry:
         try:
-            changes, together = self._without({step.id})
+            changes, together = leave_out(self.judge.recipe, [step.id], self.base, self.shims)
             usual = self._beside(together)
         except PatcherError as error:
             return Entry(step, Measured.NOT_JUDGED, None, f"The tree without it cannot be made: {error}")
@@ -141,7 +158,7 @@ class Ablation:
             measured = Measured.UNREACHED
         else:
             measured = Measured.EXACT
-        lines = "The check runs none of its lines. " if measured is Measured.UNREACHED else ""
+        lines = f"{self._unreached(step)} " if measured is Measured.UNREACHED else ""
         holds = measured.value == step.effect.kind.value
         return Entry(step, measured, holds, f"{lines}Without it, {parted}", together, parted.first, parted.worst)
 
@@ -149,25 +166,9 @@ class Ablation:
         """Return the run that shows what a step does: the one without those that fall with it, if that trains."""
         if not together:
             return self.usual
-        run = self._run(self._without(set(together))[0], f"without {' and '.join(together)}")
+        changes, _ = leave_out(self.judge.recipe, together, self.base, self.shims)
+        run = self._run(changes, f"without {' and '.join(together)}")
         return run if run.trained else self.usual
-
-    def _without(self, steps: set[str]) -> tuple[tuple[Change, ...], tuple[str, ...]]:
-        """Return the changes without some steps, and the ids of those that cannot stand without them.
-
-        Raises:
-            PatcherError: the rest of the recipe has no sound result.
-        """
-        recipe = self.judge.recipe
-        gone = set(steps)
-        while True:
-            gone |= {one.id for one in recipe.steps if gone.intersection(one.requires)}
-            kept = tuple(one for one in recipe.steps if one.id not in gone)
-            made = plan(replace(recipe, steps=kept), self.base, self.shims)
-            drifted = {one.step.id for one in blocked(made)}
-            if not drifted and not any(gone.intersection(one.requires) for one in kept):
-                return made.changes, tuple(one.id for one in recipe.steps if one.id in gone - steps)
-            gone |= drifted
 
     def _fallen(self, step: Step, run: Run) -> Entry:
         """Judge a step without which the check does not train; what it changes shows beside what avoids the change."""
@@ -198,7 +199,7 @@ class Ablation:
     def _parted(self, run: Run, usual: Run) -> _Parted:
         """Return how a run differs from another one."""
         check = self.bench.check
-        ours, theirs = wanted(check, run), wanted(check, usual)
+        ours, theirs = wanted(check, run.readings), wanted(check, usual.readings)
         rows = list(differences(ours, replace(self.golden, readings=theirs)))
         first = next((row for row in rows if not row.off <= row.allowed), None)
         return _Parted(uneven(ours, theirs, "the other run"), first, max(rows, key=lambda row: row.off, default=None))
@@ -224,9 +225,10 @@ class _Parted:
         if self.first is None:
             off = self.worst.off
             return f"the numbers stay within {off:.1e}." if off else "the numbers are the same to the last bit."
+        off_by, allowed = apart(self.first.off, self.first.allowed)
         return (
-            f"{self.first.reading} {self.first.step} is off by {self.first.off:.1e}, and {self.first.allowed:.1e} is "
-            f"allowed; at most {self.worst.off:.1e}, at {self.worst.reading} {self.worst.step}."
+            f"{self.first.reading} {self.first.step} is off by {off_by}, and {allowed} is allowed; at most "
+            f"{self.worst.off:.1e}, at {self.worst.reading} {self.worst.step}."
         )
 
 

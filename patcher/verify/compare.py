@@ -10,14 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from patcher.model import Check, Range
+from patcher.model import Check
 from patcher.verify.golden import Golden, relative
-from patcher.verify.run import Readings, Run
+from patcher.verify.readings import Readings, Run, wanted
 
-__all__ = ["CLOSE", "Difference", "Finding", "Verdict", "compare", "differences", "too_few", "uneven", "wanted"]
+__all__ = ["CLOSE", "Difference", "Finding", "Verdict", "apart", "compare", "differences", "uneven"]
 
 # Where a golden was made elsewhere: so many times what is allowed is still close. A planted error is further off.
 CLOSE = 10.0
+DIGITS = 17  # of a float at most
 
 
 class Finding(StrEnum):
@@ -72,39 +73,20 @@ class Verdict:
         return replace(self, notes=(*self.notes, *notes))
 
 
-def wanted(check: Check, run: Run) -> dict[str, tuple[float, ...]]:
-    """Return the readings that a check asks for, of every optimizer, and no more of each than it wants."""
-    found: dict[str, tuple[float, ...]] = {}
-    for name, count in (check.readings or {"loss": Range(1)}).items():
-        for series, values in run.readings.items():
-            if series == name or (series.startswith(f"{name}.") and series[len(name) + 1 :].isdigit()):
-                found[series] = values[: count.upper]
-    return found
-
-
-def too_few(check: Check, readings: Readings) -> str:
-    """Say which reading is there less often than a check wants, or nothing."""
-    for name, count in check.readings.items():
-        there = len(readings.get(name, ()))
-        if there < count.upper if count.upper is not None else there < max(1, count.lower):
-            return f"The check wants {count.upper or count} values of {name}, and the run made {there}."
-    return ""
-
-
 def differences(got: Readings, golden: Golden) -> Iterator[Difference]:
     """Yield every value of a golden's readings beside what a run has there, in the order of the steps."""
     rows: list[Difference] = []
     for name, expected in golden.readings.items():
         allowed = golden.allowed(name)
-        for step, (value, wanted) in enumerate(zip(got.get(name, ()), expected, strict=False)):
-            rows.append(Difference(name, step + 1, value, wanted, relative(value, wanted, expected), allowed))
+        for step, (value, other) in enumerate(zip(got.get(name, ()), expected, strict=False), 1):
+            rows.append(Difference(name, step, value, other, relative(value, other, expected), allowed))
     order = {name: index for index, name in enumerate(golden.readings)}
     yield from sorted(rows, key=lambda row: (row.step, order[row.reading]))
 
 
 def compare(check: Check, run: Run, golden: Golden, elsewhere: str = "") -> Verdict:
     """Hold a run against a golden; `elsewhere` says what is other than where the golden was made, or nothing."""
-    readings = wanted(check, run)
+    readings = wanted(check, run.readings)
     rows = list(differences(readings, golden))
     worst: dict[str, Difference] = {}
     for row in rows:
@@ -130,8 +112,15 @@ def uneven(readings: Readings, others: Readings, whose: str) -> str:
     return ""
 
 
+def apart(one: float, other: float) -> tuple[str, str]:
+    """Return two numbers with as many digits as it takes to tell them apart, and two at least."""
+    told = ((f"{one:.{digits}e}", f"{other:.{digits}e}") for digits in range(1, DIGITS))
+    return next((pair for pair in told if pair[0] != pair[1] or one == other), (repr(one), repr(other)))
+
+
 def _said(first: Difference) -> str:
+    off, allowed = apart(first.off, first.allowed)
     return (
         f"{first.reading} {first.step} is {first.got:.9g} and should be {first.expected:.9g}: "
-        f"off by {first.off:.1e} of it, and {first.allowed:.1e} is allowed."
+        f"off by {off} of it, and {allowed} is allowed."
     )

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from patcher.errors import TargetError
 from patcher.model import Check
 from patcher.verify.golden import Golden
-from patcher.verify.run import Run
+from patcher.verify.readings import Run
 
 __all__ = ["elsewhere", "environment", "lacking", "packages"]
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from patcher.errors import TargetError
 from patcher.model import Check, Recipe, Step
-from patcher.verify.run import Readings
+from patcher.verify.readings import Readings
 
 __all__ = [
     "FACTOR",
@@ -41,9 +41,9 @@ LEAST = 1e-7
 class Golden:
     """What a check must read. `noise` has, for each reading, how far the same run came from it at each place.
 
-    `reference` names what stood in for the code to be judged. `environment` are versions and the machine; `steps` are
-    the digests of the recipe's steps; `seen` says, of each wrong attention that was planted, how many times more than
-    is allowed it was off, and where first.
+    `reference` names what stood in for the code to be judged, `without` the steps that were left out. `environment` are
+    versions and the machine; `steps` are the digests of the recipe's steps; `seen` says, of each wrong attention that
+    was planted, how many times more than is allowed it was off, and where first.
     """
 
     recipe: str
@@ -56,6 +56,7 @@ class Golden:
     environment: Mapping[str, str] = field(default_factory=dict)
     steps: Mapping[str, str] = field(default_factory=dict)
     reference: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     seen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def allowed(self, name: str) -> float:
@@ -104,6 +105,7 @@ def golden_data(golden: Golden) -> dict[str, Any]:
         "device": golden.device,
         "parameters": dict(golden.parameters),
         "reference": list(golden.reference),
+        "without": list(golden.without),
         "environment": dict(golden.environment),
         "steps": dict(golden.steps),
         "readings": {name: list(values) for name, values in golden.readings.items()},
@@ -150,6 +152,7 @@ def read_golden(file: Path) -> Golden:
             environment=dict(found["environment"]),
             steps=dict(found["steps"]),
             reference=tuple(found["reference"]),
+            without=tuple(found.get("without", ())),
             seen=dict(found["seen"]),
         )
     except OSError as error:

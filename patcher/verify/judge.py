@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shlex
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,19 +9,14 @@ from patcher.checkout import Checkout
 from patcher.model import Check, Condition, Recipe
 from patcher.verify.compare import Finding, Verdict, compare
 from patcher.verify.environment import elsewhere, environment, lacking, packages
+from patcher.verify.failure import failure, strayed
 from patcher.verify.golden import Golden, golden_file, read_golden, step_digests
-from patcher.verify.run import Bench, Run
+from patcher.verify.readings import Run, too_few
+from patcher.verify.run import Bench
 
-__all__ = ["Judge", "Progress", "failure", "strayed"]
+__all__ = ["Judge", "Progress"]
 
 Progress = Callable[[str], None]
-
-MISSING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
-# What torch and its libraries say where a GPU is asked for and none is there.
-NO_GPU = re.compile(
-    r"Torch not compiled with CUDA|Found no NVIDIA|No CUDA GPUs|CUDA driver|cuda runtime|_cuda_|NCCL|CUDA_HOME",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +35,7 @@ class Judge:
 
     def bench(self, check: Check) -> Bench:
         """Return where the check is run."""
-        return Bench(self.recipe, check, self.python, self.device)
+        return Bench(self.recipe, check, self.python, self.checkout, self.device)
 
     def verdict(self, check: Check, golden: Golden | None = None) -> Verdict:
         """Run a check and hold it against its golden, or against another one.
@@ -73,6 +65,12 @@ class Judge:
             return Verdict(check.id, Finding.FAILED, failure(run, self.python, self.checkout), run, golden)
         if run.strayed:
             return Verdict(check.id, Finding.FAILED, strayed(run, self.checkout), run, golden)
+        return self._judged(check, run, golden).noting(*_which(run))
+
+    def _judged(self, check: Check, run: Run, golden: Golden | None) -> Verdict:
+        """Return the verdict on a run that trained."""
+        if lacking := too_few(check, run.readings):
+            return Verdict(check.id, Finding.FAILED, lacking, run, golden)
         if golden is None:
             file = golden_file(self.recipe, check, self.device)
             why = (
@@ -95,7 +93,7 @@ class Judge:
         ]
         other += [f"the recipe {golden.recipe}"] if golden.recipe != self.recipe.name else []
         other += [f"the device {golden.device}"] if golden.device != self.device else []
-        other += ["no reference"] if not golden.reference else []
+        other += ["no reference"] if not (golden.reference or golden.without) else []
         told = (
             [f"The golden is from before these steps were changed: {', '.join(changed)}; --record makes a new one."]
             if changed
@@ -116,55 +114,12 @@ def _may_hold(condition: Condition) -> bool:
     return all(map(_may_hold, condition.inner))
 
 
-def strayed(run: Run, checkout: Checkout) -> str:
-    """Say that a run did not train the copy."""
-    return (
-        f"It trained {checkout.root} and not its copy: {run.strayed[0]} was imported from there. An editable install, "
-        "a PYTHONPATH or a link leads there; take it out of the environment that trains."
-    )
-
-
-def failure(run: Run, python: str, checkout: Checkout) -> str:
-    """Say how a run failed, and what that may come from."""
-    told = [f"{_end(run)} after {run.steps} step{'' if run.steps == 1 else 's'}."]
-    if run.returncode == 0 and run.steps and not run.losses:
-        told.append("No loss was seen: nothing called .backward() on a tensor of one element.")
-    if run.returncode == 0 and run.lost is not None:
-        told.append(f"Loss {run.lost} is {run.losses[run.lost - 1]}; what is trained from there on is lost.")
-    missing = MISSING.findall(run.output)
-    if missing:
-        told.append(_install(missing[-1], python, checkout))
-    elif "ImportError" in run.output:
-        told.append(f"{python} lacks what the tree imports: install its requirements there, or name another --python.")
-    elif run.returncode != 0 and NO_GPU.search(run.output):
-        told.append("It asks for a GPU, and ran without one; a step has to make that depend on the machine.")
-    return " ".join(told)
-
-
-def _install(module: str, python: str, checkout: Checkout) -> str:
-    """Say what an interpreter lacks, and how it gets it; what the tree has itself is never to be installed."""
-    root = module.partition(".")[0]
-    own = next((path for path in checkout.paths if f"/{path}".endswith((f"/{root}.py", f"/{root}/__init__.py"))), None)
-    if own is not None:
-        return (
-            f"It found no {module}, which the tree has itself, in {own}: the run needs the folder of that on its path, "
-            "as a PYTHONPATH in the check's `environment` makes it."
-        )
-    requirements = checkout.root / "requirements.txt"
-    what = ["-r", str(requirements)] if requirements.is_file() else [module.partition(".")[0]]
-    command = shlex.join([python, "-m", "pip", "install", *what])
-    return f"{python} has no {module}, which the tree imports. Install it there, or name another --python: {command}"
-
-
-def _end(run: Run) -> str:
-    if run.returncode is None:
-        return "The time limit ended it"
-    if run.returncode < 0:
-        return f"{_signal(-run.returncode)} ended it"
-    trained = ", yet did not train," if run.returncode == 0 and run.lost is None else ""
-    return f"It ended with exit code {run.returncode}{trained}"
-
-
-def _signal(number: int) -> str:
-    known = {one.value for one in signal.Signals}
-    return signal.Signals(number).name if number in known else f"signal {number}"
+def _which(run: Run) -> list[str]:
+    """Say which of several processes was read."""
+    if run.processes < 2:
+        return []
+    rank = run.process.get("rank")
+    which = f"rank {rank}" if rank is not None else "the first of them"
+    words = run.process.get("argv")
+    named = f", {' '.join(map(str, words))}" if isinstance(words, list) else ""
+    return [f"Of {run.processes} processes with readings of the check, {which} was read{named}."]

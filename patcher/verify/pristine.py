@@ -13,7 +13,7 @@ from patcher.journal import Journal
 from patcher.lock import read_lock
 from patcher.model import Plan, Recipe
 from patcher.plan import blocked, plan
-from patcher.verify.run import copy_tree
+from patcher.verify.copies import copy_tree
 
 __all__ = ["pristine"]
 

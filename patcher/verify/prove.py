@@ -21,12 +21,13 @@ from patcher.checkout import Checkout
 from patcher.errors import DriftError, TargetError, UsageError
 from patcher.model import Plan, Recipe, Status, Step
 from patcher.plan import plan
+from patcher.verify.copies import copy_submodules, copy_tree
 from patcher.verify.definitions import Definition, Tree, find
 from patcher.verify.keys import key, mentioned, reached
 from patcher.verify.pristine import pristine
 from patcher.verify.process import run_process, tail
 from patcher.verify.proofs import Case, Proved, beside, looked_at, tied
-from patcher.verify.run import PROBE, copy_tree
+from patcher.verify.run import PROBE
 
 __all__ = ["Proving", "prove"]
 
@@ -149,6 +150,7 @@ def _run_sides(ask: Proving, base: Checkout, sides: Mapping[str, Plan], work: _W
         shutil.rmtree(tree, ignore_errors=True)
         tree.mkdir()
         copy_tree(base, tree, {change.path: change.after for change in made.changes})
+        copy_submodules(ask.checkout, tree)
         first = results[BEFORE] if side == AFTER else None
         what = f"{proved}, {side} the step {ask.step.id},"
         _child(ask, {**common, "first": first, "result": results[side]}, work.folder, what)

@@ -1,27 +1,31 @@
-"""Goldens made, and checks tried on attentions that are known to be wrong.
+"""Goldens made: read from the reference path, with the noise that the same path has when it is shaken.
 
-The golden is read from the reference path, its noise from the same path shaken. A check is worth what it sees: a
-planted error has to be far outside of what is allowed.
+The reference path is the tree with other code in the place of what is judged: an attention and an optimizer of the
+probe, and the upstream's own where steps are left out.
 """
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from patcher.checkout import Checkout
 from patcher.errors import UsageError
-from patcher.model import Check
-from patcher.verify.compare import Difference, differences, too_few, uneven, wanted
+from patcher.model import Check, Status
+from patcher.verify.compare import uneven
+from patcher.verify.copies import Overlay
+from patcher.verify.failure import failure, refusal, strayed
 from patcher.verify.golden import Golden, relative, step_digests
-from patcher.verify.judge import Judge, failure, strayed
-from patcher.verify.run import Ask, Bench, Readings, Run
+from patcher.verify.judge import Judge
+from patcher.verify.leave_out import leave_out
+from patcher.verify.pristine import pristine
+from patcher.verify.readings import Readings, Run, too_few, wanted
+from patcher.verify.run import Ask, Bench
+from patcher.verify.sensitivity import How, Seen, Trial, blind
 
-__all__ = ["CLEAR", "Seen", "record", "sensitivity", "wrong_attentions"]
-
-# The names stand where the wrong attentions are made, in a file that runs in the trained process.
-PLANTS = Path(__file__).parent / "probe" / "_patcher_plants.py"
+__all__ = ["record"]
 
 # What wavers by more than this between runs of the same is not seeded: no rounding makes so much.
 WAVERING = 0.01
@@ -31,100 +35,88 @@ SHAKEN: Mapping[str, Mapping[str, str]] = {
     "two threads": {"OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"},
     "old instructions": {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"},
 }
-# An error is seen if it is so many times what is allowed.
-CLEAR = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What a check makes of one wrong attention: the first value that is off by far, or why there is none.
+class _Path:
+    """The reference path: where it is run, on which tree, and which steps that tree is without."""
 
-    `idle`: planted, it changed nothing at all, so there is nothing to see.
-    """
-
-    name: str
-    first: Difference | None = None
-    why: str = ""
-    idle: bool = False
+    judge: Judge
+    bench: Bench
+    tree: Checkout
+    overlay: Overlay
+    without: tuple[str, ...]
 
     @property
-    def missed(self) -> bool:
-        """Whether the numbers moved, or could not be read, and the check does not see it."""
-        return self.first is None and not self.idle
+    def name(self) -> str:
+        left_out = [f"without {' and '.join(self.without)}"] if self.without else []
+        return ", ".join([*self.bench.check.reference, *left_out])
 
 
-def wrong_attentions() -> tuple[str, ...]:
-    """Return the names of the wrong attentions that the probe can plant."""
-    for node in ast.parse(PLANTS.read_text()).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "WRONG":
-            return tuple(ast.literal_eval(node.value))
-    raise AssertionError(f"{PLANTS} has no WRONG")
-
-
-def sensitivity(judge: Judge, bench: Bench, golden: Golden, usual: Run) -> Iterator[Seen]:
-    """Yield, for each wrong attention, whether the check sees it; `usual` is the run without it."""
-    for name in wrong_attentions():
-        judge.say(f"{bench.check.id}: with the wrong attention {name}")
-        yield _seen(name, bench.check, bench.run(judge.checkout, {}, Ask(plant=name)), usual, golden)
-
-
-def _seen(name: str, check: Check, run: Run, usual: Run, golden: Golden) -> Seen:
-    if not run.planted:
-        called = ", ".join(run.entries) or "none that the probe knows"
-        return Seen(name, why=f"it was not called: of attentions, the tree calls {called}")
-    if not run.trained:
-        return Seen(name, why="with it the run did not train, which is no difference of numbers")
-    readings = wanted(check, run)
-    if other := uneven(readings, golden.readings, "the golden"):
-        return Seen(name, why=f"with it the numbers are others: {other}")
-    rows = list(differences(readings, golden))
-    first = next((row for row in rows if row.times >= CLEAR), None)
-    if first is None and run.readings == usual.readings:
-        return Seen(name, idle=True, why="it changes nothing here")
-    largest = max((row.times for row in rows), default=0.0)
-    return Seen(name, first, "" if first else f"no value is off by more than {largest:.1f} times what is allowed")
-
-
-def record(judge: Judge, check: Check) -> Golden:
+def record(judge: Judge, check: Check, shims: Path) -> Golden:
     """Return a golden for a check, read from the reference path.
 
     Raises:
-        UsageError: the check names no reference, cannot be run here, or is blind to a planted error.
+        UsageError: the check names no reference, cannot be run here, or is blind to a planted error; or the tree from
+            before the recipe is not known, and a step is to be left out.
         TargetError: the reference does not train.
     """
-    if not check.reference:
+    if not (check.reference or check.without):
         raise UsageError(
             f"{check.origin}: the check {check.id} names no `reference`, so a golden would come from the code that it "
             "judges; write reference: [attention], or what else is to be held."
         )
     if why := judge.lacking(check):
         raise UsageError(f"{check.id} cannot be recorded here: {why}")
-    with judge.bench(check) as bench:
-        judge.say(f"{check.id}: training with the reference ({', '.join(check.reference)})")
-        run = _reference_run(judge, bench, {})
-        golden = _recorded(judge, bench, run)
+    with judge.bench(check) as bench, _path(judge, bench, shims) as path:
+        judge.say(f"{check.id}: training with the reference ({path.name})")
+        run = _reference_run(path, {})
+        golden = _recorded(path, run)
         if "attention" not in check.reference:
             return golden
-        seen = list(sensitivity(judge, bench, golden, run))
-    blind = [one for one in seen if one.missed] or ([] if any(one.first for one in seen) else seen)
-    if blind:
+        seen = list(Trial(judge, bench, golden, path.tree, path.overlay, check.reference, run).seen())
+    if unseen := blind(seen):
         raise UsageError(
             f"The golden of {check.id} was not written, because the check is blind: with the wrong attention "
-            f"{blind[0].name}, {blind[0].why}. Train more steps, in fp32, with a seed, a rate that is not zero and a "
+            f"{unseen[0].name}, {unseen[0].why}. Train more steps, in fp32, with a seed, a rate that is not zero and a "
             "batch of several sequences and heads; say `perturb: yes` where gates begin as zero."
         )
-    told = {
-        one.name: {"first": f"{one.first.reading} {one.first.step}", "times": round(one.first.times, 1)}
-        if one.first
-        else {"first": "", "times": 0.0}
-        for one in seen
-    }
-    return replace(golden, seen=told)
+    return replace(golden, seen={one.name: _first(one) for one in seen})
 
 
-def _recorded(judge: Judge, bench: Bench, run: Run) -> Golden:
+def _first(one: Seen) -> dict[str, str | float]:
+    """Return where a wrong attention shows, and by how many times what is allowed."""
+    if one.first is not None:
+        return {"first": f"{one.first.reading} {one.first.step}", "times": round(one.first.times, 1)}
+    return {"first": "" if one.how is How.IDLE else one.why if one.seen else str(one.how), "times": 0.0}
+
+
+@contextmanager
+def _path(judge: Judge, bench: Bench, shims: Path) -> Iterator[_Path]:
+    """Give the tree of the reference path: the checkout, or that without the steps that are left out.
+
+    Raises:
+        UsageError: no earlier state of the tree is known, or it has none of these steps.
+    """
     check = bench.check
-    readings = wanted(check, run)
+    if not check.without:
+        yield _Path(judge, bench, judge.checkout, {}, ())
+        return
+    with pristine(judge.recipe, judge.checkout, shims) as (base, whole):
+        applied = {one.step.id for one in whole.outcomes if one.count(Status.APPLIED)}
+        if not (applied.intersection(check.without) or check.reference):
+            raise UsageError(
+                f"The golden of {check.id} was not written: {judge.checkout.root} has none of the steps that its "
+                f"`reference` leaves out ({', '.join(check.without)}), so it would come from the code that it judges."
+            )
+        changes, together = leave_out(judge.recipe, check.without, base, shims)
+        without = (*check.without, *(one for one in together if one in applied))
+        yield _Path(judge, bench, base, {change.path: change.after for change in changes}, without)
+
+
+def _recorded(path: _Path, run: Run) -> Golden:
+    judge, check = path.judge, path.bench.check
+    readings = wanted(check, run.readings)
     if short := too_few(check, readings):
         raise UsageError(f"The golden of {check.id} was not written. {short}")
     lost = next(
@@ -135,7 +127,7 @@ def _recorded(judge: Judge, bench: Bench, run: Run) -> Golden:
     shaken: list[Readings] = []
     for name, environment in SHAKEN.items():
         judge.say(f"{check.id}: the same with {name}")
-        shaken.append(wanted(check, _reference_run(judge, bench, environment)))
+        shaken.append(wanted(check, _reference_run(path, environment).readings))
         if other := uneven(shaken[-1], readings, "the run before"):
             raise UsageError(
                 f"The golden of {check.id} was not written: with {name} the reference wavers too much. {other}"
@@ -158,18 +150,22 @@ def _recorded(judge: Judge, bench: Bench, run: Run) -> Golden:
         environment=judge.environment(check, run),
         steps=step_digests(judge.recipe),
         reference=tuple(one for one in check.reference if one in run.stood_in),
+        without=path.without,
     )
 
 
-def _reference_run(judge: Judge, bench: Bench, environment: Mapping[str, str]) -> Run:
-    run = bench.run(judge.checkout, {}, Ask(reference=bench.check.reference, environment=environment))
+def _reference_run(path: _Path, environment: Mapping[str, str]) -> Run:
+    judge, check = path.judge, path.bench.check
+    run = path.bench.run(path.tree, path.overlay, Ask(reference=check.reference, environment=environment))
+    if run.refused is not None:
+        raise UsageError(f"The golden of {check.id} was not written: {refusal(run)}")
     if not run.trained:
         why = failure(run, judge.python, judge.checkout)
-        raise UsageError(f"The reference of {bench.check.id} does not train. {why}\n{run.output}")
+        raise UsageError(f"The reference of {check.id} does not train. {why}\n{run.output}")
     if run.strayed:
         raise UsageError(strayed(run, judge.checkout))
-    if not set(run.stood_in) & set(bench.check.reference):
-        raise UsageError(f"The tree calls nothing that {' and '.join(bench.check.reference)} could stand in for.")
+    if not (path.without or set(run.stood_in) & set(check.reference)):
+        raise UsageError(f"The tree calls nothing that {' and '.join(check.reference)} could stand in for.")
     return run
 
 

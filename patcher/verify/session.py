@@ -13,7 +13,8 @@ from patcher.verify.compare import Finding, Verdict
 from patcher.verify.golden import Golden, golden_file, write_golden
 from patcher.verify.judge import Judge
 from patcher.verify.pristine import pristine
-from patcher.verify.record import Seen, record, sensitivity
+from patcher.verify.record import record
+from patcher.verify.sensitivity import Seen, Trial, blind
 
 __all__ = ["NOT_RUN", "NUMBERS_DIFFER", "Asked", "Checked", "exit_code", "record_golden", "verify_check"]
 
@@ -48,8 +49,7 @@ class Checked:
         """The exit code that this check asks for; one that was not run asks for none."""
         bad = self.verdict.finding in (Finding.DRIFTED, Finding.FAILED)
         false = any(entry.holds is False for entry in self.ledger)
-        blind = any(one.missed for one in self.seen) or (bool(self.seen) and not any(one.first for one in self.seen))
-        return NUMBERS_DIFFER if bad or false or blind else 0
+        return NUMBERS_DIFFER if bad or false or blind(list(self.seen)) else 0
 
 
 def exit_code(checked: Iterable[Checked]) -> int:
@@ -89,11 +89,11 @@ def verify_check(judge: Judge, check: Check, asked: Asked) -> Checked:
                 ledger = tuple(ablation.ledger()) if run.trained else ()
         verdict = judge.held(check, run, golden)
         if asked.sensitivity and golden is not None and run.trained:
-            seen = tuple(sensitivity(judge, bench, golden, run))
+            seen = tuple(Trial(judge, bench, golden, judge.checkout).seen())
     return Checked(verdict, ledger, seen)
 
 
-def record_golden(judge: Judge, check: Check, file: Path | None = None) -> Checked:
+def record_golden(judge: Judge, check: Check, shims: Path, file: Path | None = None) -> Checked:
     """Write the golden of a check, to its own place or another, and hold the tree as it is against it.
 
     Raises:
@@ -105,7 +105,7 @@ def record_golden(judge: Judge, check: Check, file: Path | None = None) -> Check
         raise UsageError(
             f"{check.origin}: the check {check.id} names no `golden`; write golden: golden/{check.id}.json."
         )
-    golden = record(judge, check)
+    golden = record(judge, check, shims)
     write_golden(file, golden)
     with judge.bench(check) as bench:
         judge.say(f"{check.id}: training the tree as it is")

@@ -9,7 +9,7 @@ import pytest
 
 from patcher.report.github import verdict_annotations, verdict_summary
 from patcher.verify.compare import Difference, Finding, Verdict
-from patcher.verify.record import Seen
+from patcher.verify.sensitivity import How, Seen
 from patcher.verify.session import Checked
 from tests.helpers import write_tree
 from tests.tiny import Tiny, replace, step
@@ -124,8 +124,8 @@ class TestVerdicts:
         assert told.endswith("::They differ. The first to differ is loss at 3: 2.5, expected 2.\n")
 
     def test_a_wrong_attention_that_is_not_seen(self) -> None:
-        seen = Seen("causal", None)
-        assert seen.missed
+        seen = Seen("causal", How.MISSED)
+        assert not seen.seen
         told = verdict_annotations([Checked(Verdict("train", Finding.SAME, "Same."), seen=(seen,))])
         assert told.splitlines()[1] == "::error title=train%3A causal::The check does not see this wrong attention."
 

@@ -8,7 +8,7 @@ from patcher.model import Check, Range
 from patcher.report.verdict import checked_report, sparkline, table
 from patcher.verify.compare import Finding, Verdict, compare
 from patcher.verify.golden import Golden
-from patcher.verify.run import Run
+from patcher.verify.readings import Run
 from patcher.verify.session import Checked, exit_code
 
 LOSSES = (2.5, 2.25, 2.0, 1.75, 1.5)

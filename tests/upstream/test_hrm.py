@@ -16,7 +16,8 @@ import pytest
 
 from patcher.checkout import Checkout
 from patcher.recipe import load
-from patcher.verify.run import Run, run_check
+from patcher.verify.readings import Run
+from patcher.verify.run import run_check
 from tests.helpers import ROOT, Patcher, git, snapshot
 
 COMMIT = "42410daaaf6ac8b266536d105a6e2362ffe40929"

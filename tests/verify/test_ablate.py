@@ -116,8 +116,8 @@ class TestHardToSee:
         assert (entry["measured"], entry["holds"]) == ("changes", False)
         assert "Of loss it made 2 values, and the other run has 3." in entry["reason"]
 
-    def test_a_step_in_a_file_that_is_no_python_may_be_exact(self, trainer: Trainer) -> None:
-        trainer.tree({"c.yaml": "workers: 8\n"})
+    def test_a_step_in_a_file_that_is_no_python_and_is_read_may_be_exact(self, trainer: Trainer) -> None:
+        trainer.tree({"c.yaml": "workers: 8\n", "train.py": f"open('c.yaml').read()\n{TRAIN}"})
         step = {
             "id": "workers",
             "why": "w",
@@ -128,6 +128,26 @@ class TestHardToSee:
         }
         trainer.recipe(step).golden().apply()
         assert ledger(trainer) == {"workers": ("exact", "exact", True)}
+
+    @pytest.mark.parametrize(
+        ("read", "holds"),
+        [
+            ("", True),
+            ("open('c.yaml', 'a').close()", True),
+            ("open('other.yaml').close()", True),
+            ("open('c.yaml').read()", False),
+            ("import pathlib; pathlib.Path('./sub/../c.yaml').read_bytes()", False),
+            ("import os; os.read(os.open(b'c.yaml', os.O_RDONLY), 9)", False),
+            ("import subprocess, sys; subprocess.run([sys.executable, '-c', 'open(\"c.yaml\")'])", False),
+        ],
+    )
+    def test_that_such_a_file_is_not_read_is_measured(self, trainer: Trainer, read: str, holds: bool) -> None:
+        files = {"c.yaml": "workers: 8\n", "other.yaml": "", "sub/a.txt": "", "train.py": f"{read}\n{TRAIN}"}
+        step = {"id": "workers", "why": "w", "text": "workers: 8", "with": "workers: 0", "in": "c.yaml"}
+        trainer.tree(files).recipe({**step, "effect": "unreached"}).golden().apply()
+        (entry,) = trainer.data("--ablate")["ledger"]
+        assert (entry["measured"], entry["holds"]) == ("unreached" if holds else "exact", holds)
+        assert entry["reason"].startswith("The check does not open c.yaml. ") == holds
 
     def test_such_a_step_may_be_unreached(self, trainer: Trainer) -> None:
         trainer.tree({"c.yaml": "workers: 8\n"})

@@ -7,9 +7,9 @@ import math
 import pytest
 
 from patcher.model import Check, Range
-from patcher.verify.compare import Finding, Verdict, compare, too_few, wanted
+from patcher.verify.compare import Finding, Verdict, compare
 from patcher.verify.golden import Golden
-from patcher.verify.run import Run
+from patcher.verify.readings import Run, too_few, wanted
 
 LOSSES = (2.5, 2.25, 2.0)
 
@@ -73,10 +73,10 @@ class TestWanted:
     def test_only_the_readings_that_are_asked_for_of_every_optimizer(self) -> None:
         check = Check("train", "because", readings={"lr": Range(1, 2)})
         made = run(loss=LOSSES, lr=(0.1, 0.2, 0.3), **{"lr.2": (0.5, 0.5)}, lrx=(1.0,))
-        assert wanted(check, made) == {"lr": (0.1, 0.2), "lr.2": (0.5, 0.5)}
+        assert wanted(check, made.readings) == {"lr": (0.1, 0.2), "lr.2": (0.5, 0.5)}
 
     def test_the_losses_where_nothing_is_said(self) -> None:
-        assert wanted(Check("train", "because"), run(loss=LOSSES, lr=(0.1,))) == {"loss": LOSSES}
+        assert wanted(Check("train", "because"), {"loss": LOSSES, "lr": (0.1,)}) == {"loss": LOSSES}
 
     @pytest.mark.parametrize(
         ("count", "said"),

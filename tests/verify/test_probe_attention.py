@@ -264,9 +264,34 @@ def test_across_batch(calls) -> None:
 
 
 @pytest.mark.parametrize("plant", ["no-transpose", "across-batch"])
-def test_axes_that_cannot_be_taken_for_each_other_are_refused(calls, plant) -> None:
-    with pytest.raises(RuntimeError, match=f"{plant} takes no seqlen_q and seqlen_k that differ"):
-        calls.flash("flash_attn_func", plant)(dict(zip("qkv", flash(3, 6, 4, 4), strict=True)))
+def test_a_call_whose_axes_cannot_be_taken_for_each_other_stays_right(calls, plant) -> None:
+    inputs, told = flash(3, 6, 4, 4), []
+    names = dict(zip("qkv", inputs, strict=True))
+    expected = calls.flash("flash_attn_func", "float64")({**names})
+    same(calls.flash("flash_attn_func", plant)({**names}, told.append), expected, inputs)
+    assert told == ["its calls have more or fewer queries than keys"]
+    named = dict(zip(("query", "key", "value"), (x.transpose(1, 2) for x in inputs), strict=True))
+    same(calls.sdpa(plant)({**named}, told.append).transpose(1, 2), expected, inputs)
+
+
+@pytest.mark.parametrize("plant", ["no-transpose", "across-batch"])
+def test_a_call_of_the_same_run_that_can_have_it_gets_it(calls, plant) -> None:
+    told = []
+    names = dict(zip("qkv", flash(5, 5, 4, 4), strict=True))
+    got = calls.flash("flash_attn_func", plant)({**names}, told.append)
+    assert told == [""]
+    assert not torch.allclose(got, calls.flash("flash_attn_func", "float64")({**names}))
+
+
+def test_of_packed_sequences_those_that_can_have_it_get_it(calls) -> None:
+    told = []
+    q, k, v = tensors((8, 4, 8), (9, 4, 8), (9, 4, 8))
+    ends = {"cu_seqlens_q": torch.tensor([0, 5, 8]), "cu_seqlens_k": torch.tensor([0, 5, 9])}
+    got = calls.flash("flash_attn_varlen_func", "no-transpose")({"q": q, "k": k, "v": v, **ends}, told.append)
+    right = calls.flash("flash_attn_varlen_func", "float64")({"q": q, "k": k, "v": v, **ends})
+    assert told == ["", "its calls have more or fewer queries than keys"]
+    assert not torch.allclose(got[:5], right[:5])
+    assert torch.equal(got[5:], right[5:])
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------

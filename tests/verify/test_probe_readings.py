@@ -38,6 +38,21 @@ torch.autograd.backward(x.sum() * 3)
 torch.autograd.backward(tensors=(x.sum() * 4,), grad_tensors=None)
 torch.autograd.backward([x.sum(), x.sum() * 4])
 torch.autograd.backward([x.sum(), x * 2], [None, torch.ones(3)])
+(x * 5).backward(torch.tensor([1.0, 0.5, 0.0]))
+(x * 5).backward(gradient=torch.ones(3))
+(x / 0).backward(torch.zeros(3))
+(x.sum() * 4).backward(torch.tensor(0.5))
+(x * (1 + 2j)).backward(torch.tensor([1 + 0j, 1j, 0j]))
+p = torch.nn.Parameter(torch.ones(2))
+torch.autograd.grad((p * 3).sum(), p)
+torch.autograd.grad([p.sum(), p * 2], [x, p], [None, torch.ones(2)], allow_unused=True)
+torch.autograd.grad(outputs=(p * 4).sum(), inputs=[p])
+torch.autograd.grad((x * p.sum()).sum(), x, create_graph=True)
+torch.autograd.grad(p * 2, p, torch.eye(2), is_grads_batched=True)
+try:
+    (x * 2).backward(torch.ones(2))
+except RuntimeError:
+    pass
 from torch.autograd import backward
 backward((x * 6).sum())
 checkpoint(lambda y: (y * 7).sum(), x, use_reentrant=True).backward()
@@ -48,7 +63,12 @@ x.sum().reshape(1, 1).mul(8).backward()
 
 def test_each_backward_pass_is_recorded_once(tmp_path: Path) -> None:
     found = [one["loss"] for one in seen(tmp_path, "train.py", files={"train.py": LOSSES})]
-    assert found[:-1] == [3.0, 6.0, 9.0, 12.0, 15.0, 18.0, 21.0, 24.0]
+    assert found[:-1] == [
+        *(3.0, 6.0, 9.0, 12.0, 15.0),
+        *(9.0, 7.5, 15.0, 0.0, 6.0, 3.0),  # with a gradient: the sum of the products
+        *(6.0, 6.0, 8.0),  # torch.autograd.grad, with respect to parameters
+        *(18.0, 21.0, 24.0),
+    ]
     assert math.isnan(found[-1])
 
 

@@ -38,7 +38,7 @@ def probe(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
         del sys.modules[name]
 
 
-def compared() -> ModuleType:
+def comparing() -> ModuleType:
     """Return what compares two sides, once the fixture has it."""
     return sys.modules["_patcher_compare"]
 
@@ -148,7 +148,7 @@ def compared(probe: ModuleType, before: Any, after: Any, **keys: Any) -> dict[st
     torch.manual_seed(1)
     case = {**CASE, "call": {"x": torch.randn(2, 5, 12)}, **keys}
     first = probe.run_case(before, case, None)
-    told: dict[str, Any] = compared().Comparison("one", first, probe.run_case(after, case, first["state"])).told()
+    told: dict[str, Any] = comparing().Comparison("one", first, probe.run_case(after, case, first["state"])).told()
     return told
 
 
@@ -177,13 +177,13 @@ def test_wrong_code_is_seen(probe: ModuleType, wrong: Any, told: str) -> None:
 def test_wrong_code_is_far_above_what_is_allowed(probe: ModuleType, wrong: Any) -> None:
     told = compared(probe, Attention, wrong)
     worst = max(told[kind] for kind in ("outputs", "buffers"))
-    assert worst > 1e6 * compared().ALLOWED, worst
+    assert worst > 1e6 * comparing().ALLOWED, worst
 
 
 def test_the_same_sums_in_another_order_are_equal(probe: ModuleType) -> None:
     told = compared(probe, Attention, ByHand)
     assert told["differences"] == []
-    assert 0 < told["gradients"] < compared().ALLOWED / 10 and told["buffers"] == 0
+    assert 0 < told["gradients"] < comparing().ALLOWED / 10 and told["buffers"] == 0
 
 
 def test_a_gradient_that_is_zero_by_arithmetic_is_rounding(probe: ModuleType) -> None:

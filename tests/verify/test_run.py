@@ -169,7 +169,7 @@ class TestCopy:
 
     def test_what_git_ignores_is_not_copied(self, check: Check) -> None:
         check.tiny.files({".gitignore": "*.log\n", "big.log": "x\n", "train.py": says("sorted(os.listdir())")})
-        assert said(check("")) == "['.gitignore', 'train.py']"
+        assert said(check("")) == "['.git', '.gitignore', 'train.py']"
 
     def test_files_that_are_not_committed_are_copied(self, check: Check) -> None:
         check.tiny.files({"train.py": says("open('new.py').read()")})

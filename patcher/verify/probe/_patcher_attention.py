@@ -87,7 +87,6 @@ def causal_flipped(q, k, v, **call):
 
 def no_transpose(q, k, v, **call):
     """The axes of heads and of positions are taken for each other: heads attend to heads, at each position."""
-    same_size(q.shape[2], k.shape[2], "no-transpose", "seqlen_q and seqlen_k")
     call = dict(call, offset=0, mask=None, slopes=None)  # as torch's own function sees the diagonal
     q, k, v = [x.transpose(1, 2) for x in (q, k, v)]
     return right(q, k, v, **call).transpose(1, 2)
@@ -110,16 +109,18 @@ def heads_mixed(q, k, v, **call):
 
 def across_batch(q, k, v, **call):
     """The axes of the batch and of positions are taken for each other: nothing is masked, as no mask would fit."""
-    same_size(q.shape[2], k.shape[2], "across-batch", "seqlen_q and seqlen_k")
     call = dict(call, causal=False, window=(-1, -1), mask=None, slopes=None)
     q, k, v = [x.transpose(0, 2) for x in (q, k, v)]
     return right(q, k, v, **call).transpose(0, 2)
 
 
-def same_size(one, other, plant, names):
-    """Refuse what torch would refuse in the same place."""
-    if one != other:
-        raise RuntimeError("the attention %s takes no %s that differ (%d and %d)" % (plant, names, one, other))
+# They take the positions for another axis, which q and k share: torch would refuse them in the same place.
+AS_MANY_KEYS = ("no-transpose", "across-batch")
+
+
+def misfit(plant, queries, keys):
+    """Say why a call with so many queries and keys cannot have an attention, or nothing."""
+    return "its calls have more or fewer queries than keys" if plant in AS_MANY_KEYS and queries != keys else ""
 
 
 BY_NAME = {

@@ -1,22 +1,34 @@
 """From what an entry is given to an attention and back: flash_attn's functions, and torch's own.
 
-An argument that is not honoured is refused by name, and never ignored.
+An argument that is not honoured is refused by name, and never ignored. A wrong attention that a call cannot have
+leaves it right: `note` is told why, or nothing where the call has it.
 """
 
 import torch
-from _patcher_attention import BY_NAME
+from _patcher_attention import BY_NAME, misfit
 
 # They say how to compute, not what.
 WITHOUT_EFFECT = ("deterministic", "max_seqlen", "max_seqlen_q", "max_seqlen_k", "num_splits", "pack_gqa", "sm_margin")
 
 
-def refuse(name, plant, given, dropout_p):
+def quiet(told):
+    """Tell nobody."""
+
+
+def refuse(name, plant, given, dropout_p, refused):
     """Refuse the arguments that are left, unless they ask for nothing, and dropout, which has no one right result."""
-    if plant == "float64" and dropout_p > 0:
-        raise RuntimeError("the attention in the place of %s does not honour dropout_p > 0" % name)
-    for argument, value in given.items():
-        if isinstance(value, torch.Tensor) or value:
-            raise RuntimeError("the attention in the place of %s does not honour %s" % (name, argument))
+    found = ["dropout_p > 0"] if plant == "float64" and dropout_p > 0 else []
+    found += [argument for argument, value in given.items() if isinstance(value, torch.Tensor) or value]
+    if found:
+        refused(found[0])
+        raise RuntimeError("the attention in the place of %s does not honour %s" % (name, found[0]))
+
+
+def chosen(plant, queries, keys, note):
+    """Return the attention that a call gets."""
+    why = misfit(plant, queries, keys)
+    note(why)
+    return BY_NAME["float64" if why else plant]
 
 
 # --- flash_attn -----------------------------------------------------------------------------------------------------
@@ -25,15 +37,15 @@ def refuse(name, plant, given, dropout_p):
 def flash(name, plant):
     """Return what computes one of flash_attn's functions from a dictionary of its arguments."""
 
-    def compute(given):
+    def compute(given, note=quiet, refused=quiet):
         q, k, v = unpack(given)
         lengths = given.pop("cu_seqlens", None)
         lengths_q, lengths_k = given.pop("cu_seqlens_q", lengths), given.pop("cu_seqlens_k", lengths)
         call = flash_options(q, given)
-        refuse(name, plant, given, call["dropout_p"])
+        refuse(name, plant, given, call["dropout_p"], refused)
         if lengths_q is None:
-            return dense(plant, q, k, v, call)
-        return packed(plant, q, k, v, lengths_q.tolist(), lengths_k.tolist(), call)
+            return dense(plant, q, k, v, call, note)
+        return packed(plant, q, k, v, lengths_q.tolist(), lengths_k.tolist(), call, note)
 
     return compute
 
@@ -63,14 +75,15 @@ def flash_options(q, given):
     }
 
 
-def dense(plant, q, k, v, call):
+def dense(plant, q, k, v, call, note):
     """Attend with tensors [batch, seqlen, heads, dim]; causal at the bottom right."""
     heads_first = [x.transpose(1, 2) for x in (q, k, v)]
-    out = BY_NAME[plant](*heads_first, offset=k.shape[1] - q.shape[1], **call)
+    attention = chosen(plant, q.shape[1], k.shape[1], note)
+    out = attention(*heads_first, offset=k.shape[1] - q.shape[1], **call)
     return out.transpose(1, 2).to(q.dtype).contiguous()
 
 
-def packed(plant, q, k, v, ends_q, ends_k, call):
+def packed(plant, q, k, v, ends_q, ends_k, call, note):
     """Attend within each sequence of tensors [total, heads, dim]; the batch is the pack, so across it is all of it."""
     slopes = call["slopes"]
     if plant == "across-batch":
@@ -80,7 +93,7 @@ def packed(plant, q, k, v, ends_q, ends_k, call):
         rows, keys = slice(*ends_q[at : at + 2]), slice(*ends_k[at : at + 2])
         own = slopes[at] if slopes is not None and slopes.dim() == 2 else slopes
         if rows.start < rows.stop:
-            found.append(dense(plant, q[rows][None], k[keys][None], v[keys][None], dict(call, slopes=own))[0])
+            found.append(dense(plant, q[rows][None], k[keys][None], v[keys][None], dict(call, slopes=own), note)[0])
     behind = q.new_zeros(q.shape[0] - ends_q[-1], q.shape[1], v.shape[2])
     return torch.cat([*found, behind])
 
@@ -91,7 +104,7 @@ def packed(plant, q, k, v, ends_q, ends_k, call):
 def sdpa(plant):
     """Return what computes scaled_dot_product_attention from a dictionary of its arguments."""
 
-    def compute(given):
+    def compute(given, note=quiet, refused=quiet):
         q, k, v = given.pop("query"), given.pop("key"), given.pop("value")
         mask, scale = given.pop("attn_mask", None), given.pop("scale", None)
         call = {
@@ -100,13 +113,14 @@ def sdpa(plant):
             "dropout_p": given.pop("dropout_p", 0.0),
         }
         given.pop("enable_gqa", None)  # the heads say it
-        refuse("scaled_dot_product_attention", plant, given, call["dropout_p"])
-        check(q, k, v)
+        refuse("scaled_dot_product_attention", plant, given, call["dropout_p"], refused)
+        check(q, k, v, refused)
         if hasattr(mask, "_materialize"):  # one of torch.nn.attention.bias
             mask = mask._materialize(q.device)
         if mask is not None:
             call["mask"] = folded(mask.expand(q.shape[:-1] + k.shape[-2:-1]))
-        out = BY_NAME[plant](folded(q), folded(k), folded(v), offset=0, **call).to(result_dtype(q))
+        attention = chosen(plant, q.shape[-2], k.shape[-2], note)
+        out = attention(folded(q), folded(k), folded(v), offset=0, **call).to(result_dtype(q))
         # The fused kernels leave [batch, seqlen, heads, dim] in memory: callers transpose their result and `.view` it.
         out = out.transpose(1, 2).contiguous().transpose(1, 2)
         return out if q.dim() == 4 else out.reshape(q.shape[:-1] + v.shape[-1:])
@@ -114,12 +128,13 @@ def sdpa(plant):
     return compute
 
 
-def check(*tensors):
+def check(q, k, v, refused):
     """Refuse what has no axes to be taken for each other, and what torch would broadcast."""
-    if any(one.is_nested for one in tensors):
+    if any(one.is_nested for one in (q, k, v)):
+        refused("nested tensors")
         raise RuntimeError("the attention in the place of torch's own does not honour nested tensors")
-    q, k, v = tensors
     if not q.shape[:-3] == k.shape[:-3] == v.shape[:-3] or (q.dim() == 3 and q.shape[0] != k.shape[0]):
+        refused("a key and value of another batch")
         raise RuntimeError("the attention in the place of torch's own takes no key and value of another batch")
 
 

@@ -7,7 +7,9 @@ is then never reached, but for flash_attn_with_kvcache: it is left as it is, wit
 
 import functools
 import inspect
+import os
 import re
+import sys
 
 WRONG = ("scale-1", "causal-flipped", "no-transpose", "values-only", "heads-mixed", "across-batch")
 REFERENCE = "float64"
@@ -105,23 +107,35 @@ def argument_names(original, name):
 def in_place_of(original, name, names, compute, recorder):
     """Return a function that takes the original's arguments and gives them to `compute` by their names."""
 
-    def note():
+    def note(why):
         recorder.once(attention=name)
-        recorder.once(planted=True)
+        recorder.once(**{"misfit": why} if why else {"planted": True})
 
-    note._dynamo_marked_constant = True  # torch.compile calls it where it is, and does not trace into it
+    def refused(what):
+        recorder.once(attention=name)
+        recorder.once(refused=[name, what, caller()])
+
+    for one in (note, refused):
+        one._dynamo_marked_constant = True  # torch.compile calls it where it is, and does not trace into it
 
     def planted(*args, **kwargs):
         if running[KEPT]:
             return original(*args, **kwargs)
         if len(args) > len(names):
             raise TypeError("%s takes %d positional arguments, but %d were given" % (name, len(names), len(args)))
-        note()
         given = dict(zip(names, args))  # noqa: B905  (no `strict` in 3.8)
         given.update(kwargs)
-        return compute(given)
+        return compute(given, note, refused)
 
     return marked(planted, original)
+
+
+def caller():
+    """Return the file and line of the program that is under way, without what is torch's or the probe's."""
+    frame, others = sys._getframe(1), (os.path.dirname(__file__), os.path.dirname(sys.modules["torch"].__file__))
+    while frame is not None and frame.f_code.co_filename.startswith((*others, "<")):
+        frame = frame.f_back
+    return "%s:%d" % (os.path.relpath(frame.f_code.co_filename), frame.f_lineno) if frame else "?"
 
 
 def kept(original):

@@ -1,5 +1,9 @@
-"""The numbers of a training run: what backward is called on, and every step of an optimizer.
+"""The numbers of a training run: what is differentiated, and every step of an optimizer.
 
+loss         The number whose gradient is taken, by `.backward()`, or by torch.autograd.grad with respect to parameters
+             (of inputs alone, as for a penalty or an attack, it is none). Of a tensor of one number that is itself; of
+             one with a `gradient` the sum of the products, added up in float64; of several tensors their sum.
+lr           The rate of each parameter group of an optimizer behind its step.
 grad_norm    The L2 norm of all gradients of an optimizer at the beginning of its step, added up in float64.
 parameters   A checksum of an optimizer's parameters behind its step, in float64. With p_i the numbers of all of its
              parameters, one after the other in the optimizer's order and each in the order of its indices:
@@ -34,26 +38,58 @@ def watch(torch, recorder, readings):
 
 
 def watch_backward(torch, recorder):
-    """Hook torch.autograd.backward, which Tensor.backward calls too."""
-    backward = torch.autograd.backward
+    """Hook torch.autograd.backward, which Tensor.backward calls too, and torch.autograd.grad."""
+    backward, grad = torch.autograd.backward, torch.autograd.grad
     running = getattr(torch._C, "_current_graph_task_id", lambda: -1)
 
-    @functools.wraps(backward)
-    def watched(*args, **kwargs):
-        if running() == -1:  # else checkpointing asks for a part of a backward pass that is under way
-            loss = scalar(torch, args[0] if args else kwargs.get("tensors"))
-            if loss is not None:
-                recorder.write(loss=loss)
-        return backward(*args, **kwargs)
+    def watched(function, names, is_loss):
+        @functools.wraps(function)
+        def watching(*args, **kwargs):
+            if running() == -1:  # else checkpointing asks for a part of a backward pass that is under way
+                given = dict(zip(names, args))  # noqa: B905  (no `strict` in 3.8)
+                given.update(kwargs)
+                loss = differentiated(torch, given.get(names[0]), given.get(names[-1])) if is_loss(given) else None
+                if loss is not None:
+                    recorder.write(loss=loss)
+            return function(*args, **kwargs)
 
-    torch.autograd.backward = watched
+        return watching
+
+    def of_parameters(given):
+        inputs = several(torch, given.get("inputs"))
+        return not given.get("is_grads_batched") and any(isinstance(one, torch.nn.Parameter) for one in inputs)
+
+    torch.autograd.backward = watched(backward, ("tensors", "grad_tensors"), lambda given: True)
+    torch.autograd.grad = watched(grad, ("outputs", "inputs", "grad_outputs"), of_parameters)
 
 
-def scalar(torch, tensors):
-    """Return the number that a backward pass begins with, the sum of several; None for tensors of more numbers."""
-    tensors = [tensors] if isinstance(tensors, torch.Tensor) else list(tensors or ())
-    single = [isinstance(one, torch.Tensor) and one.numel() == 1 and one.is_floating_point() for one in tensors]
-    return sum(float(one.detach().item()) for one in tensors) if single and all(single) else None
+def several(torch, tensors):
+    """Return one tensor or several as a list."""
+    return [tensors] if isinstance(tensors, torch.Tensor) else list(tensors or ())
+
+
+def differentiated(torch, tensors, gradients):
+    """Return the number whose gradient is taken; None where torch will refuse to take one."""
+    tensors, gradients = several(torch, tensors), several(torch, gradients)
+    gradients += [None] * (len(tensors) - len(gradients))
+    found = [product(torch, *pair) for pair in zip(tensors, gradients)]  # noqa: B905  (no `strict` in 3.8)
+    return sum(found) if found and None not in found else None
+
+
+def product(torch, tensor, gradient):
+    """Return a tensor of one number, or the sum of a tensor's products with its gradient, where that is not zero."""
+    kinds = [isinstance(one, torch.Tensor) for one in (tensor, gradient)]
+    if gradient is None and kinds[0] and tensor.numel() == 1 and tensor.is_floating_point():
+        return float(tensor.detach().item())
+    if not all(kinds) or tensor.shape != gradient.shape or not (tensor.is_floating_point() or tensor.is_complex()):
+        return None
+    total = 0.0
+    sides = [one if one.layout == torch.strided else one.detach().to_dense() for one in (tensor, gradient)]
+    if tensor.is_complex():
+        sides[1] = sides[1].to(tensor.dtype)
+    for values, weights in zip(*(pieces(torch, one) for one in sides)):  # noqa: B905  (no `strict` in 3.8)
+        total += float((values * weights).masked_fill(weights == 0, 0.0).sum())  # what is masked out may be infinite
+    return total
 
 
 # --- steps ----------------------------------------------------------------------------------------------------------
@@ -155,15 +191,14 @@ def parameters(optimizer):
 
 def pieces(torch, tensor):
     """Yield the numbers of a tensor in order, in float64, without a graph."""
-    with torch.no_grad():
-        tensor = tensor.detach()
-        if hasattr(tensor, "to_local"):
-            tensor = tensor.to_local()
-        if tensor.layout != torch.strided:
-            tensor = (tensor.coalesce() if tensor.layout == torch.sparse_coo else tensor).values()
-        if tensor.is_complex():
-            tensor = torch.view_as_real(tensor.resolve_conj())
-        if tensor.device.type == "mps":  # it has no float64
-            tensor = tensor.cpu()
-        for piece in tensor.reshape(-1).split(PIECE):
-            yield piece.to(torch.float64)
+    tensor = tensor.detach()
+    if hasattr(tensor, "to_local"):
+        tensor = tensor.to_local()
+    if tensor.layout != torch.strided:
+        tensor = (tensor.coalesce() if tensor.layout == torch.sparse_coo else tensor).values()
+    if tensor.is_complex():
+        tensor = torch.view_as_real(tensor.resolve_conj())
+    if tensor.device.type == "mps":  # it has no float64
+        tensor = tensor.cpu()
+    for piece in tensor.reshape(-1).split(PIECE):
+        yield piece.to(torch.float64)

@@ -17,6 +17,11 @@ class Recorder:
         self.original = original
         self.pid = None
 
+    def begin(self):
+        """Leave a mark that the probe was loaded."""
+        with open(os.path.join(self.folder, "%d.loaded" % os.getpid()), "w"):
+            pass
+
     def write(self, **reading):
         """Write one reading."""
         self._enter()
@@ -71,7 +76,7 @@ def rank(torch):
             return str(distributed.get_rank())
     except (RuntimeError, ValueError):
         pass
-    return os.environ.get("RANK")
+    return os.environ.get("RANK", os.environ.get("LOCAL_RANK"))
 
 
 def strayed(original):

@@ -9,6 +9,7 @@ PATCHER_PROBE names the folder that the readings go to. A `config.json` there ma
     plant       a known-wrong attention of `_patcher_plants.WRONG`, or "float64", the reference
     perturb     true: parameters that begin as zeros get small noise
     lines       {absolute path: [numbers]}: which of these lines are executed
+    files       [absolute paths]: which of these files are opened to be read
 
 Without `reference`, `plant` and `perturb` it changes nothing that the program computes.
 """
@@ -24,12 +25,15 @@ FOLDER = os.environ.get("PATCHER_PROBE")
 
 def start(folder):
     """Do what the folder's configuration asks for."""
+    from _patcher_events import listen
     from _patcher_imports import Awaited
     from _patcher_record import Recorder
 
     config = configuration(folder)
     readings = config.get("readings", ["loss", "lr"])
     recorder = Recorder(folder, config.get("original"))
+    recorder.begin()
+    listen(config.get("files") or [], recorder)
     awaited = Awaited()
     sys.meta_path.insert(0, awaited)
 
