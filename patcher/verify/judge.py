@@ -80,9 +80,9 @@ class Judge:
             )
             return Verdict(check.id, Finding.NOT_JUDGED, f"The numbers were not judged: {why}.", run)
         verdict = compare(check, run, golden, elsewhere(golden, self.environment(check, run)))
-        return verdict.noting(*self._stale(golden))
+        return verdict.noting(*self._stale(check, golden))
 
-    def _stale(self, golden: Golden) -> list[str]:
+    def _stale(self, check: Check, golden: Golden) -> list[str]:
         """Say what of the recipe is other than when a golden was recorded."""
         now = step_digests(self.recipe)
         asked = [step.id for step in self.recipe.steps if step.when is None or _may_hold(step.when)]
@@ -93,6 +93,9 @@ class Judge:
         ]
         other += [f"the recipe {golden.recipe}"] if golden.recipe != self.recipe.name else []
         other += [f"the device {golden.device}"] if golden.device != self.device else []
+        other += [
+            f"the step {step}, which `reference` leaves out" for step in check.without if step not in golden.without
+        ]
         other += ["no reference"] if not (golden.reference or golden.without) else []
         told = (
             [f"The golden is from before these steps were changed: {', '.join(changed)}; --record makes a new one."]

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from patcher.model import Check, Range
-from patcher.verify.compare import Finding, Verdict, compare
+from patcher.verify.compare import Finding, Verdict, apart, compare
 from patcher.verify.golden import Golden
 from patcher.verify.readings import Run, too_few, wanted
 
@@ -37,6 +37,26 @@ class TestFinding:
         assert found.first is not None and (found.first.reading, found.first.step) == ("loss", 2)
         assert found.reason == "loss 2 is 2.25000045 and should be 2.25: off by 2.0e-07 of it, and 1.0e-07 is allowed."
         assert found.worst["loss"].step == 3
+
+    def test_what_is_off_by_hardly_more_is_told_with_the_digits_that_say_so(self) -> None:
+        assert verdict((2.5, 2.25 * (1 + 1.003e-7), 2.0)).reason.endswith(
+            "off by 1.003e-07 of it, and 1.000e-07 is allowed."
+        )
+
+    @pytest.mark.parametrize(
+        ("one", "other", "told"),
+        [
+            (2e-7, 1e-7, ("2.0e-07", "1.0e-07")),
+            (1.04e-7, 1e-7, ("1.04e-07", "1.00e-07")),
+            (math.nextafter(1e-7, 1), 1e-7, ("1.0000000000000001e-07", "9.9999999999999995e-08")),
+            (1e-7, 1e-7, ("1.0e-07", "1.0e-07")),
+            (math.inf, 1e-7, ("inf", "1.0e-07")),
+        ],
+    )
+    def test_two_numbers_have_as_many_digits_as_tell_them_apart(
+        self, one: float, other: float, told: tuple[str, str]
+    ) -> None:
+        assert apart(one, other) == told
 
     def test_noise_allows_more(self) -> None:
         assert verdict((2.5, 2.25 * (1 + 2e-7), 2.0), loss=(0.0, 0.0, 1e-7)).finding is Finding.SAME
@@ -74,6 +94,15 @@ class TestWanted:
         check = Check("train", "because", readings={"lr": Range(1, 2)})
         made = run(loss=LOSSES, lr=(0.1, 0.2, 0.3), **{"lr.2": (0.5, 0.5)}, lrx=(1.0,))
         assert wanted(check, made.readings) == {"lr": (0.1, 0.2), "lr.2": (0.5, 0.5)}
+
+    def test_every_parameter_group_is_one_of_them(self) -> None:
+        check = Check("train", "because", readings={"lr": Range(1)})
+        made = {"lr": (0.1,), "lr[2]": (0.2,), "lr.2": (0.3,), "lr.2[11]": (0.4,), "lr[x]": (0.5,)}
+        assert list(wanted(check, made)) == ["lr", "lr[2]", "lr.2", "lr.2[11]"]
+
+    def test_of_wandb_there_is_one_of_each_name(self) -> None:
+        check = Check("train", "because", readings={"wandb.a": Range(1)})
+        assert list(wanted(check, {"wandb.a": (1.0,), "wandb.a.2": (2.0,)})) == ["wandb.a"]
 
     def test_the_losses_where_nothing_is_said(self) -> None:
         assert wanted(Check("train", "because"), {"loss": LOSSES, "lr": (0.1,)}) == {"loss": LOSSES}

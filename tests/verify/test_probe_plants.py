@@ -12,7 +12,8 @@ import pytest
 
 from patcher.syntax.shims import stamp
 from patcher.verify.run import PROBE
-from tests.helpers import ROOT, write_tree
+from tests.helpers import ROOT, Result, write_tree
+from tests.tiny import Tiny, replace
 from tests.verify.test_probe import readings, run
 
 torch = pytest.importorskip("torch")
@@ -266,3 +267,70 @@ def test_a_plant_is_compiled_as_a_whole(tmp_path: Path, backend: str) -> None:
         {"planted": True},
         {"attention": "flash_attn_func"},
     ]
+
+
+# --- through the command line ---------------------------------------------------------------------------------------
+
+
+# Two layers in fp32: one attends to itself, one to keys of another length.
+CROSSED = """
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+torch.manual_seed(0)
+own, other = torch.nn.Linear(8, 24), torch.nn.Linear(8, 16)
+optimizer = torch.optim.SGD([*own.parameters(), *other.parameters()], lr=0.1)
+x, context = torch.randn(3, 5, 8), torch.randn(3, 7, 8)
+
+
+def heads(x):
+    return x.unflatten(-1, (2, -1)).transpose(1, 2)
+
+
+def attend(q, k, v, **options):
+    return scaled_dot_product_attention(heads(q), heads(k), heads(v), **options).transpose(1, 2).flatten(2)
+
+
+for step in range(2):
+    q, k, v = own(x).chunk(3, -1)
+    y = attend(q, k, v) if SELF else q
+    y = y + attend(y, *other(context).chunk(2, -1), dropout_p=DROPOUT)
+    loss = y.square().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+
+def recorded(tiny: Tiny, text: str, *options: str) -> Result:
+    check = {
+        "id": "train",
+        "why": "because",
+        "run": ["python", "train.py"],
+        "environment": {"OMP_NUM_THREADS": "1"},
+        "reference": "attention",
+        "golden": "golden.json",
+    }
+    tiny.files({"train.py": text}).recipe(replace("abs($X)", "round($X)"), checks=[check])
+    python = ("--allow-run", "--python", sys.executable)
+    return tiny.patcher("verify", tiny.tree, "-r", tiny.file, *python, "--record", *options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("own", "unfit"), [("True", set()), pytest.param("False", {"no-transpose", "across-batch"}, marks=pytest.mark.full)]
+)
+def test_an_attention_to_other_keys_can_be_recorded(tiny: Tiny, own: str, unfit: set[str]) -> None:
+    result = recorded(tiny, CROSSED.replace("SELF", own).replace("DROPOUT", "0.0"))
+    assert result.code == 0, result.stderr
+    seen = json.loads((tiny.folder / "golden.json").read_text())["seen"]
+    assert {name for name, how in seen.items() if how["first"] == "does not apply"} == unfit
+    assert {name for name, how in seen.items() if how["first"] == "loss 1"} == set(PLANTS[1:]) - unfit
+
+
+@pytest.mark.slow
+def test_dropout_is_a_sentence_that_names_the_call(tiny: Tiny) -> None:
+    result = recorded(tiny, CROSSED.replace("SELF", "True").replace("DROPOUT", "0.1"))
+    assert result.code == 2
+    line = 1 + CROSSED[: CROSSED.index("return scaled_dot")].count("\n")
+    assert f"scaled_dot_product_attention was called with dropout (train.py:{line})" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from tests.tiny import Tiny, replace
-from tests.verify.trainer import NUMBERS, TRAIN, Trainer
+from tests.verify.trainer import NUMBERS, TRAIN, Trainer, golden
 
+# What the probe has written by the time that a planted attention was called.
+PLANTED = "import os; open(os.environ['PATCHER_PROBE'] + '/1.jsonl', 'w').write('{\"planted\": true}\\n')"
 STEP = replace("float($X)", "abs($X)")
 
 
@@ -140,6 +142,94 @@ class TestRecord:
         assert "again: same;" in told
 
 
+class TestGroups:
+    def tree(self, trainer: Trainer, second: str = "0.2") -> Trainer:
+        program = TRAIN.replace("[numbers_of.rate()]", f"[numbers_of.rate(), {second}]")
+        return trainer.tree({"train.py": program}).recipe(STEP, readings={"lr": "1..3"}, reference="attention")
+
+    def test_the_rate_of_every_group_is_held(self, trainer: Trainer) -> None:
+        self.tree(trainer)
+        golden_of(trainer, {"lr": [0.1] * 3, "lr[2]": [0.2] * 3})
+        assert trainer.verify().code == 0
+        golden_of(trainer, {"lr": [0.1] * 3, "lr[2]": [0.2, 0.25, 0.2]})
+        assert "lr[2] 2 is 0.2 and should be 0.25" in trainer.verify().out
+
+    @pytest.mark.parametrize("other", [{}, {"lr[2]": [0.2] * 3, "lr[3]": [0.2] * 3}])
+    def test_another_number_of_groups_has_failed(self, trainer: Trainer, other: dict[str, list[float]]) -> None:
+        self.tree(trainer)
+        golden_of(trainer, {"lr": [0.1] * 3, **other})
+        assert trainer.verify().out.startswith("train: failed;")
+
+
+def golden_of(trainer: Trainer, readings: dict[str, list[float]]) -> None:
+    (trainer.tiny.folder / "golden.json").write_text(golden(**readings))
+
+
+class TestWithout:
+    """The golden may come from the upstream's own code: the tree without some of the steps."""
+
+    ORIGINAL = numbers(loss="return float(2.5 - step / 4)")
+    FAST = replace("float($X)", "round($X)")
+
+    def record(self, trainer: Trainer, *steps: Any, reference: Any, **options: Any) -> Any:
+        trainer.tree(numbers=self.ORIGINAL, **options).recipe(*steps, reference=reference).apply()
+        return trainer.verify("--record")
+
+    def test_the_step_is_held_to_what_it_replaced(self, trainer: Trainer) -> None:
+        result = self.record(trainer, self.FAST, reference={"without": ["swap"]})
+        assert recorded(trainer)["readings"]["loss"] == [2.5, 2.25, 2.0]
+        assert (recorded(trainer)["reference"], recorded(trainer)["without"]) == ([], ["swap"])
+        assert result.code == 4
+        assert "loss 1 is 2 and should be 2.5" in result.out
+        assert "training with the reference (without swap)" in result.stderr
+
+    def test_one_that_computes_the_same_holds(self, trainer: Trainer) -> None:
+        assert self.record(trainer, STEP, reference={"without": ["swap"]}).code == 0
+        assert trainer.verify().out.startswith("train: same;")
+
+    def test_without_git_too(self, trainer: Trainer) -> None:
+        assert self.record(trainer, STEP, reference={"without": ["swap"]}, git=False).code == 0
+
+    def test_beside_what_stands_in(self, trainer: Trainer) -> None:
+        result = self.record(trainer, self.FAST, reference=["attention", {"without": ["swap"]}])
+        assert (recorded(trainer)["reference"], recorded(trainer)["without"]) == (["attention"], ["swap"])
+        assert "training with the reference (attention, without swap)" in result.stderr
+        assert recorded(trainer)["seen"]["scale-1"]["first"] == "loss 1"
+
+    def test_what_requires_a_step_is_left_out_with_it(self, trainer: Trainer) -> None:
+        second = replace("len('ab')", "20", "second", requires=["swap"])
+        original = numbers(loss="return float(2.5 - step / 4)", rate="return len('ab')")
+        trainer.tree(numbers=original).recipe(STEP, second, reference={"without": ["swap"]}, readings={"lr": "1..3"})
+        trainer.apply().verify("--record")
+        assert recorded(trainer)["without"] == ["swap", "second"]
+        assert recorded(trainer)["readings"]["lr"] == [2.0, 2.0, 2.0]
+
+    def test_a_tree_without_the_step_gets_none(self, trainer: Trainer) -> None:
+        steps = (STEP, replace("hash($X)", "abs($X)", "other"))
+        result = self.record(trainer, *steps, reference={"without": ["other"]})
+        assert result.code == 2
+        assert "has none of the steps that its `reference` leaves out (other)" in result.stderr
+
+    def test_a_golden_from_before_it_was_left_out_is_told(self, trainer: Trainer) -> None:
+        trainer.tree(numbers=self.ORIGINAL).recipe(STEP, reference={"without": ["swap"]}).golden().apply()
+        assert "recorded with the step swap, which `reference` leaves out" in trainer.verify().out
+
+
+class TestDropout:
+    def test_is_told_in_a_sentence_and_not_in_a_traceback(self, trainer: Trainer) -> None:
+        refused = """\
+open(folder / "1.jsonl", "w").write('{"refused": ["flash_attn_func", "dropout_p > 0", "model.py:7"]}' + chr(10))
+raise RuntimeError("the attention does not honour dropout_p > 0")
+for step in range(3):
+"""
+        program = TRAIN.replace("for step in range(3):\n", refused, 1)
+        result = trainer.tree({"train.py": program}).recipe(STEP, reference="attention").verify("--record")
+        assert result.code == 2
+        assert "flash_attn_func was called with dropout (model.py:7), which the reference" in result.stderr
+        assert "Set the dropout of attention to 0 in the check's `run`" in result.stderr
+        assert "Traceback" not in result.stderr
+
+
 class TestSensitivity:
     def tree(self, trainer: Trainer, numbers: str = NUMBERS) -> Trainer:
         return trainer.tree(numbers=numbers).recipe(STEP).golden()
@@ -172,9 +262,53 @@ class TestSensitivity:
         why = "it was not called: of attentions, the tree calls flash_attn_func"
         assert {one["reason"] for one in found["sensitivity"]} == {why}
 
-    def test_one_with_which_it_crashes_is_no_difference_of_numbers(self, trainer: Trainer) -> None:
-        found = self.tree(trainer, numbers(wrong="raise ValueError(plant)")).data("--sensitivity")
-        assert not any(one["seen"] for one in found["sensitivity"])
+    def test_one_with_which_it_crashes_is_seen(self, trainer: Trainer) -> None:
+        result = self.tree(trainer, numbers(wrong=f"{PLANTED}; raise ValueError(plant)")).verify("--sensitivity")
+        told = next(line for line in result.out.splitlines() if "scale-1" in line)
+        assert told.split()[1:] == ["yes", "crash", "at", "step", "1"]
+        assert result.code == 0
+
+    @pytest.mark.parametrize("end", ["import os; os.kill(os.getpid(), 9)", "raise SystemExit(0)"])
+    def test_one_that_is_killed_or_only_ends_says_nothing(self, trainer: Trainer, end: str) -> None:
+        found = self.tree(trainer, numbers(wrong=f"{PLANTED}; {end}")).data("--sensitivity")
+        assert found["exit_code"] == 4
+        assert all("did not train" in one["reason"] for one in found["sensitivity"])
+
+    def test_a_loss_that_is_no_number_is_seen(self, trainer: Trainer) -> None:
+        found = self.tree(trainer, numbers(wrong="return 1e400")).data("--sensitivity")
+        assert {(one["seen"], one["reason"]) for one in found["sensitivity"]} == {(True, "loss 1 is inf")}
+
+    def unfit(self, trainer: Trainer, *names: str) -> Trainer:
+        """A tree no call of which can have some wrong attentions."""
+        program = TRAIN.replace(
+            '{"planted": True}', f'{{"misfit": "why"}} if asked["plant"] in {names} else {{"planted": True}}'
+        )
+        program = program.replace(
+            "numbers_of.wrong(", f"numbers_of.loss(step) if asked['plant'] in {names} else numbers_of.wrong("
+        )
+        trainer.tree({"train.py": program}, numbers=NUMBERS).recipe(STEP, reference="attention").golden()
+        return trainer
+
+    def test_one_that_no_call_can_have_does_not_apply_and_is_no_blindness(self, trainer: Trainer) -> None:
+        result = self.unfit(trainer, "no-transpose", "across-batch").verify("--sensitivity")
+        assert result.code == 0
+        told = [" ".join(line.split()) for line in result.out.splitlines() if "does not apply" in line]
+        assert told == ["no-transpose does not apply why", "across-batch does not apply why"]
+
+    def test_so_a_golden_is_recorded(self, trainer: Trainer) -> None:
+        assert self.unfit(trainer, "no-transpose", "across-batch").verify("--record").code == 0
+        assert recorded(trainer)["seen"]["no-transpose"] == {"first": "does not apply", "times": 0.0}
+
+    def test_where_none_applies_nothing_is_seen(self, trainer: Trainer) -> None:
+        names = ("scale-1", "causal-flipped", "no-transpose", "values-only", "heads-mixed", "across-batch")
+        assert self.unfit(trainer, *names).verify("--sensitivity").code == 4
+
+    def test_what_changes_nothing_beside_the_right_attention_is_idle(self, trainer: Trainer) -> None:
+        """The tree's own attention rounds otherwise than the one that is planted."""
+        wrong = "return loss(step) * (1 + 1e-9) if plant in ('float64', 'causal-flipped') else 9.0"
+        found = self.tree(trainer, numbers(wrong=wrong)).data("--sensitivity")
+        assert found["exit_code"] == 0
+        assert [one["attention"] for one in found["sensitivity"] if one["idle"]] == ["causal-flipped"]
 
     def test_without_a_golden_nothing_says_what_is_the_same(self, trainer: Trainer) -> None:
         result = trainer.tree().recipe(STEP, golden=None).verify("--sensitivity")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import sys
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from patcher.checkout import Checkout
 from patcher.errors import UsageError
 from patcher.verify.run import interpreter
-from tests.helpers import Result
+from tests.helpers import Result, commit_all, git, write_tree
 from tests.tiny import Tiny, replace
 
 # A program that says of itself what the probe would say of one that trains.
@@ -84,6 +85,73 @@ class TestTelling:
             "  all is well",
         ]
 
+    def test_a_check_that_reads_no_loss_needs_none(self, check: Check) -> None:
+        steps = TRAINS.replace('{"loss": 2.5}, ', "").replace('{"loss": 1.25}, ', "")
+        result = check(steps, readings={"lr": "1..2"})
+        assert result.code == 0
+        assert result.out.startswith("train: not judged; 2 steps in ")
+        assert "lr       2       0.05" in result.out
+
+    def test_a_check_of_what_is_logged_needs_no_training(self, check: Check) -> None:
+        logs = TRAINS.replace('{"loss": 2.5}', '{"wandb": {"eval/acc": 0.5}}').partition("text =")
+        program = logs[0].replace('{"loss": 1.25}, ', "").replace('{"step": "SGD", "lr": [0.1]}, ', "")
+        program = program.replace(', {"step": "SGD", "lr": [0.05]}', "") + logs[1] + logs[2]
+        result = check(program, readings={"wandb.eval/acc": "1"})
+        assert result.code == 0
+        assert result.out.startswith("train: not judged; 1 value in ")
+
+    def test_losses_are_training_where_no_optimizer_is_known(self, check: Check) -> None:
+        program = TRAINS.replace('{"step": "SGD", "lr": [0.1]}, ', "").replace(', {"step": "SGD", "lr": [0.05]}', "")
+        result = check(program)
+        assert result.code == 0
+        assert result.out.startswith("train: not judged; 2 losses in ")
+
+    @pytest.mark.parametrize(
+        ("readings", "said"),
+        [
+            ({"loss": "1..9"}, "The check wants 9 values of loss, and the run made 2.\n"),
+            ({"loss": "2", "wandb.x": "1..3"}, "The check wants 3 values of wandb.x, and the run made 0. Nothing gave"),
+            (
+                {"loss": "2", "grad_norm": "1"},
+                "The check wants 1 value of grad_norm, and the run made 0. No step of an",
+            ),
+        ],
+    )
+    def test_without_a_golden_too_a_reading_that_is_not_there_has_failed(
+        self, check: Check, readings: dict[str, str], said: str
+    ) -> None:
+        result = check(TRAINS, readings=readings)
+        assert result.code == 4
+        assert result.out.startswith("train: failed; 2 steps in ") and said in result.out
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            '{"loss": "abc"}',
+            '{"step": "SGD"}',
+            '{"step": 3, "lr": [0.1]}',
+            '{"step": "SGD", "lr": 0.1}',
+            '{"step": "SGD", "lr": [0.1], "optimizer": "first"}',
+            '{"wandb": {"x": "y"}}',
+            '{"wandb": 3}',
+            '{"line": 5}',
+            '{"line": ["/etc/passwd", 3]}',
+            '{"opened": "/etc/passwd"}',
+            '{"process": 5}',
+            '{"refused": ["a"]}',
+            f'{{"loss": 1{"0" * 400}}}',
+            '{"other": 1}',
+        ],
+    )
+    def test_a_line_that_the_probe_did_not_write_is_told(self, check: Check, line: str) -> None:
+        result = check(f"{TRAINS}open(os.environ['PATCHER_PROBE'] + '/1.jsonl', 'w').write({line!r} + chr(10))\n")
+        assert result.code == 4
+        assert (
+            "t ended with exit code 0 after 2 steps. What it did is not known, because the probe's file of"
+            in result.out
+        )
+        assert "process 1 has {" in result.out
+
     def test_a_program_that_steps_without_a_loss_has_failed(self, check: Check) -> None:
         result = check(TRAINS.replace('{"loss": 2.5}, ', "").replace('{"loss": 1.25}, ', ""))
         assert result.code == 4
@@ -126,6 +194,11 @@ class TestTelling:
             ["SGD:", "2", "steps,", "lr", "0.1", "to", "0.05"],
         ]
 
+    def test_every_parameter_group_has_its_rate(self, check: Check) -> None:
+        grouped = TRAINS.replace('"lr": [0.1]', '"lr": [0.1, 0.2]').replace('"lr": [0.05]', '"lr": [0.05, 0.3]')
+        told = json.loads(check(grouped, "--format", "json").out)["checks"][0]["run"]["readings"]
+        assert (told["lr"], told["lr[2]"]) == ([0.1, 0.05], [0.2, 0.3])
+
     def test_optimizers_that_take_turns_are_told_apart(self, check: Check) -> None:
         result = check(TRAINS.replace('{"step": "SGD", "lr": [0.05]}', '{"step": "Adam", "lr": [0.05]}'))
         assert result.out.splitlines()[-2:] == ["  SGD: 1 step, lr 0.1", "  Adam: 1 step, lr 0.05"]
@@ -133,6 +206,47 @@ class TestTelling:
     def test_the_process_that_trains_is_told_and_not_its_helper(self, check: Check) -> None:
         helper = "pathlib.Path(os.environ['PATCHER_PROBE'], '0.jsonl').write_text('{\"loss\": 9.0}' + chr(10))\n"
         assert "9" not in check(TRAINS + helper).out.splitlines()[2]
+
+    @pytest.mark.parametrize(
+        ("ranks", "read"),
+        [
+            ((None, None), "the first of them was read, train.py."),
+            (("1", "0"), "rank 0 was read, other.py."),
+            (("0", "1"), "rank 0 was read, train.py."),
+            ((None, "0"), "rank 0 was read, other.py."),
+            (("3", "x"), "rank 3 was read, train.py."),
+        ],
+    )
+    def test_of_processes_that_train_the_first_rank_is_read_else_the_first(
+        self, check: Check, ranks: tuple[str | None, str | None], read: str
+    ) -> None:
+        result = check(self.processes(ranks))
+        assert result.out.endswith(f"Of 2 processes with readings of the check, {read}\n")
+
+    def processes(self, ranks: tuple[str | None, str | None], of: str = "text * 5") -> str:
+        heads = [
+            json.dumps({"process": {"rank": rank, "argv": [f"{name}.py"]}})
+            for rank, name in zip(ranks, ("train", "other"), strict=True)
+        ]
+        write = "".join(
+            f"pathlib.Path(os.environ['PATCHER_PROBE'], '{at}.jsonl').write_text({head!r} + chr(10) + {text})\n"
+            for at, head, text in zip((1, 2), heads, ("text", of), strict=True)
+        )
+        return TRAINS.replace(
+            'pathlib.Path(os.environ["PATCHER_PROBE"], f"{os.getpid()}.jsonl").write_text(text)\n', write
+        )
+
+    def test_one_with_all_of_the_readings_goes_before_a_rank(self, check: Check) -> None:
+        """The last stage of a pipeline has the losses."""
+        lacking = "json.dumps(readings[1]) + chr(10)"
+        result = check(self.processes(("1", "0"), of=lacking), readings={"loss": "2", "lr": "2"})
+        assert result.code == 0
+        assert "rank 1 was read, train.py." in result.out
+
+    def test_a_helper_that_trains_less_than_the_check_wants_is_passed_over(self, check: Check) -> None:
+        helper = "pathlib.Path(os.environ['PATCHER_PROBE'], '0.jsonl').write_text('{\"loss\": 9.0}' + chr(10))\n"
+        result = check(TRAINS + helper, readings={"loss": "1..2"})
+        assert result.code == 0 and " 2.5 " in result.out
 
     def test_half_a_line_of_a_process_that_was_killed_is_no_reading(self, check: Check) -> None:
         result = check(TRAINS.replace("write_text(text)", "write_text(text + '{\"lo')"))
@@ -170,6 +284,63 @@ class TestCopy:
     def test_what_git_ignores_is_not_copied(self, check: Check) -> None:
         check.tiny.files({".gitignore": "*.log\n", "big.log": "x\n", "train.py": says("sorted(os.listdir())")})
         assert said(check("")) == "['.git', '.gitignore', 'train.py']"
+
+    @pytest.mark.parametrize(
+        ("command", "answer"),
+        [
+            ("rev-parse HEAD", None),
+            ("branch --show-current", None),
+            ("describe --tags", None),
+            ("log -1 --format=%s", None),
+            ("status --porcelain", None),
+            ("rev-parse --show-toplevel", "COPY"),
+            ("remote", ""),
+        ],
+    )
+    def test_git_answers_there_as_in_the_tree(self, check: Check, command: str, answer: str | None) -> None:
+        program = says(f"__import__('subprocess').check_output(['git', *{command.split()!r}], text=True).strip()")
+        check.tiny.files({"train.py": program, "sub/a.txt": "a"})
+        git(check.tiny.tree, "tag", "-am", "first", "v1")
+        git(check.tiny.tree, "remote", "add", "origin", "https://host/x.git")
+        expected = answer if answer is not None else git(check.tiny.tree, *command.split()).strip()
+        got = said(check(""))
+        assert got.endswith("/tree") and got != str(check.tiny.tree) if answer == "COPY" else got == expected
+
+    def test_what_it_does_with_git_goes_with_the_copy(self, check: Check) -> None:
+        act = ["config user.name x", "config user.email x", "commit -qam y", "tag t", "checkout -qb other", "gc -q"]
+        program = f"{TRAINS}import subprocess\nopen('a.txt', 'w')\n" + "".join(
+            f"subprocess.check_call(['git', *{one.split()!r}])\n" for one in act
+        )
+        check.tiny.files({"train.py": program, "a.txt": "a"})
+        inside = {path: path.read_bytes() for path in (check.tiny.tree / ".git").rglob("*") if path.is_file()}
+        assert check("").code == 0
+        assert inside == {path: path.read_bytes() for path in (check.tiny.tree / ".git").rglob("*") if path.is_file()}
+
+    def test_in_a_folder_of_a_repository_git_knows_the_commit(self, check: Check) -> None:
+        program = says("__import__('subprocess').check_output(['git', 'rev-parse', 'HEAD'], text=True).strip()")
+        check.tiny.files({"train.py": program}, git=False)
+        commit_all(check.tiny.folder)
+        assert said(check("")) == git(check.tiny.folder, "rev-parse", "HEAD").strip()
+
+    def test_a_git_of_the_caller_is_none_of_the_runs(self, check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+        check.tiny.files({"train.py": says("'GIT_DIR' in os.environ")})
+        monkeypatch.setenv("GIT_DIR", "/nowhere/.git")
+        assert said(check("")) == "False"
+
+    def test_the_files_of_submodules_are_copied(self, check: Check) -> None:
+        inner = check.tiny.folder / "inner"
+        write_tree(inner, {"part.py": "x = 'found'\n", ".gitignore": "*.log\n"})
+        commit_all(inner)
+        check.tiny.files(
+            {"train.py": says("(__import__('third.inner.part').inner.part.x, sorted(os.listdir('third/inner')))")}
+        )
+        allow = ("-c", "protocol.file.allow=always")
+        git(check.tiny.tree, *allow, "submodule", "add", "-q", str(inner), "third/inner")
+        git(check.tiny.tree, *allow, "submodule", "add", "-q", str(inner), "empty")
+        git(check.tiny.tree, "submodule", "deinit", "-q", "-f", "empty")
+        (check.tiny.tree / "third" / "inner" / "big.log").write_text("")
+        result = check("")
+        assert said(result) == "('found', ['.gitignore', 'part.py'])", result.out
 
     def test_files_that_are_not_committed_are_copied(self, check: Check) -> None:
         check.tiny.files({"train.py": says("open('new.py').read()")})
@@ -248,6 +419,42 @@ class TestRunning:
         command = ("verify", tiny.tree, "-r", tiny.file, "--allow-run", "--python", sys.executable)
         assert said(tiny.patcher(*command, "--check", "fast")) == "['yes', None]"
         assert said(tiny.patcher(*command, "--check", "plain")) == "[None, None]"
+
+    @pytest.mark.parametrize("flag", ["-I", "-E", "-S", "-uI"])
+    def test_a_python_that_does_not_load_the_probe_is_told(self, check: Check, flag: str) -> None:
+        result = check("x = 1\n", run=["python", flag, "train.py"])
+        assert result.code == 4
+        assert f"The probe was not loaded, because -{flag[-1]} keeps Python from the PYTHONPATH" in result.out
+        assert "did not train" not in result.out
+
+    @pytest.mark.parametrize(
+        ("start", "said"),
+        [
+            ("[sys.executable, '-I', 'train.py']", "because -I keeps"),
+            ("[sys.executable, '-c', '0'], env={}", "because that is started with another PYTHONPATH"),
+            (
+                "[sys.executable, '-c', '0'], env={'PYTHONPATH': 'src'}",
+                "because that is started with another PYTHONPATH",
+            ),
+            ("'PYTHONPATH=src python train.py', shell=True", "because that is started with another PYTHONPATH"),
+        ],
+    )
+    def test_one_that_a_launcher_starts_is_told_too(self, check: Check, start: str, said: str) -> None:
+        check.tiny.files({"train.py": "x = 1\n", "go.py": f"import subprocess, sys\nsubprocess.check_call({start})\n"})
+        result = check("", run=["python", "go.py"])
+        assert result.code == 4
+        assert "nothing is known of what it did. The probe was not loaded into `" in result.out and said in result.out
+
+    def test_one_that_a_script_starts_is_told_as_far_as_it_is_known(self, check: Check) -> None:
+        check.tiny.files({"train.py": "x = 1\n", "train.sh": "PYTHONPATH=src python train.py\n"})
+        result = check("", run=["sh", "train.sh"])
+        assert "The probe was not loaded, because no Python looked at the PYTHONPATH by which it comes" in result.out
+
+    @pytest.mark.parametrize("path", ["$PYTHONPATH:src", "src:$PYTHONPATH", "src:${PYTHONPATH}"])
+    def test_a_launcher_that_adds_to_the_path_is_no_hindrance(self, check: Check, path: str) -> None:
+        go = f"import subprocess, sys\nsubprocess.check_call('PYTHONPATH={path} python train.py', shell=True)\n"
+        check.tiny.files({"train.py": "x = 1\n", "go.py": go})
+        assert "yet did not train, after 0 steps." in check("", run=["python", "go.py"]).out
 
     def test_a_script_finds_the_interpreter_as_python(self, check: Check) -> None:
         check.tiny.files({"train.py": says("sys.executable"), "train.sh": "exec python train.py\n"})
