@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 
 import pytest
 
@@ -502,6 +503,28 @@ def golden(**readings: list[float]) -> str:
 HELD = f"{RUN}, golden: golden.json"
 PYTHON = ("--python", sys.executable)
 
+LAUNCHER = "import os, subprocess\nos.environ['PYTHONPATH'] = 'src'\nsubprocess.check_call(['python', 'train.py'])\n"
+LEAVING_OUT = f"checks: [{{id: train, why: w, {HELD}, reference: {{without: other}}}}]\n"
+
+
+def _told(line: Mapping[str, object]) -> str:
+    """Return a program that writes one line where the probe does."""
+    path = "open(os.environ['PATCHER_PROBE'] + '/1.jsonl', 'w')"
+    return f"import os\n{path}.write({json.dumps(line)!r} + chr(10))\n"
+
+
+def _refused(what: str) -> Play:
+    """Record where the reference attention refuses what it is given."""
+    refused = _told({"refused": ["flash_attn_func", what, "model.py:7"]})
+    return train(f"{HELD}, reference: attention", f"{refused}raise RuntimeError\n", "--record", *PYTHON)
+
+
+def _without_the_step(scene: Scene) -> Result:
+    other = f"id: other\nwhy: w\neffect: exact\n{ROUND.replace('abs', 'hash')}"
+    scene.tree({"train.py": TRAINS, "a.py": "abs(1)\n"}).steps(ROUND, other, head=LEAVING_OUT).apply()
+    return scene.verify("--record", *PYTHON)
+
+
 VERIFY: dict[str, Play] = {
     "a recipe without checks": lambda scene: scene.tree("").steps(ROUND).verify(),
     "checks that did not come with patcher": lambda scene: (
@@ -522,12 +545,16 @@ VERIFY: dict[str, Play] = {
     "an environment that is no map": train(f"{RUN}, environment: fast"),
     "a reading that the probe has not": train(f"{RUN}, readings: {{los: 1..10}}"),
     "a reference that there is not": train(f"{RUN}, reference: atention"),
+    "a golden without a step that there is not": train(f"{RUN}, reference: {{without: swop}}"),
     "a check like none": train("like: tain"),
     "a check that is not there": train(RUN, "", "--check", "tune"),
     "--record with --ablate": train(RUN, "", "--record", "--ablate"),
     "a golden to be recorded without a file": train(RUN, TRAINS, "--record", *PYTHON),
     "a golden of the code that it judges": train(HELD, TRAINS, "--record", *PYTHON),
     "a golden of a reference that nothing calls": train(f"{HELD}, reference: attention", TRAINS, "--record", *PYTHON),
+    "a golden of a tree without the step that it leaves out": _without_the_step,
+    "a golden of attention with dropout": _refused("dropout_p > 0"),
+    "a golden of attention with what no reference knows": _refused("qv"),
     "a golden that is none": train(HELD, TRAINS, **{"golden.json": "{}"}),
     "a golden of another format": train(HELD, TRAINS, **{"golden.json": '{"format": 9}'}),
     "a golden that is not there": train(RUN, TRAINS, "--golden", "gold.json"),
@@ -540,10 +567,23 @@ VERIFY: dict[str, Play] = {
     "a check for another device": train(f"{RUN}, device: cuda", TRAINS),
     "numbers that differ": train(HELD, TRAINS, **{"golden.json": golden(loss=[2.0])}),
     "numbers that are missing": train(HELD, TRAINS, **{"golden.json": golden(loss=[2.5, 2.0])}),
+    "fewer numbers than the check wants": train(f"{RUN}, readings: {{loss: 1..3}}", TRAINS),
+    "a reading that nothing makes": train(f"{RUN}, readings: {{loss: 1, wandb.x: 1..3}}", TRAINS),
+    "a rate of no optimizer that is known": train(f"{RUN}, readings: {{loss: 1, lr: 1}}", _told({"loss": 2.5})),
     "a program that there is not": train("run: [trainn]"),
     "data that cannot be prepared": train(f"{RUN}, prepare: data.py", **{"data.py": "raise SystemExit('no disk')\n"}),
     "a run that fails": train(RUN, "raise SystemExit(3)\n"),
     "a run that trains nothing": train(RUN),
+    "a run that steps without a loss": train(RUN, _told({"step": "SGD", "lr": [0.1]})),
+    "a run that logs nothing that is read": train(f"{RUN}, readings: {{wandb.x: 1}}"),
+    "a run that writes among the probe's files": train(RUN, _told({"loss": "abc"})),
+    "a run without the probe": train("run: [python, -I, train.py]"),
+    "a run whose launcher hides the probe": lambda scene: (
+        scene.tree({"launch.py": LAUNCHER, "train.py": ""})
+        .steps(ROUND, head="checks: [{id: train, why: w, run: [python, launch.py]}]\n")
+        .verify(*PYTHON)
+    ),
+    "a run in which no Python loads the probe": train("run: ['true']"),
     "a run that is killed": train(RUN, "import os\nos.kill(os.getpid(), 9)\n"),
     "a run that lacks a package": train(RUN, "import nowhere\n"),
     "a run that needs a GPU": train(RUN, "raise AssertionError('Torch not compiled with CUDA enabled')\n"),
