@@ -111,7 +111,9 @@ def give_git(home: Checkout, target: Path) -> None:
         (own / name).write_text(text)
     if shallow.is_file():
         shutil.copy2(shallow, own / "shallow")
-    ask("read-tree", f"{home.head}:{home.prefix}" if home.prefix else home.head, env={"GIT_DIR": str(own)})
+    # A partial clone may lack what the index needs; HEAD is known without one.
+    tree = f"{home.head}:{home.prefix}" if home.prefix else home.head
+    home.repository.run("read-tree", tree, env={"GIT_DIR": str(own)})
 
 
 def _lines(told: list[str]) -> list[str]:

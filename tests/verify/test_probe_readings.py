@@ -46,7 +46,9 @@ torch.autograd.backward([x.sum(), x * 2], [None, torch.ones(3)])
 p = torch.nn.Parameter(torch.ones(2))
 torch.autograd.grad((p * 3).sum(), p)
 torch.autograd.grad([p.sum(), p * 2], [x, p], [None, torch.ones(2)], allow_unused=True)
-torch.autograd.grad(outputs=(p * 4).sum(), inputs=[p])
+torch.autograd.grad(outputs=(p * 4).sum(), inputs=iter([p]))
+torch.autograd.backward(iter([(x * 3).sum()]))
+torch.autograd.backward(iter([x * 3]), iter([torch.ones(3)]))
 torch.autograd.grad((x * p.sum()).sum(), x, create_graph=True)
 torch.autograd.grad(p * 2, p, torch.eye(2), is_grads_batched=True)
 try:
@@ -66,7 +68,7 @@ def test_each_backward_pass_is_recorded_once(tmp_path: Path) -> None:
     assert found[:-1] == [
         *(3.0, 6.0, 9.0, 12.0, 15.0),
         *(9.0, 7.5, 15.0, 0.0, 6.0, 3.0),  # with a gradient: the sum of the products
-        *(6.0, 6.0, 8.0),  # torch.autograd.grad, with respect to parameters
+        *(6.0, 6.0, 8.0, 9.0, 9.0),  # torch.autograd.grad, with respect to parameters
         *(18.0, 21.0, 24.0),
     ]
     assert math.isnan(found[-1])

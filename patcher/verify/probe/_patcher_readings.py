@@ -45,6 +45,7 @@ def watch_backward(torch, recorder):
     def watched(function, names, is_loss):
         @functools.wraps(function)
         def watching(*args, **kwargs):
+            args, kwargs = tuple(map(held, args)), {name: held(one) for name, one in kwargs.items()}
             if running() == -1:  # else checkpointing asks for a part of a backward pass that is under way
                 given = dict(zip(names, args))  # noqa: B905  (no `strict` in 3.8)
                 given.update(kwargs)
@@ -61,6 +62,11 @@ def watch_backward(torch, recorder):
 
     torch.autograd.backward = watched(backward, ("tensors", "grad_tensors"), lambda given: True)
     torch.autograd.grad = watched(grad, ("outputs", "inputs", "grad_outputs"), of_parameters)
+
+
+def held(argument):
+    """Return an argument that can be looked at and still be used, as an iterator cannot."""
+    return tuple(argument) if hasattr(argument, "__next__") else argument
 
 
 def several(torch, tensors):
