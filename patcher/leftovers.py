@@ -10,7 +10,7 @@ from patcher.errors import TargetError
 from patcher.files.named import LARGEST, lines, mention, named
 from patcher.model import Outcome, Place, Status
 from patcher.syntax.draft import PROGRAMS, Draft
-from patcher.syntax.names import module_name
+from patcher.syntax.modules import module_name
 from patcher.syntax.project import may_have, module_files
 from patcher.syntax.references import Gone, handed_on, mentions, starred, strings_that, word_pattern
 from patcher.syntax.source import Source

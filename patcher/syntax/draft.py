@@ -19,7 +19,7 @@ from patcher.errors import TargetError
 from patcher.model import Change, Edit, Layer, Scope, Skipped, Step
 from patcher.syntax.gate import Exports, Imported, lacking, reached
 from patcher.syntax.matching import Miss
-from patcher.syntax.names import module_name
+from patcher.syntax.modules import module_name
 from patcher.syntax.notebook import NotebookSource, notebook
 from patcher.syntax.source import Source, splice
 

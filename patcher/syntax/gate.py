@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from symtable import symtable
 
+from patcher.syntax.modules import joined
+
 __all__ = ["Exports", "Imported", "lacking", "reached"]
 
 Words = frozenset[bytes]
@@ -75,11 +77,11 @@ class Exports:
         if bound is None or name in bound.elsewhere or not all(one.known for one in there):
             return None
         if name not in bound.imported | bound.otherwise:
-            return [".".join((*one.parts[:-1], name)) for one in there if one.local == "*"]
+            return [joined((*one.parts[:-1], name)) for one in there if one.local == "*"]
         named = [one for one in there if one.local == name]
         if name in bound.otherwise or len(named) != 1:
             return None if name in bound.imported else []
-        return [".".join(named[0].parts)]
+        return [joined(named[0].parts)]
 
     def _module(self, path: str, data: bytes) -> _Bound | None:
         known = self._bound.get(path)

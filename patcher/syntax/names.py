@@ -8,16 +8,16 @@ that reads it can run.
 from __future__ import annotations
 
 import builtins
-from pathlib import PurePosixPath
 
 import libcst as cst
 
+from patcher.syntax.modules import package_of
 from patcher.syntax.nodes import literal
 from patcher.syntax.order import Order
 from patcher.syntax.scopes import Binding, FunctionLike, Scope, Scopes
 from patcher.syntax.source import Source
 
-__all__ = ["BUILTINS", "Binding", "Names", "dotted", "leads", "module_name"]
+__all__ = ["BUILTINS", "Binding", "Names", "dotted", "leads"]
 
 BUILTINS = frozenset(dir(builtins)) | {
     "__annotations__", "__builtins__", "__class__", "__doc__", "__file__", "__module__", "__name__", "__path__",
@@ -39,12 +39,6 @@ def dotted(node: cst.CSTNode | None) -> str | None:
 def leads(origin: str, target: str) -> bool:
     """Tell whether a dotted name is another one, or something below it."""
     return f"{target}.".startswith(f"{origin}.")
-
-
-def module_name(path: str) -> str:
-    """Return the dotted name under which a file of the tree is imported from the tree's root."""
-    parts = PurePosixPath(path).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 class Names:
@@ -220,7 +214,7 @@ class Names:
         module = dotted(statement.module) or ""
         if not statement.relative:
             return module
-        package = PurePosixPath(self._source.path).parent.parts
+        package = package_of(self._source.path)
         kept = len(package) + 1 - len(statement.relative)
         if kept < 0:
             return "." * -kept + module
@@ -282,7 +276,7 @@ class Names:
             self.stars.append(statement)
             return
         module = self.module_of(statement)
-        if len(statement.relative) > len(PurePosixPath(self._source.path).parent.parts):
+        if len(statement.relative) > len(package_of(self._source.path)):
             module = f".{module}"  # a file at the root of the tree, and not the package of that name
         for alias in statement.names:
             name = dotted(alias.name) or ""

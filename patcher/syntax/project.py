@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from patcher.errors import TargetError
+from patcher.syntax.modules import folders_of
 from patcher.syntax.names import dotted
 from patcher.syntax.source import Source
 
@@ -46,12 +47,12 @@ def module_file(draft: Draft, folder: PurePosixPath, module: str) -> str | None:
     """
     key = (str(folder), module)
     if key not in draft.modules:  # every import of every file asks, and most of them for the same few
-        draft.modules[key] = _module_file(draft, folder, module.removeprefix(".").split("."))
+        draft.modules[key] = _module_file(draft, folder, folders_of(module.removeprefix(".")))
     return draft.modules[key]
 
 
 def _module_file(draft: Draft, folder: PurePosixPath, parts: list[str]) -> str | None:
-    if not all(part.isidentifier() for part in parts):
+    if not all(parts):  # a folder need not be called as a name is: what lies in it is imported relatively
         return None
     base = folder.joinpath(*parts)
     paths = (str(base / "__init__.py"), str(base.with_name(f"{base.name}.py")))

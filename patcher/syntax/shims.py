@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from patcher.errors import SiteError, TargetError
-from patcher.syntax.names import module_name
+from patcher.syntax.modules import module_name
 from patcher.syntax.project import imported_modules, module_file, module_files, python_files, search_folders
 from patcher.syntax.source import Source
 

@@ -17,7 +17,7 @@ from patcher.syntax.draft import Draft
 from patcher.syntax.guards import ImportStatement, guard
 from patcher.syntax.instead import Led, lead_to
 from patcher.syntax.layout import level_of
-from patcher.syntax.names import module_name
+from patcher.syntax.modules import module_name
 from patcher.syntax.readers import Readers
 from patcher.syntax.shims import has_module, place, refuse_unknown
 from patcher.syntax.source import Source

@@ -13,7 +13,8 @@ from textwrap import dedent
 import libcst as cst
 import pytest
 
-from patcher.syntax.names import dotted, module_name
+from patcher.syntax.modules import module_name
+from patcher.syntax.names import dotted
 from patcher.syntax.source import Source
 from tests.syntax.python import parsed
 

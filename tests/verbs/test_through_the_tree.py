@@ -36,6 +36,24 @@ class TestModulesOfTheTree:
         tree = {"models/__init__.py": "from .layers import Attention\n", "models/layers.py": "class Attention: ...\n"}
         check_transformed(OWN, {**tree, path: before}, {path: before.replace("(1)", "(1, 2)")})
 
+    @pytest.mark.parametrize("folder", ["Flag-DiT-ImageNet/models", "v1.2", "2d/net"])
+    def test_a_folder_need_not_be_called_as_a_name_is(self, folder: str) -> None:
+        before = "from .optim import AdamATan2\nopt = AdamATan2(p, lr=0)\n"
+        tree = {f"{folder}/optim.py": "from adam_atan2 import AdamATan2\n", f"{folder}/net.py": before}
+        check_transformed(LR, tree, {f"{folder}/net.py": before.replace("lr=0", "lr=1e-8")})
+
+    @pytest.mark.parametrize("folder", ["Flag-DiT-ImageNet/models", "v1.2"])
+    def test_a_rename_follows_into_a_folder_that_is_called_so(self, folder: str) -> None:
+        before = {
+            f"{folder}/optim.py": "from adam_atan2 import AdamATan2\n",
+            f"{folder}/net.py": "from .optim import AdamATan2\nopt = AdamATan2(p)\n",
+        }
+        after = {
+            f"{folder}/optim.py": "from torch.optim import Adam\n",
+            f"{folder}/net.py": "from .optim import Adam\nopt = Adam(p)\n",
+        }
+        check_transformed({"rename": "adam_atan2.AdamATan2", "to": "torch.optim.Adam"}, before, after)
+
     def test_the_tree_may_be_a_package_itself(self) -> None:
         before = "from .models.layers import Attention\nnet = Attention(1)\n"
         tree = {"__init__.py": "", "models/__init__.py": "", "models/layers.py": "class Attention: ...\n"}
