@@ -271,7 +271,7 @@ class Attempt:
             yield from self.sequence(wants, gots, call)
 
     def parameters(self, at: cst.CSTNode, wants: Sequence[cst.Param], gots: Sequence[cst.Param]) -> Iterator[None]:
-        """Match the parameters that a header names, wherever they stand; it says nothing of the others."""
+        """Match the parameters that a header names, each another, wherever they stand; it says nothing of the rest."""
         wants = [want for want in wants if not many_of(want)]
         if not wants:
             yield
@@ -280,5 +280,5 @@ class Attempt:
             for _ in self.node(wants[0].name, got.name):
                 self.pairs[wants[0]] = got
                 for _ in self.value("default", wants[0], got):
-                    yield from self.parameters(at, wants[1:], gots)
+                    yield from self.parameters(at, wants[1:], [one for one in gots if one is not got])
         self.fail(at, lambda: f"{self.wanted(wants[0])} is no parameter")

@@ -92,6 +92,19 @@ def test_the_else_of_a_loop_stands_inside_of_the_loop_around_it() -> None:
     )
 
 
+def test_a_parameter_that_the_header_names_is_not_taken_for_its_hole_too() -> None:
+    check_transformed(
+        {"insert": "$X = $X.float()", "first_in": "def forward(self, $X)"},
+        "class A:\n    def forward(self, x, dim=1):\n        return x\n\n    def f(self): ...\n",
+        "class A:\n    def forward(self, x, dim=1):\n        x = x.float()\n        return x\n\n    def f(self): ...\n",
+    )
+
+
+def test_a_header_with_more_parameters_than_there_are_is_none() -> None:
+    keys = {"insert": "$X = $X.float()", "first_in": "def forward(self, $X)"}
+    check_noop(keys, "class A:\n    def forward(self):\n        return 1\n")
+
+
 def test_the_default_of_a_parameter_that_the_header_names() -> None:
     check_transformed(
         {"replace": "step($X)", "with": "step($X, 1)", "inside": "def $_($$$, device=$_)", "local": ["step"]},
