@@ -123,7 +123,10 @@ def _leaves(node: cst.CSTNode | None) -> bool:
     """Tell whether nothing that stands behind a statement in its block runs."""
     if isinstance(node, cst.If):
         return _leaves(node.body) and _leaves(node.orelse)
-    if isinstance(node, cst.Else):
+    if isinstance(node, (cst.Try, cst.TryStar)):
+        ways = [node.orelse if _leaves(node.orelse) else node.body, *node.handlers]
+        return _leaves(node.finalbody) or all(map(_leaves, ways))
+    if isinstance(node, (cst.Else, cst.Finally, cst.ExceptHandler, cst.ExceptStarHandler)):
         return _leaves(node.body)
     if isinstance(node, (cst.IndentedBlock, cst.SimpleStatementSuite, cst.SimpleStatementLine)):
         return _leaves(node.body[-1])

@@ -181,6 +181,9 @@ def test_last_in_a_body_that_is_not_left_on_every_way() -> None:
         "if a: return 1",
         "if a:\n        return 1\n    elif b:\n        return 2",
         "for i in a:\n        break",
+        "try:\n        return a\n    except E:\n        pass",
+        "try:\n        a()\n    except E:\n        return b",
+        "try:\n        a()\n    finally:\n        b()",
     ):
         check_transformed(LAST, f"def f(a, b):\n    {last}\n", f"def f(a, b):\n    {last}\n    x = 1\n")
 
@@ -227,6 +230,9 @@ def test_a_body_on_the_line_of_its_header_is_refused() -> None:
         ("a = 1; return", "a = 1; return"),
         ("if a:\n        return 1\n    else:\n        raise a", "if a: return 1 else: raise a"),
         ("if a: return 1\n    elif b: return 2\n    else: return 3", "if a: return 1 elif b: return 2 else: return 3"),
+        ("try: return a\n    except E: return b", "try: return a except E: return b"),
+        ("try: a\n    except E: raise\n    else: return b", "try: a except E: raise else: return b"),
+        ("try: a\n    finally: return b", "try: a finally: return b"),
     ],
 )
 def test_lines_behind_the_end_of_a_function_would_never_run(last: str, told: str) -> None:
