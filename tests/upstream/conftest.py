@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from tests.helpers import git
 
-Upstream = Callable[[str, str], Path]
+
+class Upstream(Protocol):
+    """What the fixture gives."""
+
+    def __call__(self, name: str, commit: str, only: Sequence[str] = ()) -> Path: ...
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,9 +27,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def upstream(tmp_path: Path) -> Upstream:
-    """Return a function that gives a clone of an upstream at a commit."""
+    """Return a function that gives a clone of an upstream at a commit; `only` narrows it to files of some globs."""
 
-    def clone(name: str, commit: str) -> Path:
+    def clone(name: str, commit: str, only: Sequence[str] = ()) -> Path:
         folder = os.environ.get("PATCHER_UPSTREAMS")
         if not folder:
             pytest.skip("PATCHER_UPSTREAMS does not name the folder of the real trees")
@@ -32,7 +37,9 @@ def upstream(tmp_path: Path) -> Upstream:
         if not origin.exists():
             pytest.skip(f"there is no {name} in PATCHER_UPSTREAMS")
         target = tmp_path / name
-        subprocess.run(["git", "clone", "--quiet", origin, target], check=True)
+        subprocess.run(["git", "clone", "--quiet", "--no-checkout", origin, target], check=True)
+        if only:
+            git(target, "sparse-checkout", "set", "--no-cone", *only)
         git(target, "checkout", "--quiet", commit)
         return target
 
