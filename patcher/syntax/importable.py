@@ -13,7 +13,7 @@ import libcst as cst
 from patcher.syntax.names import dotted
 from patcher.syntax.source import Source
 
-__all__ = ["Importable", "as_modules", "importable", "may_be_class", "no_module"]
+__all__ = ["Importable", "as_modules", "importable", "may_be_class", "needs_from", "no_module"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,19 @@ def may_be_class(name: str) -> bool:
     return name[:1].isupper()
 
 
+def needs_from(module: str) -> bool:
+    """Tell whether `import module` may be wrong: it is reached relatively, or may be a class of a module."""
+    return module.startswith(".") or ("." in module and may_be_class(module.rpartition(".")[2]))
+
+
 def as_modules(source: Source, names: Sequence[str]) -> Iterator[tuple[cst.CSTNode, str]]:
-    """Yield the imports of a file that have one of some names as a module, or something in it, and say so."""
+    """Yield the imports of a file that have one of some names as a module, or something in it, and say so.
+
+    `import a.b as c` binds that one name, as `from a import b as c` does.
+    """
     found: list[tuple[cst.CSTNode, str]] = []
-    found += [(alias, dotted(alias.name) or "") for one in source.of(cst.Import) for alias in one.names]
+    plain = ((alias, dotted(alias.name) or "") for one in source.of(cst.Import) for alias in one.names)
+    found += [(alias, module) for alias, module in plain if alias.asname is None or module not in names]
     # What is relative to the root of the tree is a file there, and not the package of that name.
     known = (one for one in source.of(cst.ImportFrom) if len(one.relative) <= source.path.count("/"))
     found += [(one, source.names.module_of(one)) for one in known]

@@ -13,6 +13,7 @@ import libcst as cst
 
 from patcher.errors import SiteError
 from patcher.model import Edit
+from patcher.syntax.importable import needs_from
 from patcher.syntax.moved import Moved, taken_out
 from patcher.syntax.names import Binding, dotted
 from patcher.syntax.nodes import literal
@@ -76,7 +77,7 @@ class Redirect:
         new: str = "",
         others: Sequence[Binding] = (),
     ) -> None:
-        """Make a from-import bind `name` of a module as `local`; None: of the module that it names already.
+        """Make an import of one name bind `name` of a module as `local`; None: of the module that it names already.
 
         `new` is what recipes call that, if not the new symbol; `others` are imports that this step makes bind the same.
 
@@ -84,10 +85,13 @@ class Redirect:
             SiteError: it shares its line, or a comment would be lost.
         """
         statement, alias = binding.statement, binding.alias
-        assert isinstance(statement, cst.ImportFrom) and alias is not None
-        assert not isinstance(statement.names, cst.ImportStar)
+        assert statement is not None and alias is not None and not isinstance(statement.names, cst.ImportStar)
         if self._is_there(binding, local, new or self.new, others):
             self.moved.append(Moved(statement, alias))
+            return
+        if isinstance(statement, cst.Import):
+            assert module is not None
+            self.edits.append(self._module_as(statement, alias, module, name))
             return
         keeps = alias.asname is not None and self.source.code(alias.asname.name) == local
         written = name if keeps or name == local else f"{name} as {local}"
@@ -102,6 +106,14 @@ class Redirect:
             self.edits.append(self._whole(alias, written))
         elif dotted(alias.name) != written:
             self.edits.append(Edit(*self.source.span(alias.name), written))
+
+    def _module_as(self, statement: cst.Import, alias: cst.ImportAlias, module: str, name: str) -> Edit:
+        """Return the edit of `import a.b as c`, which needs a `from` where the new name is no module for certain."""
+        if not needs_from(f"{module}.{name}"):
+            return Edit(*self.source.span(alias.name), f"{module}.{name}")
+        if len(statement.names) > 1:
+            raise SiteError("the module is imported together with others; give it an import of its own first")
+        return Edit(self.source.span(statement)[0], self.source.span(alias.name)[1], f"from {module} import {name}")
 
     def _whole(self, alias: cst.ImportAlias, written: str) -> Edit:
         """Return the edit of a name of an import and of what it is called."""

@@ -95,7 +95,7 @@ class Symbols:
         return Meaning.MIXED if Meaning.MIXED in found else Meaning.NEITHER
 
     def _of_binding(self, source: Source, binding: Binding) -> Meaning:
-        if not isinstance(binding.statement, cst.ImportFrom):
+        if not _binds_one(binding):
             return Meaning.NEITHER
         if self.new in self.meant(source, binding):
             return Meaning.NEW
@@ -131,8 +131,8 @@ class Symbols:
         return module_at_top(self.draft, min(unsure).rpartition(".")[0]) or "" if unsure else ""
 
     def _is_direct(self, source: Source, binding: Binding) -> bool:
-        """Tell whether a from-import names the old symbol by its own module."""
-        return isinstance(binding.statement, cst.ImportFrom) and not self.meant(source, binding).isdisjoint(self.old)
+        """Tell whether an import names the old symbol by its own module."""
+        return _binds_one(binding) and not self.meant(source, binding).isdisjoint(self.old)
 
     def hidden(self, symbol: Symbol, old: str = "") -> str | None:
         """Return the file of the tree that is imported in place of the top-level package that the old symbol is in."""
@@ -289,6 +289,12 @@ class Symbols:
     def _starred(self, source: Source, star: cst.ImportFrom, symbol: Symbol) -> list[Symbol | None]:
         paths = module_files(self.draft, source.path, source.names.module_of(star))
         return [self.exported(path, symbol.local) for path in paths if path != source.path]
+
+
+def _binds_one(binding: Binding) -> bool:
+    """Tell whether an import binds what it names, and not a package above that."""
+    named = binding.alias is not None and binding.alias.asname is not None
+    return isinstance(binding.statement, cst.ImportFrom) or (isinstance(binding.statement, cst.Import) and named)
 
 
 def _is_relative(binding: Binding) -> bool:

@@ -14,7 +14,7 @@ import libcst as cst
 
 from patcher.errors import SiteError
 from patcher.model import Edit
-from patcher.syntax.importable import importable, may_be_class, no_module
+from patcher.syntax.importable import importable, may_be_class, needs_from, no_module
 from patcher.syntax.moved import Moved, behind
 from patcher.syntax.names import Binding, dotted
 from patcher.syntax.redirect import Redirect, line_number
@@ -174,7 +174,7 @@ class Through(Redirect):
         module = self.reach(statement, self.module)
         kept = self.source.code(alias.asname.name) if alias.asname else None
         parent, leaf = _parted(module)
-        if isinstance(statement, cst.Import) and not _needs_from(module):
+        if isinstance(statement, cst.Import) and not needs_from(module):
             self._free_root(kept or module, places)
             self.declared((kept or module).partition(".")[0])
             if not kept and self._imported_beside(binding, module):
@@ -208,7 +208,7 @@ class Through(Redirect):
         assert first.statement is not None
         module = self.reach(first.statement, self.module)
         parent, leaf = _parted(module)
-        by_name = _needs_from(module)
+        by_name = needs_from(module)
         line = f"from {parent} import {leaf}" if by_name else f"import {module}"
         self._free_root(leaf if by_name else module, places, self.module if by_name else "", beside=True)
         if any(isinstance(above, cst.Try) for above in self.source.ancestors(first.statement)):
@@ -271,8 +271,3 @@ def _parted(module: str) -> tuple[str, str]:
     found = re.fullmatch(r"(\.*)(?:(.*)\.)?([^.]*)", module)
     assert found is not None
     return f"{found[1]}{found[2] or ''}", found[3]
-
-
-def _needs_from(module: str) -> bool:
-    """Tell whether `import module` may be wrong: it is reached relatively, or may be a class of a module."""
-    return module.startswith(".") or ("." in module and may_be_class(module.rpartition(".")[2]))

@@ -871,18 +871,79 @@ AMP = {"rename": "apex.amp", "to": "torch.cuda.amp"}
     "line",
     [
         "import apex.amp",
-        "import apex.amp as am",
         "import apex.amp.lists",
+        "import apex.amp.lists as l",
         "from apex.amp import scale_loss",
         "from apex.amp.lists import functional as f",
         "from apex.amp import *",
-        "def f(): import apex.amp as am",
-        "try: import apex.amp as am\nexcept ImportError: am = None",
+        "def f(): import apex.amp",
     ],
 )
 def test_an_import_of_it_as_a_module_is_refused(line: str) -> None:
     reason = "`apex.amp` is imported as a module in line 1, and not a name in one; change it by hand"
     check_noop(AMP, f"{line}\n", f"1: refused: {reason}")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("import apex.amp as am\n", "import torch.cuda.amp as am\n"),
+        ("import apex.amp as am  # mixed\nam.x()\n", "import torch.cuda.amp as am  # mixed\nam.x()\n"),
+        ("import os, apex.amp as am\nam.x()\n", "import os, torch.cuda.amp as am\nam.x()\n"),
+        (
+            "def f():\n    import apex.amp as am\n    am.x()\n",
+            "def f():\n    import torch.cuda.amp as am\n    am.x()\n",
+        ),
+        (
+            "try: import apex.amp as am\nexcept E: raise\nam.x",
+            "try: import torch.cuda.amp as am\nexcept E: raise\nam.x",
+        ),
+        ("import apex . amp \\\n  as am\nam\n", "import torch.cuda.amp \\\n  as am\nam\n"),
+    ],
+)
+def test_a_module_that_is_imported_with_as_is_renamed(before: str, after: str) -> None:
+    check_transformed(AMP, before, after)
+
+
+def test_a_module_that_is_imported_with_as_is_there_already() -> None:
+    check_noop(AMP, "import torch.cuda.amp as am\nam.x()\n", "2: already")
+
+
+def test_a_module_that_is_imported_with_as_twice() -> None:
+    before = "import torch.cuda.amp as am\nimport apex.amp as old\nold.x(am)\n"
+    check_transformed(AMP, before, before.replace("apex.amp", "torch.cuda.amp"), "3: applied", "3: already")
+
+
+def test_a_module_with_as_that_becomes_a_class_is_imported_from_its_module() -> None:
+    check_transformed(
+        {"rename": "apex.amp", "to": "torch.cuda.Amp"},
+        "import apex.amp as am\nam.x\n",
+        "from torch.cuda import Amp as am\nam.x\n",
+    )
+    reason = "the module is imported together with others; give it an import of its own first"
+    check_noop(
+        {"rename": "apex.amp", "to": "torch.cuda.Amp"}, "import os, apex.amp as am\nam.x\n", f"1: refused: {reason}"
+    )
+
+
+def test_a_module_with_as_in_one_arm_is_refused() -> None:
+    reason = "`am` is bound in line 4 too, to something that this step does not rename; change both by hand"
+    check_noop(
+        AMP, "try:\n    import apex.amp as am\nexcept ImportError:\n    am = None\nam\n", f"2: refused: {reason}"
+    )
+
+
+def test_a_module_with_as_is_followed_through_the_tree() -> None:
+    check_transformed(
+        {"rename": "apex.amp", "to": "torch.cuda.amp"},
+        {"a.py": "import apex.amp as am\n", "b.py": "from a import am\nam.x()\n"},
+        {"a.py": "import torch.cuda.amp as am\n"},
+    )
+
+
+def test_a_module_with_as_out_of_the_scope_of_a_use_is_refused() -> None:
+    reason = "`am` is used outside of the step's scope too, in line 4; widen `in`"
+    check_noop({**AMP, "in": "a.py::f"}, "import apex.amp as am\ndef f():\n    am.x\nam.y\n", f"1: refused: {reason}")
 
 
 def test_an_import_of_it_as_a_module_is_refused_beside_a_name_that_changes() -> None:
