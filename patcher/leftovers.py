@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from patcher.errors import TargetError
 from patcher.files.named import LARGEST, lines, mention, named
 from patcher.model import Outcome, Place, Status
 from patcher.syntax.draft import PROGRAMS, Draft
+from patcher.syntax.handed import Matter, above, handed_on_modules, may_hand_on
 from patcher.syntax.modules import module_name
 from patcher.syntax.project import may_have, module_files
 from patcher.syntax.references import Gone, handed_on, mentions, starred, strings_that, word_pattern
@@ -32,10 +33,13 @@ def leftovers(outcomes: Iterable[Outcome], draft: Draft) -> tuple[Place, ...]:
     callees: set[str] = set()
     packages: set[str] = set()
     known: set[tuple[str, int]] = set()
+    matters: list[Matter] = []
     for outcome in outcomes:
         gone = getattr(outcome.step.action, "gone", ())
         if outcome.status in (Status.APPLIED, Status.ALREADY, Status.REFUSED):
             old.update(gone)
+            served = getattr(outcome.step.action, "serves", None)
+            matters += [partial(served, draft)] if served else []
         # A callee may be handed on although it is called nowhere; a step that was not asked for has nothing to tell.
         if outcome.status is not Status.ABSENT or not outcome.reason:
             callees.update(getattr(outcome.step.action, "callees", ()))
@@ -44,7 +48,8 @@ def leftovers(outcomes: Iterable[Outcome], draft: Draft) -> tuple[Place, ...]:
             packages.update(getattr(outcome.step.action, "packages", ()))
             known.update((place.path, place.line) for place in outcome.places)
     unused -= old
-    places = [*_by_own_path(draft, old), *_in_python(draft, old, unused, callees)]
+    matters.append(above({*callees, *(one.old for one in old)}, {one.old for one in unused}))
+    places = [*_by_own_path(draft, old), *_in_python(draft, old, unused, callees), *_handed_on(draft, matters)]
     places += [*_in_texts(draft, old, unused), *named(draft, packages, known)]
     found: dict[tuple[str, int, int], Place] = {}
     for place in places:  # of a line of text one is enough
@@ -80,6 +85,19 @@ def _in_python(draft: Draft, old: set[Gone], unused: set[Gone], callees: set[str
         for name in sorted(callees & present):
             told += [*handed_on(source, name), *starred(source, name)]
         yield from _places(draft, source, told)
+
+
+def _handed_on(draft: Draft, matters: Sequence[Matter]) -> Iterator[Place]:
+    """Yield the places that hand a module on of which something matters to a step."""
+
+    def matter(module: str) -> str:
+        return next((said for one in matters if (said := one(module))), "")
+
+    for path, data in _programs(draft):
+        spelled = may_hand_on(data, draft.imported(path), matter)
+        source = _source(draft, path) if spelled else None
+        if source is not None:
+            yield from _places(draft, source, handed_on_modules(source, spelled, matter))
 
 
 def _programs(draft: Draft) -> Iterator[tuple[str, bytes]]:

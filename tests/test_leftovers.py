@@ -191,7 +191,6 @@ def test_a_module_that_is_imported_by_a_string_and_read_at_once(tmp_path: Path) 
     "text",
     [
         "import adam_atan2\nx = adam_atan2.other\nx.AdamATan2\n",
-        "import adam_atan2\nx = f(adam_atan2)\nx.AdamATan2\n",
         "import adam_atan2\nx = adam_atan2\ny.AdamATan2, x.other\n",
         "import adam_atan2\nx = adam_atan2\ndef f(x): return x.AdamATan2\n",
         "import other as adam_atan2\nx = adam_atan2\nx.AdamATan2\n",
@@ -312,3 +311,49 @@ def test_a_star_that_brings_a_callee_is_told(tmp_path: Path, files: dict[str, st
 )
 def test_a_star_of_which_nothing_is_read_is_not_told(tmp_path: Path, files: dict[str, str]) -> None:
     assert not [one for one in left(tmp_path, RATE, files) if "b.py" in one]
+
+
+GUARD = {"guard_import": ["flash_attn"], "otherwise": "shim.flash_attn_torch"}
+LOGGED = {"delete": ["wandb.log($$$)"]}
+HANDED = "the module {} is handed on here, so what is read from it{} is not seen"
+LACK = ", which the shim may lack,"
+
+
+@pytest.mark.parametrize(
+    ("keys", "text", "told"),
+    [
+        (GUARD, "import flash_attn\nf(flash_attn)\n", HANDED.format("flash_attn", LACK)),
+        (GUARD, "import flash_attn as fa\nx = {'fa': fa}\n", HANDED.format("flash_attn", LACK)),
+        (GUARD, "from flash_attn import bert_padding as b\nf(1, b)\n", HANDED.format("flash_attn.bert_padding", LACK)),
+        (RENAME, "import adam_atan2 as a\nf(by=a)\n", HANDED.format("adam_atan2", ", as adam_atan2.AdamATan2,")),
+        (RENAME, "import adam_atan2\nf([adam_atan2])\n", HANDED.format("adam_atan2", ", as adam_atan2.AdamATan2,")),
+        (LOGGED, "import wandb\nf(wandb)\n", HANDED.format("wandb", ", as wandb.log,")),
+        (LOGGED, "import wandb\ndef f(to=wandb): to.log(1)\n", HANDED.format("wandb", ", as wandb.log,")),
+        (LOGGED, "import wandb\ndef f(): return wandb\n", HANDED.format("wandb", ", as wandb.log,")),
+    ],
+)
+def test_a_module_that_is_handed_on_is_told(tmp_path: Path, keys: dict[str, object], text: str, told: str) -> None:
+    assert left(tmp_path, keys, {"a.py": text, "b.py": USE}) == [f"a.py:2: {told}"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        (LOGGED, "import wandb\nf(wandb.run)\n"),
+        (LOGGED, "import wandb\nhasattr(wandb, 'log')\n"),
+        (LOGGED, "import wandb\nif wandb is not None and wandb: f()\n"),
+        (LOGGED, "import wandb\ndef f(wandb): g(wandb)\n"),
+        (LOGGED, "import wandb.sdk as s\nf(s)\n"),
+        (GUARD, "from flash_attn import flash_attn_func\nf(flash_attn_func)\n"),
+        ({"delete": ["torch.Tensor.cuda($$$)"]}, "import torch\nf(torch.Tensor)\n"),
+        ({**GUARD, "otherwise": "flash_attn = None"}, "import flash_attn\nf(flash_attn)\n"),
+    ],
+)
+def test_what_else_is_done_with_a_module_is_not_told(tmp_path: Path, keys: dict[str, object], text: str) -> None:
+    assert left(tmp_path, keys, {"a.py": text}) == []
+
+
+def test_a_module_that_is_handed_on_in_a_tree_that_has_no_use_is_told_only_if_it_has_the_name(tmp_path: Path) -> None:
+    keys = {"rename": "torch.cuda.amp.GradScaler", "to": "torch.amp.GradScaler"}
+    told = HANDED.format("torch.cuda.amp", ", as torch.cuda.amp.GradScaler,")
+    assert left(tmp_path, keys, {"a.py": "import torch\nf(torch)\nf(torch.cuda.amp)\n"}) == [f"a.py:3: {told}"]

@@ -92,6 +92,11 @@ class GuardImport:
         """See Verb."""
         return [frozenset({root.encode()}) for root in self.roots]
 
+    def serves(self, draft: Draft, module: str) -> str:
+        """Say of a module (dotted) that the shim stands in for it, or nothing."""
+        stands = module.partition(".")[0] in self.roots and has_module(draft.shims, self._stands_for(draft)(module))
+        return ", which the shim may lack," if self.shim and stands else ""
+
     def run(self, step: Step, draft: Draft) -> Iterable[Findings]:
         """See Verb."""
         copies: dict[str, bytes] = {}
