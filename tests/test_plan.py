@@ -703,6 +703,49 @@ class TestSoundness:
             "nothing was written. Leave what binds it, or change b.py in the same recipe.\n"
         )
 
+    @pytest.mark.parametrize(
+        ("text", "line"),
+        [
+            ("from a import amp\n", 1),
+            ("from a import amp as mixed, lib\n", 1),
+            ("import a\n\na.amp.init()\n", 3),
+            ("from a import *\namp.init()\n", 1),
+        ],
+    )
+    @pytest.mark.parametrize("star", ["from apex import *", "from net import *", "from hub import *"])
+    def test_a_name_that_a_star_import_brings_for_another_file(
+        self, tiny: Tiny, star: str, text: str, line: int
+    ) -> None:
+        files = {"net.py": "amp = 1\n", "hub.py": "from net import *\n", "more.py": "x = 1\n"}
+        tiny.files({"a.py": f"{star}\nfrom more import *\nlib = 1\n", "b.py": text, **files})
+        tiny.recipe(step("swap", delete=star))
+        assert refused_as_mistake(tiny) == (
+            f"After the step swap nothing would bind the name `amp` of a.py:1, which b.py:{line} reads there; "
+            "nothing was written. Leave what binds it, or change b.py in the same recipe.\n"
+        )
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "from a import lib\nlib.amp()\n",
+            "from net import amp\n",
+            "import a\na.lib.amp\n",
+            "try:\n    from a import amp\nexcept ImportError:\n    amp = None\n",
+            "from a import more\n",
+        ],
+    )
+    def test_a_star_import_whose_names_nobody_reads_here(self, tiny: Tiny, text: str) -> None:
+        tiny.files({"a.py": "from net import *\nlib = 1\n", "net.py": "amp = 1\n", "b.py": text})
+        tiny.recipe(step("swap", delete="from net import *"))
+        assert tiny.apply().code == 0 and tiny.read("a.py") == "lib = 1\n"
+
+    def test_a_star_import_beside_another_that_may_bring_its_names(self, tiny: Tiny) -> None:
+        tiny.files(
+            {"a.py": "from net import *\nfrom apex import *\n", "net.py": "amp = 1\n", "b.py": "from a import amp\n"}
+        )
+        tiny.recipe(step("swap", delete="from net import *"))
+        assert tiny.apply().code == 0
+
     def test_a_name_that_another_file_reads_through_a_third(self, tiny: Tiny) -> None:
         files = {"a.py": "def f(): ...\n", "b.py": "from a import *\n", "c.py": "import b\nb.f()\n"}
         tiny.files(files).recipe(step("swap", delete="def f($$$)"))

@@ -138,8 +138,8 @@ def python_files(draft: Draft, word: str, kinds: tuple[str, ...] = (".py", ".pyi
                 continue
 
 
-def may_have(draft: Draft, path: str, name: str) -> bool:
-    """Tell whether a module has a name, or may have it."""
+def may_have(draft: Draft, path: str, name: str, seen: frozenset[str] = frozenset()) -> bool:
+    """Tell whether a module has a name, or may have it, also by `import *` from a file that may."""
     inside = PurePosixPath(path).parent
     if PurePosixPath(path).name == "__init__.py" and module_file(draft, inside, name) is not None:
         return True
@@ -148,4 +148,9 @@ def may_have(draft: Draft, path: str, name: str) -> bool:
     except TargetError:
         return True
     names = source.names
-    return any(names.bindings(one, source.module) for one in (name, "__getattr__")) or bool(names.stars)
+    if any(names.bindings(one, source.module) for one in (name, "__getattr__")):
+        return True
+    modules = [module_files(draft, path, names.module_of(star)) for star in names.stars]
+    return not all(modules) or any(
+        may_have(draft, one, name, seen | {path}) for files in modules for one in files if one not in (path, *seen)
+    )

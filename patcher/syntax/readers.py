@@ -44,6 +44,27 @@ class Readers:
         """Return a place in another file that may read a name of this one, or None."""
         return next(self.of(path, name), None)
 
+    def names(self, path: str) -> set[str]:
+        """Return the names that other files may read of this one, and some more: told from what they import."""
+        own = parts_of(path)
+        found: set[str] = set()
+        for other, one in (each for there in self._imports.values() for each in there):
+            named = one.parts[-2:-1] == own[-1:]
+            if named and one.parts[-1] != "*":
+                found.add(one.parts[-1])
+            elif named and other != path:
+                found |= self._unresolved(other)
+            if _is_slice(one.parts, own):
+                through = re.finditer(rf"\b{re.escape(one.local)}((?:\.\w+)+)".encode(), self._draft.peek(other))
+                found.update(part.decode() for each in through for part in each[1].split(b".")[1:])
+        return found
+
+    def _unresolved(self, path: str) -> set[str]:
+        try:
+            return self._draft.source(path).names.unresolved()
+        except TargetError:
+            return set()
+
     def left(self, path: str, name: str) -> Read | None:
         """Return a place in another file that reads a name which this one has no more, or None.
 

@@ -18,6 +18,7 @@ from patcher.model import Change, Step
 from patcher.syntax.compiling import torn, uncompiled, unread
 from patcher.syntax.draft import NOTEBOOK, PROGRAMS, Draft, splice_bytes
 from patcher.syntax.notebook import NotebookSource
+from patcher.syntax.project import may_have, module_files
 from patcher.syntax.readers import Readers
 from patcher.syntax.source import Source
 
@@ -170,12 +171,22 @@ def _unbound(before: Source | None, after: Source | None) -> _Damage | None:
 
 def _missed(draft: Draft, readers: Readers, path: str, before: Source, after: Source) -> _Damage | None:
     """Return a name that another file reads in this one, where nothing binds it any more."""
-    for name in sorted(before.names.top - after.names.top):
+    kept = set(map(after.names.module_of, after.names.stars))
+    gone = [star for star in before.names.stars if before.names.module_of(star) not in kept]
+    brought = {name: star for star in gone for name in _brought(draft, readers, path, before, star)}
+    for name in sorted({*before.names.top, *brought} - after.names.top):
         read = readers.left(path, name)
         if read is not None:
             other = read.source.path
             line, _ = draft.origin(other, read.source.span(read.node)[0])
             clause = f"nothing would bind the name `{name}` of PLACE, which {other}:{line} reads there"
-            start = min(before.span(one.node)[0] for one in before.names.bindings(name, before.module))
+            bound = [one.node for one in before.names.bindings(name, before.module)] or [brought[name]]
+            start = min(map(before.span, bound))[0]
             return _Damage(clause, before=start, remedy=f"Leave what binds it, or change {other} in the same recipe.")
     return None
+
+
+def _brought(draft: Draft, readers: Readers, path: str, before: Source, star: cst.ImportFrom) -> set[str]:
+    """Return the names that other files may read of this one through one of its star imports."""
+    files = [one for one in module_files(draft, path, before.names.module_of(star)) if one != path]
+    return {name for name in readers.names(path) if not files or any(may_have(draft, one, name) for one in files)}
