@@ -10,7 +10,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -30,9 +30,13 @@ GENERATED = {"__pycache__", "node_modules", "build", "dist"}
 
 @dataclass(frozen=True)
 class Checkout:
-    """A work tree with or without git; its root may be a subfolder, a worktree or a submodule."""
+    """A work tree with or without git; its root may be a subfolder, a worktree or a submodule.
+
+    `also` are files that are looked at although git ignores them, where they stand.
+    """
 
     root: Path
+    also: frozenset[str] = field(default=frozenset(), kw_only=True)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Checkout:
@@ -53,7 +57,7 @@ class Checkout:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The regular files, sorted: all that git does not ignore; without git none in generated folders."""
+        """The regular files, sorted: what git does not ignore (without it, none in generated folders), and `also`."""
         return self._names[0]
 
     @property
@@ -68,7 +72,8 @@ class Checkout:
 
     @cached_property
     def _names(self) -> tuple[tuple[str, ...], ...]:
-        return _sort_apart(str(self.root), self._listed if self.is_git else _walk(self.root))
+        listed = self._listed if self.is_git else _walk(self.root)
+        return _sort_apart(str(self.root), dict.fromkeys([*listed, *self.also]))
 
     @cached_property
     def _listed(self) -> list[str]:

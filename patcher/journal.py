@@ -83,6 +83,11 @@ class Journal:
         """Return all records, the oldest first."""
         return tuple(_load(file) for file in sorted(self.folder.glob("[0-9]" * 6 + ".json")))
 
+    def created(self) -> frozenset[str]:
+        """Return the files that patcher put into the tree, wherever that was, and did not take back."""
+        entries = (entry for record in self.records() for entry in record.entries)
+        return frozenset(entry.path for entry in entries if entry.before is None)
+
     def place(self, record: Record) -> Path:
         """Return the file that holds a record."""
         return self.folder / f"{record.number:06}.json"

@@ -229,6 +229,24 @@ class TestNothingIsLost:
         (little.tree / "new.py").write_text("mine = 1\n")
         assert "new.py exists already: move it away" in little.refused("--write", code=5).stderr
 
+    @pytest.mark.parametrize("write", ["--write", "--commit"])
+    def test_a_file_that_the_upstream_tracks_and_ignores_is_seen_again(self, little: Little, write: str) -> None:
+        def track(tree: Path) -> None:
+            write_tree(tree, {".gitignore": "parts/\n", "parts/c.py": CALL})
+            git(tree, "add", "--force", "parts/c.py")
+
+        little.upstream(track).fork()
+        result = little.update(write)
+        assert result.code == 0
+        assert (little.tree / "parts/c.py").read_text() == CALL.replace("abs", "round")
+        told = "git ignores parts/c.py, which the new upstream tracks: `git add --force` it, or no commit will have it."
+        assert (told in result.stderr) == (write == "--write")
+        again = little.tiny.apply("--format", "json")
+        assert "parts/c.py" in {place["path"] for place in again.json["steps"][0]["places"]}
+        assert again.json["changes"] == []
+        assert little.tiny.patcher("undo", little.tree).code == 0
+        assert little.tiny.apply("--check").code == 0
+
     def test_a_moved_file_takes_the_edits_along(self, little: Little) -> None:
         def move(tree: Path) -> None:
             (tree / "deep").mkdir()

@@ -17,7 +17,16 @@ from patcher.apply import Job, check_clean
 from patcher.checkout import Checkout
 from patcher.choices import OUT, Choices
 from patcher.cli.chosen import Chosen, chosen, out_of_reach
-from patcher.cli.common import add_summary, check_output, coloured, load_recipe, paint, refuse_code, write_output
+from patcher.cli.common import (
+    add_summary,
+    check_output,
+    coloured,
+    load_recipe,
+    opened,
+    paint,
+    refuse_code,
+    write_output,
+)
 from patcher.commit import branched, check_ready, detached
 from patcher.errors import TargetError, UsageError
 from patcher.journal import Journal
@@ -106,7 +115,7 @@ def carry_out(asked: Asked) -> int:
 
 def _opened(asked: Asked) -> Checkout:
     try:
-        return Checkout.open(asked.path)
+        return opened(asked.path)
     except TargetError:
         if asked.recipe:
             load_recipe(asked.recipe, asked.params)  # what is wrong with it is graver

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from patcher.errors import TargetError, UsageError
 from patcher.model import Recipe
+
+if TYPE_CHECKING:
+    from patcher.checkout import Checkout
 
 __all__ = [
     "add_summary",
@@ -19,6 +23,7 @@ __all__ = [
     "check_output",
     "coloured",
     "load_recipe",
+    "opened",
     "output_option",
     "paint",
     "parameters_option",
@@ -56,6 +61,19 @@ allow_python_option: Decorator = click.option(
 output_option: Decorator = click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the report there."
 )
+
+
+def opened(path: str) -> Checkout:
+    """Return a checkout, with the files that patcher put where git ignores them: what it wrote it sees again.
+
+    Raises:
+        TargetError: it cannot be opened, or its journal cannot be read.
+    """
+    from patcher.checkout import Checkout
+    from patcher.journal import Journal
+
+    checkout = Checkout.open(path)
+    return replace(checkout, also=Journal(checkout).created())
 
 
 def load_recipe(spec: str, params: tuple[str, ...], source: Mapping[str, str] | None = None) -> Recipe:

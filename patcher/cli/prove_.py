@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 import click
 
-from patcher.cli.common import paint, parameters_option, recipe_or_lock_option
+from patcher.cli.common import opened, paint, parameters_option, recipe_or_lock_option
 from patcher.errors import UsageError
 from patcher.model import Recipe, Step
 
@@ -39,7 +39,6 @@ def command(
 
     Both sides run in copies; nothing is written to PATH. The exit code is 4 if they are not equal.
     """
-    from patcher.checkout import Checkout
     from patcher.cli.chosen import only
     from patcher.recipe import bundled_root
     from patcher.report.proof import proof_data, proof_text
@@ -53,7 +52,7 @@ def command(
         raise UsageError(
             f"{loaded.name} did not come with patcher; read its proofs, then give --allow-run to run them."
         )
-    checkout = Checkout.open(path)
+    checkout = opened(path)
     found, absent = [], []
     for one in chosen:
         ask = Proving(loaded, one, checkout, bundled_root() / "shims", interpreter(checkout, python))

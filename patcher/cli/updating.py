@@ -13,7 +13,7 @@ import click
 from patcher.apply import Job, apply_all
 from patcher.checkout import Checkout
 from patcher.cli.chosen import Chosen, chosen
-from patcher.cli.common import check_output, load_recipe, paint, refuse_code, write_output
+from patcher.cli.common import check_output, load_recipe, opened, paint, refuse_code, write_output
 from patcher.commit import branched, check_ready
 from patcher.errors import UsageError
 from patcher.journal import Journal, Record
@@ -59,7 +59,7 @@ def carry_out(asked: Asked) -> int:
     if asked.branch and not asked.writing:
         raise UsageError("--branch is for what is written; give it with --write or --commit.")
     check_output(asked.output)
-    checkout = Checkout.open(asked.path)
+    checkout = opened(asked.path)
     if asked.commit or asked.branch:
         check_ready(checkout, "--commit" if asked.commit else "--branch")
     recipes = _recipes(asked, checkout)
@@ -73,7 +73,7 @@ def carry_out(asked: Asked) -> int:
         _write(update, checkout, asked)
     code = _exit_code(update, asked, stopped=bool(stopped))
     _print(update, checkout, asked, onto, code, written=written)
-    for note in (*stopped, *_next(update, asked, written=written)) if asked.form == "text" else ():
+    for note in (*stopped, *_next(update, checkout, asked, written=written)) if asked.form == "text" else ():
         click.echo(note, err=True)
     return code
 
@@ -148,10 +148,14 @@ def _print(update: Update, checkout: Checkout, asked: Asked, onto: str, code: in
         write_output(b"\n" + shown, None)
 
 
-def _next(update: Update, asked: Asked, *, written: bool) -> Iterator[str]:
+def _next(update: Update, checkout: Checkout, asked: Asked, *, written: bool) -> Iterator[str]:
     tree = shlex.quote(asked.path)
     if written and not asked.commit and update.conflicts:
         yield "Resolve the conflicts that are marked in the files, then commit."
+    if written and not asked.commit:
+        new = [change.path for change in update.changes if change.before is None]
+        for path in sorted(one for one, why in checkout.repository.status(new).items() if why == "ignored by git"):
+            yield f"git ignores {path}, which the new upstream tracks: `git add --force` it, or no commit will have it."
     if written:
         yield f"Take it back:  patcher undo {tree}"
     elif update.changes and not asked.writing and not (update.held_back or update.conflicts):

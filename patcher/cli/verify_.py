@@ -16,6 +16,7 @@ from patcher.cli.common import (
     add_summary,
     check_output,
     load_recipe,
+    opened,
     output_option,
     paint,
     parameters_option,
@@ -69,7 +70,6 @@ def command(
 
     Exit code 4: a number differs, a run failed, or a claim is false.
     """
-    from patcher.checkout import Checkout
     from patcher.cli.chosen import only
     from patcher.recipe import bundled_root
     from patcher.report.github import verdict_annotations, verdict_summary
@@ -93,7 +93,7 @@ def command(
     if golden and record and len(checks) > 1:
         raise UsageError("--golden is one file, and here are several checks to record; name one with --check.")
     held = read_golden(golden) if golden and not record else None
-    checkout = Checkout.open(path)
+    checkout = opened(path)
     shims = bundled_root() / "shims"
     if not ablate:  # which finds the tree from before the recipe itself
         _check_applied(loaded, checkout, shims, path, asked_for.spec)
