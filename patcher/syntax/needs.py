@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from patcher.errors import PatternError, TargetError
-from patcher.syntax.names import dotted, leads
+from patcher.syntax.names import Binding, dotted, leads
 from patcher.syntax.pattern import Code, statements
 from patcher.syntax.source import Source
 
@@ -19,13 +19,15 @@ __all__ = ["Needs", "Provided", "compile_needs", "known_by"]
 class Provided:
     """A statement that is put in where it is missing: the name that it binds, and the dotted name that this means.
 
-    `module` is what an import loads: `import a.b` binds `a`, which means `a`, and loads `a.b`.
+    `module` is what an import loads: `import a.b` binds `a`, which means `a`, and loads `a.b`. What a relative import
+    means depends on the file: here it means its own name.
     """
 
     statement: str
     name: str
     origin: str
     module: str = ""
+    relative: bool = False
 
     @property
     def is_plain(self) -> bool:
@@ -63,7 +65,9 @@ class Needs:
     @property
     def packages(self) -> frozenset[str]:
         """The packages that the statements import."""
-        return frozenset(one.origin.partition(".")[0] for one in self.provided if _imports(one.statement))
+        return frozenset(
+            one.origin.partition(".")[0] for one in self.provided if _imports(one.statement) and not one.relative
+        )
 
     def leading_to(self, target: str) -> Provided | None:
         """Return the statement that a dotted name asks for: of several, the one that names most of it."""
@@ -95,7 +99,7 @@ def compile_needs(texts: Iterable[str], results: Iterable[Code] = (), place: str
 def known_by(texts: Iterable[str]) -> dict[str, str]:
     """Return name -> dotted name for what the imports of a step's `needs` bind, relative imports aside."""
     bound = (one for text in texts if _imports(text) for one in _bound_by(text))
-    return {one.name: one.origin for one in bound if one.origin[:1] != "."}
+    return {one.name: one.origin for one in bound if not one.relative}
 
 
 def _imports(statement: str) -> bool:
@@ -113,7 +117,7 @@ def _bound_by(text: str) -> list[Provided]:
         source = Source("<needs>", text.encode())
     except TargetError:
         return []
-    bound = [Provided(text, one.name, one.origin or "", _module(source, one.alias)) for one in source.names.imports]
+    bound = [_imported(text, source, one) for one in source.names.imports]
     for statement in statements(source.module):
         if isinstance(statement, cst.Assign) and isinstance(statement.targets[0].target, cst.Name):
             name = statement.targets[0].target.value
@@ -121,10 +125,16 @@ def _bound_by(text: str) -> list[Provided]:
     return bound if len(statements(source.module)) == 1 else []
 
 
+def _imported(text: str, source: Source, one: Binding) -> Provided:
+    if isinstance(one.statement, cst.ImportFrom) and one.statement.relative:
+        return Provided(text, one.name, one.name, relative=True)
+    return Provided(text, one.name, one.origin or "", _module(source, one.alias))
+
+
 def _module(source: Source, alias: cst.ImportAlias | None) -> str:
-    """Return the module that an import names; nothing for a relative one, or for a shim."""
+    """Return the module that an import names; nothing for a shim."""
     statement = source.parent(alias) if alias is not None else None
     if isinstance(statement, cst.ImportFrom):
-        module = "" if statement.relative else source.names.module_of(statement)
+        module = source.names.module_of(statement)
         return "" if leads("shim", module) else module
     return (dotted(alias.name) or "") if alias is not None else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -21,6 +22,7 @@ from patcher.syntax.imports import add_statement
 from patcher.syntax.names import BUILTINS, Binding, Names, dotted
 from patcher.syntax.needs import Needs, Provided
 from patcher.syntax.pattern import Code
+from patcher.syntax.project import may_have, module_file
 from patcher.syntax.scopes import FunctionLike
 from patcher.syntax.shims import place, split
 from patcher.syntax.source import Source
@@ -155,6 +157,8 @@ class Spelling:
         Raises:
             SiteError: its name is bound to something else, or would not be bound at the place all the same.
         """
+        if need.relative:
+            self._check_package(need)
         there = self.names.read(need.name, self.at, self.position)
         if not all(self._is_same(one, need) for one in there):
             raise SiteError(
@@ -171,7 +175,31 @@ class Spelling:
         above = self.source.parent(binding.node)
         if isinstance(above, cst.Assign) and self.source.code(above).split() == need.statement.split():
             return True
-        return need.origin in self.names.origins_of(binding)
+        return self._origin(need) in self.names.origins_of(binding)
+
+    def _origin(self, need: Provided) -> str:
+        """Return the dotted name that a statement gives a meaning to, in this file."""
+        if not need.relative:
+            return need.origin
+        return Source(self.source.path, need.statement.encode()).names.imports[0].origin or ""
+
+    def _check_package(self, need: Provided) -> None:
+        """Refuse a relative import where it would fail: in no package, or of what the package does not have."""
+        if self.draft is None:
+            return
+        module, _, name = self._origin(need).rpartition(".")
+        folder = PurePosixPath(self.source.path).parent
+        relative = any(one.relative for one in self.source.of(cst.ImportFrom))
+        if not relative and str(folder / "__init__.py") not in self.draft.files:
+            raise SiteError(
+                f"the replacement needs `{need.statement}`, and this file is in no package; import it by its full name"
+            )
+        path = module_file(self.draft, PurePosixPath(), module)
+        if path is None or not may_have(self.draft, path, name):
+            raise SiteError(
+                f"the replacement needs `{need.statement}`, and this tree has no such thing there; define it first, or "
+                "name another module"
+            )
 
     def _check_helps(self, need: Provided, there: Sequence[Binding]) -> None:
         """Refuse where a name is not bound with its statement at the top either, or the file does without it."""

@@ -16,6 +16,7 @@ __all__ = ["APPLY", "BUGS", "PLACES", "PLANS", "PROVE", "TESTS", "TREES", "UNDO"
 
 ROUND = "replace: abs($X)\nwith: round($X)"
 EVERY = f"{ROUND}\nexpect: 1.."
+SAID = "replace: print($X)\nwith: say($X)\nneeds: [from .tools import say]"
 MEAN = "rename: speed.mean\nto: statistics.fmean"
 CLASS = "import libcst\n\n\nclass Mine(libcst.CSTTransformer):\n"
 JOIN = f"{CLASS}    def leave_EmptyLine(self, old, new): return libcst.RemoveFromParent()\n"
@@ -229,6 +230,8 @@ PLACES: dict[str, Play] = {
         {"pack/fast.py": "from speed import mean\nfmean = mean\n"}, "rename: speed.mean\nto: pack.fast.fmean"
     ),
     "a comment between imported names": check("from speed import (mean  # both\n    , median)\nmean([median])\n", MEAN),
+    "a relative import in no package": check("print(1)\n", SAID),
+    "a relative import of what is not there": check({"pack/__init__.py": "", "pack/a.py": "print(1)\n"}, SAID),
     "a name that comes from elsewhere": check(
         {
             "a.py": "try:\n    from speed import mean\nexcept ImportError:\n    mean = None\n",

@@ -649,3 +649,54 @@ def test_a_local_name_that_may_not_be_bound_is_refused() -> None:
     reason = "`B` is bound in line 4, which may not have run there, and the replacement needs it"
     check_noop(keys, text, f"2: refused: {reason}")
     check_transformed(keys, "import lib\nB = 1\nif x: B = 2\nlib.A(1)\n", "B = 1\nif x: B = 2\nB(1)\n")
+
+
+# --- a relative import in `needs` -----------------------------------------------------------------------------------
+
+SAID = {"replace": "print($X)", "with": "say($X)", "needs": ["from .tools import say"], "in": "p/a.py"}
+TOOLS = {"p/__init__.py": "", "p/tools.py": "def say(x): ...\n"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("import os\nprint(1)\n", "import os\nfrom .tools import say\nsay(1)\n"),
+        ("from p.tools import say\nprint(1)\n", "from p.tools import say\nsay(1)\n"),
+        ("from .tools import say\nprint(1)\n", "from .tools import say\nsay(1)\n"),
+        ("from .tools import other\nprint(1)\n", "from .tools import other\nfrom .tools import say\nsay(1)\n"),
+    ],
+)
+def test_a_relative_import_is_meant_from_the_file(before: str, after: str) -> None:
+    check_transformed(SAID, {**TOOLS, "p/a.py": before}, {"p/a.py": after})
+
+
+def test_a_relative_import_where_the_file_has_others_needs_no_init() -> None:
+    files = {"p/tools.py": TOOLS["p/tools.py"], "p/a.py": "from .b import c\nprint(1)\n", "p/b.py": "c = 1\n"}
+    check_transformed(SAID, files, {"p/a.py": "from .b import c\nfrom .tools import say\nsay(1)\n"})
+
+
+def test_a_relative_import_of_a_module_and_from_above() -> None:
+    files = {"p/__init__.py": "", "p/tools.py": "", "p/q/__init__.py": "", "p/q/a.py": "print(1)\n"}
+    keys = {"replace": "print($X)", "with": "tools.say($X)", "needs": ["from .. import tools"], "in": "p/q/a.py"}
+    check_transformed(keys, files, {"p/q/a.py": "from .. import tools\ntools.say(1)\n"})
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"p/tools.py": "def say(x): ...\n"}, "this file is in no package; import it by its full name"),
+        (
+            {"p/__init__.py": "", "p/tools.py": "x = 1\n"},
+            "this tree has no such thing there; define it first, or name another module",
+        ),
+        ({"p/__init__.py": ""}, "this tree has no such thing there; define it first, or name another module"),
+    ],
+)
+def test_a_relative_import_that_would_fail_is_refused(files: dict[str, str], reason: str) -> None:
+    told = f"p/a.py:1: refused: the replacement needs `from .tools import say`, and {reason}"
+    check_noop(SAID, {**files, "p/a.py": "print(1)\n"}, told)
+
+
+def test_a_relative_import_whose_name_is_another_one_there_is_refused() -> None:
+    reason = "`say` is bound to something else there, and the replacement needs `from .tools import say`"
+    check_noop(SAID, {**TOOLS, "p/a.py": "from os import say\nprint(1)\n"}, f"p/a.py:2: refused: {reason}")
