@@ -6,7 +6,6 @@ and only when a step's words stand in its bytes.
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
@@ -16,31 +15,18 @@ from libcst import CSTNode
 
 from patcher.checkout import OWN, Checkout
 from patcher.errors import TargetError
-from patcher.model import Change, Edit, Layer, Scope, Skipped, Step
+from patcher.model import Change, Edit, Layer, Skipped, Step
 from patcher.syntax.gate import Exports, Imported, lacking, reached
 from patcher.syntax.matching import Miss
 from patcher.syntax.modules import module_name
 from patcher.syntax.notebook import NotebookSource, notebook
 from patcher.syntax.source import Source, splice
+from patcher.syntax.within import covers, encloses, glob_match, prefixes, within
 
 __all__ = ["NOTEBOOK", "PROGRAMS", "Draft", "glob_match"]
 
 NOTEBOOK = ".ipynb"
 PROGRAMS = (".py", ".pyi", NOTEBOOK)
-
-
-def glob_match(path: str, pattern: str) -> bool:
-    """Match a POSIX path against a glob in which `*` stays in its folder and `**` stands for any number of folders."""
-    return _match(path.split("/"), pattern.split("/"))
-
-
-def _match(parts: Sequence[str], globs: Sequence[str]) -> bool:
-    if not globs or not parts:
-        return not globs and not parts
-    if globs[0] == "**":
-        rest = globs[1:] or ["*"]
-        return any(_match(parts[start:], rest) for start in range(len(parts)))
-    return fnmatch.fnmatchcase(parts[0], globs[0]) and _match(parts[1:], globs[1:])
 
 
 class Draft:
@@ -130,25 +116,25 @@ class Draft:
         """Tell whether a file is in a step's `in` and in none of its `not_in` that speaks of whole files."""
         if any(glob_match(path, scope.path) for scope in step.not_in if scope.qualname is None):
             return False
-        return not step.within or any(_covers(scope, path) for scope in step.within)
+        return not step.within or any(covers(scope, path) for scope in step.within)
 
     def in_qualname(self, step: Step, path: str, qualname: str) -> bool:
         """Tell whether a place in a function or class is in the step's scope."""
-        enclosing = ["", *_prefixes(qualname)]
-        wanted = not step.within or any(_encloses(scope, path, enclosing) for scope in step.within)
+        enclosing = ["", *prefixes(qualname)]
+        wanted = not step.within or any(encloses(scope, path, enclosing) for scope in step.within)
         barred = (scope for scope in step.not_in if scope.qualname is not None and glob_match(path, scope.path))
-        return wanted and not any(_within(scope.qualname, enclosing) for scope in barred)
+        return wanted and not any(within(scope.qualname, enclosing) for scope in barred)
 
     def has_scope(self, step: Step, path: str) -> bool:
         """Tell whether a file has the functions and classes that the step's `in` names for it."""
-        named = [scope for scope in step.within if scope.qualname and _covers(scope, path)]
+        named = [scope for scope in step.within if scope.qualname and covers(scope, path)]
         if not named:
             return True
         try:
             there = self.source(path).names.qualnames()
         except TargetError:
             return False
-        return any(_encloses(scope, path, _prefixes(one)) for scope in named for one in there)
+        return any(encloses(scope, path, prefixes(one)) for scope in named for one in there)
 
     def exists(self, path: str) -> bool:
         """Tell whether anything at all stands at a path."""
@@ -375,20 +361,3 @@ def _before(edits: Sequence[Edit], offset: int) -> int:
             return min(edit.start + (offset - start), edit.end)
         shift += length - (edit.end - edit.start)
     return offset - shift
-
-
-def _prefixes(qualname: str) -> list[str]:
-    parts = qualname.split(".") if qualname else []
-    return [".".join(parts[: count + 1]) for count in range(len(parts))]
-
-
-def _covers(scope: Scope, path: str) -> bool:
-    return all(glob_match(path, part.path) for part in scope.parts)
-
-
-def _encloses(scope: Scope, path: str, enclosing: list[str]) -> bool:
-    return all(glob_match(path, part.path) and _within(part.qualname, enclosing) for part in scope.parts)
-
-
-def _within(wanted: str | None, enclosing: list[str]) -> bool:
-    return wanted is None or any(fnmatch.fnmatchcase(one, wanted) for one in enclosing if one)
