@@ -1,4 +1,4 @@
-"""Torch-only modules that are copied into the tree: which files a name needs, where they go, how they are imported.
+"""Torch-only modules that are copied into the tree: where they go, and how they are imported.
 
 A copy begins with one stamp line that names the shim and its hash, so that the tree itself says what stands in it. A
 stamped copy counts as `shim.NAME` when the tree is read again; one that was edited by hand is never written over.
@@ -6,13 +6,11 @@ stamped copy counts as `shim.NAME` when the tree is read again; one that was edi
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -20,16 +18,16 @@ import libcst as cst
 from patcher.errors import SiteError, TargetError
 from patcher.syntax.modules import module_name
 from patcher.syntax.project import imported_modules, module_file, module_files, python_files, search_folders
+from patcher.syntax.shim_files import needed, refuse_unknown
 from patcher.syntax.source import Source
 
 if TYPE_CHECKING:
     from patcher.syntax.draft import Draft
 
-__all__ = ["Placed", "has_module", "place", "provides", "refuse_unknown", "split", "stamp", "stamped_modules"]
+__all__ = ["STAMP", "Placed", "place", "stamp", "stamped_modules"]
 
 STAMP = re.compile(rb"# patcher: copy of shim (?P<name>[\w./]+), sha256 (?P<hash>[0-9a-f]{64})[^\n]*\n")
 FIRST_BYTES = 200
-VERSION = "__version__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,125 +67,6 @@ def _stamped(draft: Draft, path: str) -> str | None:
     return match["name"].decode() if match else None
 
 
-# --- what a shim has ------------------------------------------------------------------------------------------------
-
-
-@cache
-def provides(root: Path, name: str) -> frozenset[str]:
-    """Return the public names that a shim's module has, read from its text: its `__all__` if it says one.
-
-    `name` is dotted: `flash_attn_torch` or `flash_attn_torch.bert_padding`. An unknown module provides nothing.
-    What the module finds `_ELSEWHERE` when it is asked for counts too.
-    """
-    path = _module_file(root, name)
-    return _own_names(path).union(_elsewhere(root, name)) if path is not None else frozenset()
-
-
-def _own_names(path: Path) -> frozenset[str]:
-    names: set[str] = set()
-    for node in ast.parse(path.read_bytes()).body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            names.add(node.name)
-        elif isinstance(node, ast.Assign):
-            targets = [target.id for target in node.targets if isinstance(target, ast.Name)]
-            if targets == ["__all__"]:
-                return frozenset(ast.literal_eval(node.value)).union(names & {VERSION})
-            names.update(targets)
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            names.add(node.target.id)
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            names.update(alias.asname or alias.name for alias in node.names)
-    return frozenset(name for name in names if not name.startswith("_") or name == VERSION)
-
-
-@cache
-def _elsewhere(root: Path, name: str) -> dict[str, str]:
-    """Return the names that a module gets from others when it is asked for them -> the module that has them.
-
-    They stand in `_ELSEWHERE`, a map from modules to names, of the module or of the package whose `__getattr__` it has.
-    """
-    path = _module_file(root, name)
-    if path is None:
-        return {}
-    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.parse(path.read_bytes()).body:
-        if isinstance(node, ast.ImportFrom) and any(alias.name == "__getattr__" for alias in node.names):
-            return _elsewhere(root, package)
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_ELSEWHERE":
-            modules = ast.literal_eval(node.value).items()
-            return {one: f"{package}.{module}" for module, names in modules for one in names}
-    return {}
-
-
-def has_module(root: Path, name: str) -> bool:
-    """Tell whether a shim (dotted: itself, or a module below it) exists."""
-    return _module_file(root, name) is not None
-
-
-def refuse_unknown(root: Path, name: str) -> None:
-    """Refuse a shim (dotted: itself, or a module below it) that does not exist.
-
-    Raises:
-        SiteError: it does not.
-    """
-    if not has_module(root, name):
-        raise SiteError(f"there is no shim called {name}; name another one in the recipe")
-
-
-def split(root: Path, target: str) -> tuple[str, str, str]:
-    """Divide `shim.NAME.attr.more` into the shim's module, what is imported from it, and the rest.
-
-    Raises:
-        SiteError: the shim does not exist, or has no such name.
-    """
-    parts = target.split(".")[1:]
-    count = len(parts)
-    while count and _module_file(root, ".".join(parts[:count])) is None:
-        count -= 1
-    module = ".".join(parts[:count])
-    if not count or count == len(parts):
-        raise SiteError(f"there is no {target}; name something that a shim defines")
-    if parts[count] not in provides(root, module):
-        raise SiteError(f"the shim {module} has no {parts[count]}; name another one in the recipe")
-    return module, parts[count], "".join(f".{part}" for part in parts[count + 1 :])
-
-
-def _needed(root: Path, name: str, names: Iterable[str]) -> dict[str, bytes]:
-    """Return the shim's files for names of a module: it, the packages above it, and what they import relatively."""
-    elsewhere = _elsewhere(root, name)
-    pending = [name, *(elsewhere[one] for one in names if one in elsewhere)]
-    found: dict[str, bytes] = {}
-    while pending:
-        module = pending.pop()
-        path = _module_file(root, module)
-        if path is None:
-            raise SiteError(f"the shim has no module {module}")
-        relative = path.relative_to(root).as_posix()
-        if relative in found:
-            continue
-        found[relative] = path.read_bytes()
-        pending += [module.rpartition(".")[0]] if "." in module else []
-        package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-        for node in ast.walk(ast.parse(found[relative])):
-            if isinstance(node, ast.ImportFrom) and node.level:
-                pending += _imported(root, package, node)
-    return found
-
-
-def _imported(root: Path, package: str, node: ast.ImportFrom) -> list[str]:
-    """Return the modules of a shim that a relative import in a package of it reads."""
-    base = ".".join(package.split(".")[: package.count(".") + 2 - node.level] + ([node.module] if node.module else []))
-    return [base, *(one for alias in node.names if has_module(root, one := f"{base}.{alias.name}"))]
-
-
-def _module_file(root: Path, name: str) -> Path | None:
-    base = root.joinpath(*name.split("."))
-    for path in (base.with_name(base.name + ".py"), base / "__init__.py"):
-        if path.is_file():
-            return path
-    return None
-
-
 # --- what is copied -------------------------------------------------------------------------------------------------
 
 
@@ -212,7 +91,7 @@ def place(
     refuse_unknown(draft.shims, shim)
     folder, prefix = _folder(draft, importer, shim, where, copies or {})
     files: dict[str, bytes] = {}
-    for path, text in _needed(draft.shims, name, names).items():
+    for path, text in needed(draft.shims, name, names).items():
         target = str(PurePosixPath(folder, path))
         _refuse_other_form(draft, target)
         there = _there(draft, target)

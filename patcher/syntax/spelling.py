@@ -24,7 +24,8 @@ from patcher.syntax.needs import Needs, Provided
 from patcher.syntax.pattern import Code
 from patcher.syntax.project import may_have, module_file
 from patcher.syntax.scopes import FunctionLike
-from patcher.syntax.shims import place, split
+from patcher.syntax.shim_files import split
+from patcher.syntax.shims import place
 from patcher.syntax.source import Source
 from patcher.syntax.surely import loads
 

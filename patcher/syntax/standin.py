@@ -14,7 +14,7 @@ import libcst as cst
 
 from patcher.syntax.imports import Imported, imported_names
 from patcher.syntax.names import dotted
-from patcher.syntax.shims import has_module, provides
+from patcher.syntax.shim_files import has_module, provides
 from patcher.syntax.source import Source
 
 __all__ = ["Wanted", "wanted_of", "written"]

@@ -12,7 +12,8 @@ import libcst as cst
 from patcher.errors import SiteError
 from patcher.syntax.draft import Draft
 from patcher.syntax.project import may_have, module_file, module_files, search_folders
-from patcher.syntax.shims import Placed, place, provides, refuse_unknown
+from patcher.syntax.shim_files import provides, refuse_unknown
+from patcher.syntax.shims import Placed, place
 from patcher.syntax.source import Source
 
 __all__ = ["Target"]

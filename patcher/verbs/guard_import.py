@@ -19,7 +19,8 @@ from patcher.syntax.instead import Led, lead_to
 from patcher.syntax.layout import level_of
 from patcher.syntax.modules import module_name
 from patcher.syntax.readers import Readers
-from patcher.syntax.shims import has_module, place, refuse_unknown
+from patcher.syntax.shim_files import has_module, refuse_unknown
+from patcher.syntax.shims import place
 from patcher.syntax.source import Source
 from patcher.syntax.standin import Wanted, wanted_of, written
 from patcher.verbs.base import Findings, Shape

@@ -11,7 +11,8 @@ import pytest
 from patcher.checkout import Checkout
 from patcher.errors import SiteError
 from patcher.syntax.draft import Draft
-from patcher.syntax.shims import Placed, has_module, place, provides, split, stamp, stamped_modules
+from patcher.syntax.shim_files import has_module, provides, split
+from patcher.syntax.shims import Placed, place, stamp, stamped_modules
 from tests.helpers import ROOT, write_tree
 
 BUNDLED = ROOT / "recipes" / "shims"
