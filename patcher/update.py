@@ -13,15 +13,15 @@ from pathlib import Path
 from types import MappingProxyType
 
 from patcher.checkout import OWN, Checkout
-from patcher.errors import PatcherError, RecipeError, TargetError, UsageError
+from patcher.errors import PatcherError, RecipeError, UsageError
 from patcher.history import Tree, renamed, tracked, tree_of
 from patcher.lock import Locked, lock_entry
+from patcher.merged import Edited, change_of, edits, mode_of, unparsed
 from patcher.merging import Conflict, File, Files, merge_trees
 from patcher.model import Change, Plan, Recipe, Status
 from patcher.moves import Trace, traces
 from patcher.plan import blocked, plan
 from patcher.review import declined, remembered
-from patcher.syntax.parsing import parse
 from patcher.upstream import known, start_of
 from patcher.view import View, changed
 
@@ -37,15 +37,6 @@ class Applied:
     recipe: Recipe
     name: str
     locked: Locked | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Edited:
-    """A file in which a fork has what no recipe put there: how many lines came and went."""
-
-    path: str
-    added: int
-    removed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +127,7 @@ def prepare(
     )
     base_files, theirs, notes = _carried(checkout, update, before, after, recipes, make)
     # What a step that fell has put into the fork is carried over, and is no edit of a person.
-    update = replace(update, edits=tuple(_edits(before.patched, fork)), notes=notes)
+    update = replace(update, edits=tuple(edits(before.patched, fork)), notes=notes)
     return _merged(checkout, update, base_files, fork, theirs, recipes, make, markers=markers)
 
 
@@ -216,17 +207,6 @@ def _left(trees: Sequence[Tree]) -> Iterator[str]:
 # --- the merge --------------------------------------------------------------------------------------------------------
 
 
-def _edits(base: Files, fork: Files) -> Iterator[Edited]:
-    from difflib import SequenceMatcher
-
-    for path in sorted({*base, *fork}):
-        one, other = (side.get(path, NOTHING).data for side in (base, fork))
-        if one != other or (path in base) != (path in fork):
-            match = SequenceMatcher(None, one.splitlines(), other.splitlines(), autojunk=False)
-            parts = [code for code in match.get_opcodes() if code[0] != "equal"]
-            yield Edited(path, sum(high - low for *_, low, high in parts), sum(b - a for _, a, b, _, _ in parts))
-
-
 def _merged(
     checkout: Checkout,
     update: Update,
@@ -239,45 +219,14 @@ def _merged(
     markers: bool,
 ) -> Update:
     found = merge_trees(base, fork, theirs)
-    conflicts = (*found.conflicts, *_unparsed(found.files, fork, theirs, {one.path for one in found.conflicts}))
+    conflicts = (*found.conflicts, *unparsed(found.files, fork, theirs, {one.path for one in found.conflicts}))
     met = {one.path for one in conflicts} if not markers else set[str]()
     wanted = {path: file for path, file in found.files.items() if path not in met}
-    changes = tuple(change for path, file in wanted.items() for change in _change(path, fork.get(path), file))
-    modes = (_mode(path, fork[path], file) for path, file in wanted.items() if file and path in fork)
+    changes = tuple(change for path, file in wanted.items() for change in change_of(path, fork.get(path), file))
+    modes = (mode_of(path, fork[path], file) for path, file in wanted.items() if file and path in fork)
     update = replace(update, conflicts=conflicts, changes=changes, left=(*update.left, *filter(None, modes)))
     rest = () if conflicts else _unrest(checkout, fork, changes, recipes, make)
     return replace(update, notes=(*update.notes, *rest))
-
-
-def _change(path: str, now: File | None, then: File | None) -> Iterator[Change]:
-    if then is None and now is not None:
-        yield Change(path, now.data, b"", mode=now.mode, gone=True)
-    elif then is not None and (now is None or now.data != then.data):
-        yield Change(path, now.data if now else None, then.data, mode=now.mode if now else then.mode)
-
-
-def _mode(path: str, now: File, then: File) -> str:
-    sign = "+" if then.mode & 0o100 else "-"
-    return "" if now.mode == then.mode else f"{path}: `chmod {sign}x` it, as the new upstream did"
-
-
-def _unparsed(merged: Mapping[str, File | None], fork: Files, theirs: Files, known: set[str]) -> Iterator[Conflict]:
-    """Yield the files of which both sides parse, and what came of them does not."""
-    for path, file in merged.items():
-        sides = [side[path] for side in (fork, theirs) if path in side]
-        if file is None or path in known or not path.endswith(".py") or file in sides:
-            continue
-        if _mistake(path, file) and not any(_mistake(path, side) for side in sides):
-            told = _mistake(path, file).partition(";")[0]
-            yield Conflict(path, reason=f"as it is merged, {told}")
-
-
-def _mistake(path: str, file: File) -> str:
-    try:
-        parse(path, file.data)
-    except TargetError as error:
-        return str(error)
-    return ""
 
 
 def _unrest(

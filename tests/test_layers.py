@@ -36,6 +36,7 @@ PARTS = {
     "message": "apply",
     "revert": "apply",
     "view": "checkout",
+    "merged": "apply",
     "merging": "checkout",
     "history": "checkout",
     "moves": "plan",
