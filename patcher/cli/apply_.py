@@ -41,7 +41,8 @@ def command(commit: bool, commit_per: str | None, path: str | None, staged: bool
     Start with --diff: it prints the patch and writes nothing. Without --recipe the recipes that .patcher/lock.yaml
     names are applied, with the parameters that stand there.
     """
-    from patcher.cli.applying import Asked, carry_out
+    from patcher.cli.applying import carry_out
+    from patcher.cli.asked import Asked
 
     if path is None and not staged:
         raise click.MissingParameter(param_type="argument", param_hint="'PATH'")

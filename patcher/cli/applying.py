@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import shlex
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,8 +14,9 @@ from patcher import apply as writing
 from patcher import plan as planning
 from patcher.apply import Job, check_clean
 from patcher.checkout import Checkout
-from patcher.choices import OUT, Choices
-from patcher.cli.chosen import Chosen, chosen, out_of_reach
+from patcher.choices import Choices
+from patcher.cli.asked import Asked, Planned, together
+from patcher.cli.chosen import Chosen, chosen
 from patcher.cli.common import (
     add_summary,
     check_output,
@@ -27,12 +27,12 @@ from patcher.cli.common import (
     refuse_code,
     write_output,
 )
-from patcher.commit import branched, check_ready, detached
+from patcher.cli.noting import said_beside
+from patcher.commit import branched, check_ready
 from patcher.errors import TargetError, UsageError
-from patcher.journal import Journal
 from patcher.lock import Lock, lock_change, lock_entry, read_lock
 from patcher.message import by_step, whole
-from patcher.model import Change, Plan, Status
+from patcher.model import Plan, Status
 from patcher.plan import blocked
 from patcher.recipe import bundled_root
 from patcher.report.data import plan_data
@@ -40,47 +40,12 @@ from patcher.report.github import check_summary, plan_annotations
 from patcher.report.mail import mails
 from patcher.report.patch import change_patch
 from patcher.report.sarif import sarif_data
-from patcher.report.text import check_lines, notes, place_lines, summary
+from patcher.report.text import check_lines, place_lines, summary
 from patcher.review import declined, remembered
 from patcher.verify.proofs import standing
 from patcher.view import changed, on_disk, staged
 
-__all__ = ["Asked", "carry_out"]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The options of an apply; `commit` is what one commit holds, a `recipe` or a `step`, or nothing."""
-
-    path: str
-    recipe: str | None = None
-    params: tuple[str, ...] = ()
-    diff: bool = False
-    check: bool = False
-    interactive: bool = False
-    staged: bool = False
-    allow_dirty: bool = False
-    allow_python: bool = False
-    partial: bool = False
-    lock: bool = False
-    commit: str = ""
-    branch: str | None = None
-    form: str = "text"
-    output: Path | None = None
-
-    @property
-    def looking(self) -> bool:
-        """Whether nothing is to be written."""
-        return self.diff or self.check or self.form == "patch"
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A recipe, its plan, and what is written of it."""
-
-    chosen: Chosen
-    plan: Plan
-    job: Job
+__all__ = ["carry_out"]
 
 
 def carry_out(asked: Asked) -> int:
@@ -108,7 +73,7 @@ def carry_out(asked: Asked) -> int:
         _report([] if held_back and asked.diff else planned, checkout, asked, code, written=write), asked.output
     )
     if asked.form != "json":
-        for note in _notes(planned, checkout, asked, commits, held_back=held_back):
+        for note in said_beside(planned, checkout, asked, commits, held_back=held_back):
             click.echo(note, err=True)
     return code
 
@@ -240,102 +205,13 @@ def _report(planned: Sequence[Planned], checkout: Checkout, asked: Asked, code: 
         add_summary("".join(check_summary(plan) for plan in plans))
         return "".join(plan_annotations(plan, checkout.prefix) for plan in plans)
     if asked.diff:
-        return _painted(b"".join(change_patch(one, checkout.prefix) for one in _together(planned)), asked.output)
+        return _painted(b"".join(change_patch(one, checkout.prefix) for one in together(planned)), asked.output)
     if asked.staged and asked.form == "text":
         return "".join(place_lines(plan) for plan in plans)
     if asked.check:
         return "".join(check_lines(plan) for plan in plans)
     texts = [summary(one.plan, paint, written=written, tree=asked.path, recipe=one.chosen.spec) for one in planned]
     return "\n".join(texts)
-
-
-def _together(planned: Sequence[Planned]) -> list[Change]:
-    """Return what all plans come to, one change a file."""
-    found: dict[str, Change] = {}
-    for change in (change for one in planned for change in one.job.changes):
-        found[change.path] = replace(change, before=found.get(change.path, change).before)
-    return [found[path] for path in sorted(found) if found[path].before != found[path].after]
-
-
-def _notes(
-    planned: Sequence[Planned], checkout: Checkout, asked: Asked, commits: Sequence[str], *, held_back: bool
-) -> Iterator[str]:
-    """Yield what is said on stderr, beside the report."""
-    for one in planned:
-        yield from one.chosen.notes(asked.path, from_lock=asked.recipe is None)
-        if asked.looking:
-            yield from notes(one.plan)
-    if held_back and asked.looking:
-        shows = "; --diff --partial shows what holds" if asked.diff else ""
-        yield f"Without --partial nothing of this would be written, because a step drifted{shows}."
-    elif held_back:
-        yield "Nothing was written, because a step drifted. --partial writes the steps that hold."
-    for one in planned if held_back else ():
-        yield from _applied_otherwise(one.plan, checkout, asked.path)
-    for one in planned if (asked.lock or asked.commit) and not (asked.looking or held_back) else ():
-        yield from out_of_reach(one.chosen, checkout)
-    if asked.interactive and not held_back:
-        yield from _forgotten(planned, asked)
-    if checkout.prefix:
-        yield f"Note: {asked.path} is a subfolder of a repository; what it imports is looked for from there on."
-    for one in planned:
-        yield from _about_the_tree(one.plan, checkout, asked.path)
-    if asked.staged and any(one.plan.changes for one in planned):
-        yield from _to_stage(planned, asked)
-    elif not (asked.looking or held_back):
-        yield from _committed(planned, checkout, asked, commits)
-
-
-def _forgotten(planned: Sequence[Planned], asked: Asked) -> Iterator[str]:
-    """Say what will be asked again because no lock keeps that it was declined."""
-    count = sum(len(one.plan.declined) for one in planned if not (asked.lock or asked.commit or one.chosen.locked))
-    if count:
-        what = "one place was" if count == 1 else f"{count} places were"
-        yield f"Note: {what} declined, and no lock says so; --lock keeps that."
-
-
-def _about_the_tree(plan: Plan, checkout: Checkout, tree: str) -> Iterator[str]:
-    places = [place for outcome in plan.outcomes for place in outcome.places]
-    if all(place.status is Status.ABSENT and place.reason not in OUT for place in places):
-        what = "what is left over is for you to look at." if plan.leftovers else "is it the right tree?"
-        yield f"No step of {plan.recipe.name} found its place in {tree}; {what}"
-    tested = plan.recipe.upstream.tested if plan.recipe.upstream else ()
-    if tested and plan.changes and checkout.head is not None and checkout.head not in tested:
-        known = ", ".join(commit[:7] for commit in tested)
-        yield f"Note: HEAD is {checkout.head[:7]}; {plan.recipe.name} was tried on {known}."
-
-
-def _applied_otherwise(plan: Plan, checkout: Checkout, tree: str) -> Iterator[str]:
-    """Say so if the same recipe stands in the tree with other parameters."""
-    last = next((one for one in reversed(Journal(checkout).records()) if one.recipe == plan.recipe.name), None)
-    if last is not None and dict(last.values) != dict(plan.recipe.values):
-        values = ", ".join(f"{name}={value}" for name, value in last.values.items())
-        yield f"{last.recipe} was applied here with {values}; take that back first: patcher undo {shlex.quote(tree)}."
-
-
-def _to_stage(planned: Sequence[Planned], asked: Asked) -> Iterator[str]:
-    """Say how what a hook found, or has written, comes into the commit."""
-    paths = " ".join(shlex.quote(change.path) for change in _together(planned))
-    tree = shlex.quote(asked.path)
-    add = f"git {'' if asked.path == '.' else f'-C {tree} '}add {paths}"
-    if asked.check:
-        options = f" --recipe {shlex.quote(asked.recipe)}" if asked.recipe else ""
-        options += "".join(f" -p {shlex.quote(param)}" for param in asked.params)
-        yield f"To mend it:  patcher apply {tree} --staged{options}; {add}"
-    elif not asked.looking:
-        yield f"Stage what was written:  {add}"
-
-
-def _committed(planned: Sequence[Planned], checkout: Checkout, asked: Asked, commits: Sequence[str]) -> Iterator[str]:
-    """Say what became of the commits and the branch that were asked for."""
-    if (asked.commit or asked.branch) and not any(one.job.changes for one in planned):
-        made = " and ".join(["no commit"] * bool(asked.commit) + ["no branch"] * bool(asked.branch))
-        yield f"Nothing was to be written, so there is {made}."
-        return
-    if commits:
-        yield f"Committed as {', '.join(one[:12] for one in commits)}."
-    if commits and detached(checkout):
-        yield "Note: HEAD is detached, so no branch has this; `git switch --create NAME` makes one that does."
 
 
 def _painted(data: bytes, output: Path | None) -> bytes | str:

@@ -32,7 +32,8 @@ def command(
     allow_python: bool,
 ) -> int:
     """Clone the upstream of RECIPE into DIR, check out the first commit that the recipe was tried on, and apply it."""
-    from patcher.cli.applying import Asked, carry_out
+    from patcher.cli.applying import carry_out
+    from patcher.cli.asked import Asked
 
     loaded = load_recipe(recipe, params)
     if not allow_python:
