@@ -739,6 +739,13 @@ class TestSoundness:
         tiny.recipe(step("swap", delete="from net import *"))
         assert tiny.apply().code == 0 and tiny.read("a.py") == "lib = 1\n"
 
+    def test_a_name_that_the_file_itself_has_by_a_star_import(self, tiny: Tiny) -> None:
+        tiny.files(
+            {"a.py": "from net import *\nfrom more import *\namp()\n", "net.py": "amp = 1\n", "more.py": "x = 1\n"}
+        )
+        tiny.recipe(step("swap", delete="from net import *"))
+        assert refused_as_mistake(tiny).startswith("After the step swap nothing would bind the name `amp` in a.py:3;")
+
     def test_a_star_import_beside_another_that_may_bring_its_names(self, tiny: Tiny) -> None:
         tiny.files(
             {"a.py": "from net import *\nfrom apex import *\n", "net.py": "amp = 1\n", "b.py": "from a import amp\n"}

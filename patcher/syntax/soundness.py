@@ -45,6 +45,7 @@ Find = Callable[[Change, Source | None, Source | None], _Damage | None]
 
 
 NARROW = "Narrow its pattern, or mend what it writes."
+KEEP = "Leave what binds it, or write under `needs` what does."
 
 
 def mistake(step: Step, message: str) -> RecipeError:
@@ -166,13 +167,17 @@ def _unbound(before: Source | None, after: Source | None) -> _Damage | None:
         return None
     start = next(after.span(node)[0] for node in after.of(cst.Name) if node.value == name)
     clause = f"nothing would bind the name `{name}` in PLACE"
-    return _Damage(clause, after=start, remedy="Leave what binds it, or write under `needs` what does.")
+    return _Damage(clause, after=start, remedy=KEEP)
 
 
 def _missed(draft: Draft, readers: Readers, path: str, before: Source, after: Source) -> _Damage | None:
     """Return a name that another file reads in this one, where nothing binds it any more."""
     kept = set(map(after.names.module_of, after.names.stars))
     gone = [star for star in before.names.stars if before.names.module_of(star) not in kept]
+    for name in sorted(after.names.unresolved()) if gone else ():
+        if _had(draft, path, before, gone, name) and not may_have(draft, path, name):
+            start = next(after.span(node)[0] for node in after.of(cst.Name) if node.value == name)
+            return _Damage(f"nothing would bind the name `{name}` in PLACE", after=start, remedy=KEEP)
     brought = {name: star for star in gone for name in _brought(draft, readers, path, before, star)}
     for name in sorted({*before.names.top, *brought} - after.names.top):
         read = readers.left(path, name)
@@ -184,6 +189,13 @@ def _missed(draft: Draft, readers: Readers, path: str, before: Source, after: So
             start = min(map(before.span, bound))[0]
             return _Damage(clause, before=start, remedy=f"Leave what binds it, or change {other} in the same recipe.")
     return None
+
+
+def _had(draft: Draft, path: str, before: Source, stars: Iterable[cst.ImportFrom], name: str) -> bool:
+    """Tell whether a file of the tree has a name that star imports of this one bring."""
+    modules = (before.names.module_of(star) for star in stars)
+    files = (file for module in modules for file in module_files(draft, path, module) if file != path)
+    return any(may_have(draft, file, name) for file in files)
 
 
 def _brought(draft: Draft, readers: Readers, path: str, before: Source, star: cst.ImportFrom) -> set[str]:

@@ -140,4 +140,11 @@ CASES = (
         "rename: flash_attn.layers.rotary.apply_rotary_emb\nto: rotary.apply",
         status="absent",
     ),
+    Case(
+        "rename: a module that is imported with `as`",
+        "SEDD",
+        "rename: torch.optim\nto: bitsandbytes.optim",
+        (sub("losses.py", r"^import torch\.optim as optim$", "import bitsandbytes.optim as optim"),),
+        sites=(r"losses.py: \boptim\.Adam",),
+    ),
 )

@@ -237,4 +237,22 @@ CASES = (
             ),
         ),
     ),
+    Case(
+        "delete: `import *` through which other files read names",
+        "contrastors",
+        "in: src/contrastors/__init__.py\ndelete: from .models import *",
+        error="nothing would bind the name `BiEncoder` of src/contrastors/__init__.py:1, which src/contrastors/",
+    ),
+    Case(
+        "delete: `import *` of which the file itself reads a name",
+        "contrastors",
+        "in: src/contrastors/trainers/__init__.py\ndelete: from .glue import *",
+        error="nothing would bind the name `GlueTrainer` in src/contrastors/trainers/__init__.py",
+    ),
+    Case(
+        "delete: `import *` of which nothing is read there",
+        "contrastors",
+        "in: src/contrastors/trainers/__init__.py\ndelete: from .base import *",
+        (sub("src/contrastors/trainers/__init__.py", r"^from \.base import \*\n", ""),),
+    ),
 )
