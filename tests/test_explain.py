@@ -264,7 +264,7 @@ def test_a_line_of_an_import_in_brackets(tiny: Tiny) -> None:
 
 
 def test_an_import_that_is_put_in(tiny: Tiny) -> None:
-    tiny.one("import a\nimport os\na.f(1)\n").recipe(replace("a.f($X)", "c.f($X)", needs=["import c"]))
+    tiny.one("import a\nimport os\na.f(a)\n").recipe(replace("a.f($X)", "c.f($X)", needs=["import c"]))
     beside = "applied: The step puts lines in beside this one because of the place in line 3."
     assert told(tiny, "a.py:2") == {"swap": beside}
     assert told(tiny, "a.py:1") == {"swap": "-: Nothing in this line is `a.f($X)`."}

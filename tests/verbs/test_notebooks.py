@@ -92,7 +92,7 @@ def left_over(keys: dict[str, Any], *sources: str) -> list[str]:
 
 def test_the_last_statement_of_a_cell_goes_alone() -> None:
     rest = ["MD:# text", "model = Net()\ntrain(model)", "MD:# more", "plot()\nshow()", "a = 1\nb = 2"]
-    becomes(INIT, ["import wandb\nwandb.init()", *rest], ["import wandb", *rest])
+    becomes(INIT, ["import wandb, os\nwandb.init()", *rest], ["import os", *rest])
 
 
 def test_an_only_statement_leaves_an_empty_cell() -> None:
@@ -101,7 +101,7 @@ def test_an_only_statement_leaves_an_empty_cell() -> None:
 
 def test_places_in_many_cells_at_once() -> None:
     before = ["import wandb\nwandb.init()", "wandb.init()", "if x:\n    wandb.init()", "wandb.init(); z = 1"]
-    assert made(INIT, *before) == ["import wandb", "", "if x:\n    pass", "z = 1"]
+    assert made(INIT, *before) == ["", "", "if x:\n    pass", "z = 1"]
 
 
 @pytest.mark.parametrize("behind", [[], ["y = 1"], ["MD:# text", "y = 1"], ["", "y = 1"], ["%%bash\nls"]])
