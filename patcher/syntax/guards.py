@@ -207,12 +207,10 @@ def refuse_unnamed(source: Source, statement: ImportStatement) -> None:
     """Refuse an import of which nothing else can bind the names.
 
     Raises:
-        SiteError: it imports everything, or other packages too.
+        SiteError: it imports everything.
     """
     if isinstance(statement, cst.ImportFrom) and isinstance(statement.names, cst.ImportStar):
         raise SiteError("it imports everything (*), so it cannot be told which names are meant; import them by name")
-    if len(set(roots_of(source, statement))) > 1:
-        raise SiteError("it imports other packages too; give each an import of its own first")
 
 
 # --- can it end the program? ----------------------------------------------------------------------------------------

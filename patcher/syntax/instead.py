@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import libcst as cst
 
@@ -24,12 +24,14 @@ BLOCKS = (cst.Module, cst.IndentedBlock, cst.SimpleStatementSuite)
 class Led:
     """What takes the place of an import: for a from-import the module, for `import` whole lines.
 
-    `dropped` are names of the import, as the file has them, that go.
+    `dropped` are names of the import, as the file has them, that go; `others` the names of other packages, each with
+    its line.
     """
 
     module: str
     lines: tuple[str, ...]
     dropped: frozenset[str] = frozenset()
+    others: Mapping[cst.ImportAlias, str] = field(default_factory=dict)
 
 
 def lead_to(
@@ -59,7 +61,9 @@ def lead_to(
             else:
                 sites[offset] = Site(offset, Status.APPLIED, edits=tuple(_led(source, statement, led)))
                 above[block, led.lines] = offset
-                for alias in imported_aliases(statement)[1 : len(led.lines)]:  # each becomes an import of its own
+                own = [alias for alias in imported_aliases(statement) if alias not in led.others]
+                new = len(set(led.lines).difference(led.others.values()))
+                for alias in own[1:new]:  # each becomes an import of its own
                     sites[source.span(alias)[0]] = Site(source.span(alias)[0], Status.APPLIED)
         except SiteError as error:
             sites[offset] = Site(offset, Status.REFUSED, str(error))

@@ -6,7 +6,7 @@ found by the shim when it is asked, or not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from patcher.syntax.names import dotted
 from patcher.syntax.shim_files import has_module, provides
 from patcher.syntax.source import Source
 
-__all__ = ["Wanted", "wanted_of", "written"]
+__all__ = ["Wanted", "others_of", "wanted_of", "written"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,8 @@ class Wanted:
     """What one name of `import`, or one from-import, asks for.
 
     `module` is the shim's, dotted; `names` those of a from-import that the shim has; `local` what `import` binds, empty
-    for a from-import; `needs` the modules that must be in the tree, each with what is read from it.
+    for a from-import; `needs` the modules that must be in the tree, each with what is read from it. `other` is the
+    import of another package that stands in the same statement.
     """
 
     module: str
@@ -33,18 +34,27 @@ class Wanted:
     missing: tuple[Imported, ...]
     needs: tuple[tuple[str, tuple[str, ...]], ...]
     local: str = ""
+    other: str = ""
 
 
 def wanted_of(
-    source: Source, statement: cst.Import | cst.ImportFrom, shims: Path, stands_for: Callable[[str], str]
+    source: Source,
+    statement: cst.Import | cst.ImportFrom,
+    roots: Collection[str],
+    shims: Path,
+    stands_for: Callable[[str], str],
 ) -> list[Wanted]:
-    """Return what a statement asks for; `stands_for` gives the shim's module for one of the package.
+    """Return what a statement asks for; `stands_for` gives the shim's module for one of the packages `roots`.
 
     Raises:
         SiteError: the statement imports everything.
     """
     if isinstance(statement, cst.Import):
-        return [_whole(source, alias, shims, stands_for) for alias in statement.names]
+        others = others_of(source, [statement], roots)
+        return [
+            Wanted("", (), (), (), other=others[alias]) if alias in others else _whole(source, alias, shims, stands_for)
+            for alias in statement.names
+        ]
     package, names = imported_names(source, statement)
     module = stands_for(package)
     below = {one.name: f"{module}.{one.name}" for one in names if has_module(shims, f"{module}.{one.name}")}
@@ -105,8 +115,22 @@ def _needed(shims: Path, module: str, parts: tuple[str, ...], needs: dict[str, l
     return ""
 
 
+def others_of(
+    source: Source, statements: Iterable[cst.Import | cst.ImportFrom], roots: Collection[str]
+) -> dict[cst.ImportAlias, str]:
+    """Return the names of `import` that are of other packages than `roots` -> the import of each alone."""
+    aliases = [alias for one in statements if isinstance(one, cst.Import) for alias in one.names]
+    return {
+        alias: f"import {source.code(alias).partition(',')[0].strip()}"
+        for alias in aliases
+        if (dotted(alias.name) or "").partition(".")[0] not in roots
+    }
+
+
 def written(wanted: Wanted, module: str) -> str:
-    """Return the import of the shim, whose module the file writes as `module`."""
+    """Return the import of the shim, whose module the file writes as `module`; that of another package as it is."""
+    if wanted.other:
+        return wanted.other
     if not wanted.local:
         return f"from {module} import {', '.join(one.written for one in wanted.names)}"
     parent, dot, leaf = module.rpartition(".")

@@ -22,7 +22,7 @@ from patcher.syntax.readers import Readers
 from patcher.syntax.shim_files import has_module, refuse_unknown
 from patcher.syntax.shims import place
 from patcher.syntax.source import Source
-from patcher.syntax.standin import Wanted, wanted_of, written
+from patcher.syntax.standin import Wanted, others_of, wanted_of, written
 from patcher.verbs.base import Findings, Shape
 from patcher.verbs.common import checked_place, texts
 
@@ -131,7 +131,8 @@ class GuardImport:
     ) -> list[str]:
         if self.shim is None:
             self._check_bound(draft, source, group, left)
-            return _indented(self.code, source, level_of(source, source.span(group[0])[0]))
+            code = _indented(self.code, source, level_of(source, source.span(group[0])[0]))
+            return code + ([] if self.bound is None else list(others_of(source, group, self.roots).values()))
         refuse_unknown(draft.shims, self.shim)
         lines: list[str] = []
         for statement in group:
@@ -140,7 +141,9 @@ class GuardImport:
 
     def _check_bound(self, draft: Draft, source: Source, group: list[ImportStatement], left: list[Site]) -> None:
         """Refuse code that leaves a name unbound which is read; what nobody reads is added to `left`."""
-        names = {local_name(source, alias): alias for one in group for alias in imported_aliases(one)}
+        others = others_of(source, group, self.roots)
+        every = [alias for one in group for alias in imported_aliases(one) if alias not in others]
+        names = {local_name(source, alias): alias for alias in every}
         missing = [] if self.bound is None else [name for name in names if name not in (*self.bound, self.flag)]
         for name in missing:
             used = bool(source.names.uses(name, names[name])) or source.names.exported(name)
@@ -163,7 +166,7 @@ class GuardImport:
         What is left out is added to `left`: nothing in the tree reads it, but what is outside of the tree might.
         """
         lines: list[str] = []
-        for wanted in wanted_of(source, statement, draft.shims, self._stands_for(draft)):
+        for wanted in wanted_of(source, statement, self.roots, draft.shims, self._stands_for(draft)):
             for one in wanted.missing:
                 if reader := _reader(draft, source, one.local, used=one.used):
                     raise SiteError(
@@ -173,7 +176,7 @@ class GuardImport:
                     f"{one.name} is left out of the second arm: the shim lacks it, and nothing in the tree reads it"
                 )
                 left.append(Site(source.span(statement)[0], Status.ABSENT, reason))
-            if wanted.needs:
+            if wanted.needs or wanted.other:
                 lines.append(written(wanted, self._placed(draft, source, wanted, copies, files)))
         return lines
 
@@ -187,13 +190,14 @@ class GuardImport:
     ) -> Led:
         """Return what takes the place of a statement where the shim alone is to serve it."""
         refuse_unknown(draft.shims, str(self.shim))
-        found = wanted_of(source, statement, draft.shims, self._stands_for(draft))
+        found = wanted_of(source, statement, self.roots, draft.shims, self._stands_for(draft))
         for one in (one for wanted in found for one in wanted.missing):
             if reader := _reader(draft, source, one.local, used=one.used):
                 raise SiteError(f"the shim has no {one.name}, and it is used {reader}; write it by hand, or remove it")
         modules = [self._placed(draft, source, one, copies, files) if one.needs else "" for one in found]
-        lines = [written(one, module) for one, module in zip(found, modules, strict=True) if module]
-        return Led(modules[0], tuple(dict.fromkeys(lines)), frozenset(one.local for one in found[0].missing))
+        lines = [written(one, module) for one, module in zip(found, modules, strict=True) if module or one.other]
+        gone = frozenset(one.local for one in found[0].missing)
+        return Led(modules[0], tuple(dict.fromkeys(lines)), gone, others_of(source, [statement], self.roots))
 
     def _stands_for(self, draft: Draft) -> Callable[[str], str]:
         """Return what gives the shim's module for one of the package."""
@@ -209,7 +213,9 @@ class GuardImport:
     def _placed(
         self, draft: Draft, source: Source, wanted: Wanted, copies: dict[str, bytes], files: dict[str, bytes]
     ) -> str:
-        """Put what is imported into `files`, and return the module as the file writes it."""
+        """Put what is imported into `files`, and return the module as the file writes it; another package has none."""
+        if wanted.other:
+            return ""
         for module, names in wanted.needs:
             files.update(place(draft, source, module, self.place, copies, names=names).files)
         return place(draft, source, wanted.module, self.place, copies).module

@@ -520,10 +520,56 @@ def test_a_shim_that_there_is_not_is_told_as_such(keys: dict[str, str], shim: st
         check_noop(step, f"{line}\n", f"1: refused: {reason}")
 
 
-def test_other_packages_on_the_line_are_refused() -> None:
-    reason = "it imports other packages too; give each an import of its own first"
-    for step in (SHIM, CODE):
-        check_noop(step, "import flash_attn, os\n", f"1: refused: {reason}")
+@pytest.mark.parametrize(
+    ("line", "shim", "instead"),
+    [
+        ("import flash_attn, os  # both", ["import flash_attn_torch as flash_attn", "import os"], "import os  # both"),
+        (
+            "import os.path as path, flash_attn as fa, sys",
+            ["import os.path as path", "import flash_attn_torch as fa", "import sys"],
+            "import sys",
+        ),
+        ("import flash_attn, \\\n  os", ["import flash_attn_torch as flash_attn", "import os"], "import os"),
+    ],
+)
+def test_another_package_of_the_statement_is_in_both_arms(line: str, shim: list[str], instead: str) -> None:
+    arm = "".join(f"    {one}\n" for one in shim)
+    moved = line.replace("\n", "\n    ")
+    check_transformed(SHIM, f"{line}\n", f"try:\n    {moved}\nexcept ImportError:\n{arm}")
+    check_transformed({**SHIM, "always": "yes"}, f"{line}\n", "\n".join([*shim[:-1], instead]) + "\n")
+
+
+def test_another_package_of_the_statement_follows_the_code_and_a_flag() -> None:
+    check_transformed(
+        FLAG,
+        "import os, wandb\nwandb, os\n",
+        code("""
+        try:
+            import os, wandb
+            HAS_WANDB = True
+        except ImportError:
+            wandb = None
+            import os
+            HAS_WANDB = False
+        wandb, os
+        """),
+    )
+
+
+def test_two_guarded_packages_in_one_statement() -> None:
+    before = "import flash_attn, flash_attn_interface as fa3\nflash_attn.flash_attn_func, fa3.flash_attn_func\n"
+    check_transformed(
+        SHIM,
+        before,
+        code("""
+        try:
+            import flash_attn, flash_attn_interface as fa3
+        except ImportError:
+            import flash_attn_torch as flash_attn
+            from flash_attn_torch import flash_attn_interface_torch as fa3
+        flash_attn.flash_attn_func, fa3.flash_attn_func
+        """),
+    )
 
 
 @pytest.mark.parametrize(
