@@ -6,6 +6,8 @@ found by the shim when it is asked, or not.
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,7 @@ from patcher.syntax.names import dotted
 from patcher.syntax.shim_files import has_module, provides
 from patcher.syntax.source import Source
 
-__all__ = ["Wanted", "others_of", "wanted_of", "written"]
+__all__ = ["Wanted", "faster", "others_of", "wanted_of", "written"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,19 @@ def others_of(
         for alias in aliases
         if (dotted(alias.name) or "").partition(".")[0] not in roots
     }
+
+
+def faster(source: Source, shims: Path, shim: str) -> Iterator[str]:
+    """Yield the modules that a shim works without, and that make fast what one of their words in the file asks for.
+
+    They stand in `_FASTER`, a map from modules to words, of the shim's package.
+    """
+    package = shims / shim / "__init__.py"
+    for node in ast.parse(package.read_bytes()).body if package.is_file() else ():
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_FASTER":
+            for module, words in ast.literal_eval(node.value).items():
+                if re.search(rf"\b({'|'.join(words)})\b".encode(), source.text):
+                    yield f"{shim}.{module}"
 
 
 def written(wanted: Wanted, module: str) -> str:

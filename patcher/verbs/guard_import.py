@@ -22,7 +22,7 @@ from patcher.syntax.readers import Readers
 from patcher.syntax.shim_files import has_module, refuse_unknown
 from patcher.syntax.shims import place
 from patcher.syntax.source import Source
-from patcher.syntax.standin import Wanted, others_of, wanted_of, written
+from patcher.syntax.standin import Wanted, faster, others_of, wanted_of, written
 from patcher.verbs.base import Findings, Shape
 from patcher.verbs.common import checked_place, texts
 
@@ -218,6 +218,8 @@ class GuardImport:
             return ""
         for module, names in wanted.needs:
             files.update(place(draft, source, module, self.place, copies, names=names).files)
+        for module in faster(source, draft.shims, str(self.shim)):
+            files.update(place(draft, source, module, self.place, copies).files)
         return place(draft, source, wanted.module, self.place, copies).module
 
 

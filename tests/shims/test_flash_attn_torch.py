@@ -545,7 +545,7 @@ def test_a_copy_without_the_other_files_has_the_dense_functions(tmp_path, monkey
     assert module.flash_attn_func(*qkv()).shape == (2, 7, 4, 8)
     with pytest.raises(ImportError, match=r"No module named 'alone_torch\.varlen'"):
         module.flash_attn_varlen_func  # noqa: B018
-    assert len(PATH.read_text(encoding="utf-8").splitlines()) <= 320
+    assert len(PATH.read_text(encoding="utf-8").splitlines()) <= 300
 
 
 # ---------------------------------------------------------------- the interface, as flash-attn 2.8 has it
@@ -675,11 +675,10 @@ def test_it_imports_torch_and_the_standard_library_only():
     assert {name.split(".")[0] for name in imported} - {"torch"} <= sys.stdlib_module_names
 
 
-def test_a_copy_under_another_name_works(tmp_path):
+def test_a_copy_under_another_name_works(tmp_path, monkeypatch):
     copy = tmp_path / "models" / "flash_attn_torch"
     shutil.copytree(PATH.parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    spec = importlib.util.spec_from_file_location("models.flash_attn_torch", copy / "__init__.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = importlib.import_module("models.flash_attn_torch")
     q, k, v = qkv()
     assert torch.equal(module.flash_attn_func(q, k, v), flash_attn_func(q, k, v))

@@ -17,17 +17,17 @@ pytestmark = [pytest.mark.train, pytest.mark.full, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 SHIM = Path("recipes/shims/flash_attn_torch")
-DENSE, VARLEN, KVCACHE, FA3 = "", "_varlen", "_kvcache", "_fa3"
+DENSE, VARLEN, KVCACHE, FA3, CUDA = "", "_varlen", "_kvcache", "_fa3", "_cuda"
 
 # What is wrong -> the tests that must see it, the file, what stands there, and what stands there instead.
 MUTANTS = {
     "the causal mask is aligned at the top left": (
         *(DENSE, "__init__.py"),
-        ("return j - i - (seqlen_k - seqlen_q)", "return j - i"),
+        ("[:, None] + (k.shape[2] - q.shape[2])", "[:, None]"),
     ),
     "a longer query is aligned at the top left": (
         *(DENSE, "__init__.py"),
-        ("lse = _sdpa(q[:, :, early:], k", "lse = _sdpa(q[:, :, : q.shape[2] - early], k"),
+        ("q.narrow(1, blind, seqlen_q - blind)", "q.narrow(1, 0, seqlen_q - blind)"),
     ),
     "query heads read the key heads in turn": (
         *(DENSE, "__init__.py"),
@@ -38,30 +38,36 @@ MUTANTS = {
     ),
     "rows without a visible key are NaN": (
         *(DENSE, "__init__.py"),
-        ("return visible | blind, blind", "return visible, torch.zeros_like(blind)"),
+        ("blind = 0 if right < 0 else max(0, seqlen_q - seqlen_k - right)", "blind = 0"),
     ),
-    "rows without a visible key see all keys": (
+    "one row too few is without a visible key": (
         *(DENSE, "__init__.py"),
-        ("return visible | blind, blind", "return visible | blind, torch.zeros_like(blind)"),
+        ("max(0, seqlen_q - seqlen_k - right)", "max(0, seqlen_q - seqlen_k - right - 1)"),
+    ),
+    "one row too many is without a visible key": (
+        *(DENSE, "__init__.py"),
+        ("max(0, seqlen_q - seqlen_k - right)", "max(0, seqlen_q - seqlen_k - right + 1)"),
+    ),
+    "the output of the rows that see is that of the first": (
+        *(DENSE, "__init__.py"),
+        ("F.pad(out, (0, 0, 0, 0, blind, 0))", "F.pad(out, (0, 0, 0, 0, 0, blind))"),
     ),
     "the output is not contiguous": (
         *(DENSE, "__init__.py"),
-        ("return out.transpose(1, 2).contiguous(), lse", "return out.transpose(1, 2), lse"),
+        ("out.transpose(1, 2).contiguous()  #", "out.transpose(1, 2)  #"),
     ),
     "softcap is dropped": (*(DENSE, "__init__.py"), ("    if softcap > 0:", "    if softcap > 1e9:")),
     "softcap comes after alibi": (
         *(DENSE, "__init__.py"),
         (
-            re.compile(
-                r"(    if softcap > 0:\n.*\n)(    if alibi_slopes is not None:\n.*\n)(    scores = scores.masked)"
-            ),
-            r"\2\1\3",
+            re.compile(r"(    if softcap > 0:\n.*\n)(    scores = scores \+ _mask.*\n)"),
+            r"\2\1",
         ),
     ),
-    "alibi has the other sign": (*(DENSE, "__init__.py"), ("return -(slopes", "return (slopes")),
+    "alibi has the other sign": (*(DENSE, "__init__.py"), ("mask = -(slopes", "mask = (slopes")),
     "alibi is not of the diagonal": (*(DENSE, "__init__.py"), ("* distance.abs()", "* distance")),
-    "the window is one short at the left": (*(DENSE, "__init__.py"), ("(distance >= -left)", "(distance > -left)")),
-    "the window is one short at the right": (*(DENSE, "__init__.py"), ("(distance <= right)", "(distance < right)")),
+    "the window is one short at the left": (*(DENSE, "__init__.py"), ("(distance < -left", "(distance <= -left")),
+    "the window is one short at the right": (*(DENSE, "__init__.py"), ("(distance > right", "(distance >= right")),
     "a wide window is none": (*(DENSE, "__init__.py"), ("left >= seqlen_k - 1", "left >= seqlen_k - 2")),
     "the scale is ignored by SDPA": (
         *(DENSE, "__init__.py"),
@@ -80,15 +86,11 @@ MUTANTS = {
     ),
     "the lse of nothing is its negative": (
         *(DENSE, "__init__.py"),
-        ("blind.squeeze(-1), math.inf)", "blind.squeeze(-1), -math.inf)"),
-    ),
-    "the lse of a window's blind rows is that of all keys": (
-        *(DENSE, "__init__.py"),
-        ("lse.masked_fill(blind.squeeze(-1), math.inf) if want_lse", "lse if want_lse"),
+        ("(blind, 0), value=math.inf)", "(blind, 0), value=-math.inf)"),
     ),
     "the lse of early queries is missing": (
         *(DENSE, "__init__.py"),
-        ("F.pad(lse, (early, 0), value=math.inf)", "F.pad(lse, (0, early), value=math.inf)"),
+        ("F.pad(lse, (blind, 0), value=math.inf)", "F.pad(lse, (0, blind), value=math.inf)"),
     ),
     "autocast changes the dtype": (
         *(DENSE, "__init__.py"),
@@ -140,6 +142,31 @@ MUTANTS = {
         *(FA3, "flash_attn_interface_torch.py"),
         ("    v,\n    softmax_scale=None,\n", "    v,\n    dropout_p=0.0,\n    softmax_scale=None,\n"),
     ),
+    "on CUDA the softcap is dropped": (*(CUDA, "cuda.py"), ("score = cap * torch.tanh(score / cap)", "pass")),
+    "on CUDA alibi has the other sign": (*(CUDA, "cuda.py"), ("score - slopes[b, h]", "score + slopes[b, h]")),
+    "on CUDA alibi is not of the diagonal": (*(CUDA, "cuda.py"), ("(i + to_diagonal - j)", "(i - j)")),
+    "on CUDA the window is one short at the left": (*(CUDA, "cuda.py"), ("(j >= i + first)", "(j > i + first)")),
+    "on CUDA the window is one short at the right": (*(CUDA, "cuda.py"), ("(j <= i + last)", "(j < i + last)")),
+    "on CUDA the window is that of the top left": (
+        *(CUDA, "cuda.py"),
+        ("seqlen_k - seqlen_q - left", "-left"),
+    ),
+    "on CUDA no limit at the left is none to the diagonal": (
+        *(CUDA, "cuda.py"),
+        ("left = seqlen_q + seqlen_k if left < 0 else left", "left = 0 if left < 0 else left"),
+    ),
+    "on CUDA the scale is ignored": (*(CUDA, "cuda.py"), ('{"scale": scale, ', "{")),
+    "on CUDA the lse has no mask": (*(CUDA, "cuda.py"), ("0.0, right == 0, False", "0.0, False, False")),
+    "on CUDA the sequences of a batch are one": (
+        *(CUDA, "cuda.py"),
+        ("torch.arange(0, (batch + 1) * one, one", "torch.arange(0, batch * one + 1, batch * one"),
+    ),
+    "on CUDA what is kept of inference is kept": (*(CUDA, "cuda.py"), ("inference_mode(False)", "no_grad()")),
+    "on CUDA dropout is forgotten": (*(CUDA, "cuda.py"), ("if dropout_p > 0 or not", "if not")),
+    "on CUDA the numbers are Python's": (
+        *(CUDA, "cuda.py"),
+        ("torch.full((), softcap, dtype=torch.float32, device=q.device) if", "softcap if"),
+    ),
 }
 
 
@@ -171,7 +198,7 @@ def failed(root, tests):
     return done.returncode == 1
 
 
-@pytest.mark.parametrize("tests", [DENSE, VARLEN, KVCACHE, FA3])
+@pytest.mark.parametrize("tests", [DENSE, VARLEN, KVCACHE, FA3, CUDA])
 def test_the_tests_pass_without_a_mutation(copy, tests):
     assert not failed(copy, tests)
 

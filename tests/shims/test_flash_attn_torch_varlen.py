@@ -109,7 +109,7 @@ def test_the_grid(part):
 @pytest.mark.parametrize("part", range(2))
 def test_a_sample_of_the_grid_without_the_newer_apis(part, monkeypatch):
     hide_newer_apis(monkeypatch, dense)
-    monkeypatch.setattr(varlen, "varlen_attn", None)
+    monkeypatch.setattr(varlen.cuda, "varlen_attn", None)
     hold_all(GRID[500 + part * 25 : 500 + (part + 1) * 25])
 
 
@@ -117,7 +117,7 @@ def test_a_sample_of_the_grid_without_the_newer_apis(part, monkeypatch):
 @pytest.mark.parametrize("part", range(20))
 def test_the_grid_without_the_newer_apis(part, monkeypatch):
     hide_newer_apis(monkeypatch, dense)
-    monkeypatch.setattr(varlen, "varlen_attn", None)
+    monkeypatch.setattr(varlen.cuda, "varlen_attn", None)
     hold_all(GRID[part::20][:100])
 
 
@@ -388,8 +388,8 @@ def test_what_the_kernel_is_given(monkeypatch, options, window):
     seen = []
     q, k, v = packed(RAGGED, heads_k=2, tail=(2, 1), dtype=torch.bfloat16)
     wanted = attend(q, k, v, RAGGED, **options)
-    monkeypatch.setattr(varlen, "_has_varlen_kernel", lambda *_: True)
-    monkeypatch.setattr(varlen, "varlen_attn", stand_in_kernel(seen))
+    monkeypatch.setattr(varlen.cuda, "takes_packed", lambda *_: True)
+    monkeypatch.setattr(varlen.cuda, "varlen_attn", stand_in_kernel(seen))
     out = attend(q, k, v, RAGGED, **options)
     assert seen == [(window, True)]
     assert out.is_contiguous()
@@ -402,10 +402,10 @@ def test_what_the_kernel_is_given(monkeypatch, options, window):
     ids=str,
 )
 def test_what_the_kernel_cannot_do_is_not_given_to_it(monkeypatch, options):
-    monkeypatch.setattr(varlen, "_has_varlen_kernel", lambda *_: True)
-    monkeypatch.setattr(varlen, "varlen_attn", None)
+    monkeypatch.setattr(varlen.cuda, "takes_packed", lambda *_: True)
+    monkeypatch.setattr(varlen.cuda, "varlen_attn", None)
     attend(*packed(SAME), SAME, **options)
 
 
 def test_the_kernel_is_for_cuda():
-    assert not varlen._has_varlen_kernel(torch.zeros(4, 2, 8, dtype=torch.float16), [1, 3], [1, 3])
+    assert not varlen.cuda.takes_packed(torch.zeros(4, 2, 8, dtype=torch.float16), [1, 3], [1, 3])

@@ -354,7 +354,7 @@ def test_the_bundled_shims_provide_what_recipes_name() -> None:
         ("losses.cross_entropy", "losses/__init__ losses/cross_entropy"),
         (
             "modules.mha",
-            "kvcache layers/__init__ layers/rotary modules/__init__ modules/inner_attention modules/mha packed varlen",
+            "cuda kvcache layers/__init__ layers/rotary modules/__init__ modules/inner_attention modules/mha packed varlen",
         ),
         ("modules.mlp", "modules/__init__ modules/mlp ops/__init__ ops/activations ops/fused_dense"),
         ("ops.activations", "ops/__init__ ops/activations"),

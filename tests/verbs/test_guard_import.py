@@ -965,23 +965,23 @@ def test_a_second_package_has_a_module_of_its_own_in_the_shim(shims: Path) -> No
     ("before", "module", "files"),
     [
         ("from flash_attn import flash_attn_func", "", []),
-        ("from flash_attn import flash_attn_varlen_func", "", ["packed", "varlen"]),
+        ("from flash_attn import flash_attn_varlen_func", "", ["cuda", "packed", "varlen"]),
         ("from flash_attn import flash_attn_with_kvcache, flash_attn_func", "", ["kvcache"]),
         ("from flash_attn.flash_attn_interface import flash_attn_func", ".flash_attn_interface", []),
         (
             "from flash_attn.flash_attn_interface import flash_attn_unpadded_func",
             ".flash_attn_interface",
-            ["packed", "varlen"],
+            ["cuda", "packed", "varlen"],
         ),
         (
             "from flash_attn_interface import flash_attn_func",
             ".flash_attn_interface_torch",
-            ["kvcache", "packed", "varlen"],
+            ["cuda", "kvcache", "packed", "varlen"],
         ),
         (
             "from flash_attn_interface import flash_attn_varlen_func as f",
             ".flash_attn_interface_torch",
-            ["kvcache", "packed", "varlen"],
+            ["cuda", "kvcache", "packed", "varlen"],
         ),
     ],
 )
@@ -992,6 +992,23 @@ def test_the_attention_of_flash_attn_by_need(before: str, module: str, files: li
     check_transformed(SHIM, f"{before}\n{uses}", after)
     modules = ["__init__", *files, *filter(None, [module[1:]])]
     assert copied(SHIM, f"{before}\n{uses}") == {f"flash_attn_torch/{one}.py" for one in modules}
+
+
+@pytest.mark.parametrize("step", [SHIM, {**SHIM, "always": "yes"}], ids=["guard", "always"])
+@pytest.mark.parametrize(
+    ("call", "files"),
+    [
+        ("flash_attn_func(q, k, v, causal=True)", set()),
+        ("flash_attn_func(q, k, v, window_sizes=3)", set()),
+        ("flash_attn_func(q, k, v, softcap=5.0)", {"cuda"}),
+        ("flash_attn_func(q, k, v, **{'alibi_slopes': slopes})", {"cuda"}),
+    ],
+)
+def test_what_makes_an_option_fast_is_copied_where_the_option_is_named(
+    step: dict[str, Any], call: str, files: set[str]
+) -> None:
+    found = copied(step, f"from flash_attn import flash_attn_func\n{call}\n")
+    assert found == {f"flash_attn_torch/{one}.py" for one in {"__init__", *files}}
 
 
 def test_a_name_that_the_shim_keeps_to_itself_is_none_of_its_own(shims: Path) -> None:

@@ -4,7 +4,8 @@ Replaces, from flash-attn 2.8, with the same positional order, keywords, layouts
 
     flash_attn_func(q, k, v, ...)    q [batch, seqlen_q, heads, dim], k and v [batch, seqlen_k, heads_k, dim]
 
-The other functions of flash-attn have files of their own, which a tree has only if it uses one of them.
+The other functions of flash-attn have files of their own, and so has what makes some options faster on CUDA: cuda.py.
+A tree has those files that it uses; each function computes the same without cuda.py.
 
 Equal to what: against attention in float64, output and gradients err at most twice as much as a plain
 softmax(q k^T) v in the same dtype does, as in flash-attn's own tests. Dropout draws other random numbers.
@@ -18,16 +19,13 @@ Like flash-attn, and unlike a bare call of torch's scaled_dot_product_attention 
 - the output is contiguous and has q's dtype, under autocast too.
 
 Accepted here though flash-attn refuses it: CPU, float32 and float64, any head dim, softcap with dropout.
-
 Refused by name: return_attn_probs with dropout (its third result would be flash-attn's own random mask), and
 shapes, dtypes or devices that do not fit together, some of which SDPA would broadcast in silence.
-
-Without effect: `deterministic`. It fixes the order in which flash-attn sums gradients on a GPU; in torch that
-switch is torch.use_deterministic_algorithms.
+Without effect: `deterministic`; in torch that switch is torch.use_deterministic_algorithms.
 
 Memory: softcap, alibi_slopes in 16 bits, and return_attn_probs on a GPU hold all batch * heads * seqlen_q * seqlen_k
-scores. The rest runs on torch's fused kernels; a window or unequal lengths may add a mask of [seqlen_q, seqlen_k],
-alibi_slopes one for each slope.
+scores, where cuda.py does not serve them. The rest runs on torch's fused kernels; a window or unequal lengths may
+add a mask of [seqlen_q, seqlen_k], alibi_slopes one for each slope.
 
 Works with torch >= 2.0 and Python >= 3.8; float16 on a CPU where torch itself can multiply it (2.0 cannot).
 """
@@ -60,6 +58,9 @@ _ELSEWHERE = {
         "flash_attn_unpadded_qkvpacked_func",
     ],
 }
+
+# What a tree has too if one of these words stands in a file of it that imports from here.
+_FASTER = {"cuda": ["softcap", "alibi_slopes", "use_alibi", "window_size", "return_attn_probs"]}
 
 
 def __getattr__(name):
@@ -125,25 +126,39 @@ def flash_attn_func(
 
 def _attend(q, k, v, dropout_p, softmax_scale, causal, window_size, softcap, alibi_slopes, want_lse):
     """flash_attn_func behind its checks. Returns the output, and the lse if it is wanted."""
-    if softmax_scale is None:
-        softmax_scale = q.shape[-1] ** -0.5
-    left, right = _limits(window_size, causal, q.shape[1], k.shape[1])
-    # With a bias SDPA wants q's dtype of it, and in 16 bits a distance has three digits.
-    wide = q.dtype in (torch.float32, torch.float64)
-    by_definition = softcap > 0 or (alibi_slopes is not None and not wide) or k.shape[1] == 0
-    by_definition = by_definition or (want_lse and not _has_lse_kernel(q))
-
+    scale = q.shape[-1] ** -0.5 if softmax_scale is None else softmax_scale
+    seqlen_q, seqlen_k = q.shape[1], k.shape[1]
+    left, right = _limits(window_size, causal, seqlen_q, seqlen_k)
+    # The queries that see no key are the first ones. They are left out: softmax over nothing is NaN in many a torch.
+    blind = 0 if right < 0 else max(0, seqlen_q - seqlen_k - right)
+    blind = blind if seqlen_k > 0 else seqlen_q
+    q = q.narrow(1, blind, seqlen_q - blind) if blind else q
     # The fused kernels want a last dimension of stride 1, whatever the other strides.
     q, k, v = [x if x.stride(-1) == 1 else x.contiguous() for x in (q, k, v)]
     # To SDPA's layout, [batch, heads, seq, dim]: given the other it attends across heads and raises nothing.
     q, k, v = [x.transpose(1, 2) for x in (q, k, v)]
-    lse = None
+    options = (dropout_p, scale, left, right, softcap, alibi_slopes, want_lse)
     with _no_autocast(q.device.type):
-        if by_definition:
-            out, lse = _by_definition(q, k, v, dropout_p, softmax_scale, left, right, softcap, alibi_slopes)
-        else:
-            out, lse = _by_sdpa(q, k, v, dropout_p, softmax_scale, left, right, alibi_slopes, want_lse)
-    return out.transpose(1, 2).contiguous(), lse  # callers `.view` it; after a fused kernel this copies nothing
+        out, lse = _way(q, k, *options)(q, k, v, *options)
+    out = out.transpose(1, 2).contiguous()  # callers `.view` it; after a fused kernel this copies nothing
+    if blind:
+        out = F.pad(out, (0, 0, 0, 0, blind, 0))
+        lse = F.pad(lse, (blind, 0), value=math.inf) if want_lse else None
+    return out, lse
+
+
+def _way(q, k, dropout_p, scale, left, right, softcap, alibi_slopes, want_lse):
+    """The function that computes it, from [batch, heads, seq, dim] to the output and, if wanted, the lse."""
+    # With a bias SDPA wants q's dtype of it, and in 16 bits a distance has three digits.
+    rough = alibi_slopes is not None and q.dtype not in (torch.float32, torch.float64)
+    unfused = softcap > 0 or rough or (want_lse and (_LSE_KERNEL is None or q.device.type != "cpu"))
+    if q.numel() == 0 or k.numel() == 0:
+        return _by_definition
+    if q.device.type == "cuda" and _CUDA is not None:
+        faster = _CUDA.way(q, k, dropout_p, left, right, softcap, alibi_slopes, want_lse, unfused)
+        if faster is not None:
+            return faster
+    return _by_definition if unfused else _by_sdpa
 
 
 def _check(q, k, v, dropout_p, alibi_slopes, return_attn_probs, batch=None):
@@ -203,61 +218,35 @@ def _no_autocast(device_type):
     return contextlib.nullcontext()
 
 
-def _distance(seqlen_q, seqlen_k, device):
-    """[seqlen_q, seqlen_k]: how far a key lies to the right of its query; 0 on the bottom-right diagonal."""
-    i = torch.arange(seqlen_q, device=device)[:, None]
-    j = torch.arange(seqlen_k, device=device)
-    return j - i - (seqlen_k - seqlen_q)
+def _mask(q, k, left, right, alibi_slopes, dtype):
+    """What is added to the scores, [seqlen_q, seqlen_k] or for slopes [1 or batch, heads, seqlen_q, seqlen_k].
 
-
-def _mask(distance, left, right):
-    """What may be attended to, [seqlen_q, seqlen_k], and which queries see no key, [seqlen_q, 1]; both bool.
-
-    A blind query is shown every key: softmax over nothing is NaN in many a torch, and so is its gradient. Its
-    output is overwritten with 0. Not cached: a mask made in inference_mode could not be used for training.
+    Not cached: a mask made in inference_mode could not be used for training.
     """
-    visible = torch.ones_like(distance, dtype=torch.bool)
-    if left >= 0:
-        visible = visible & (distance >= -left)
-    if right >= 0:
-        visible = visible & (distance <= right)
-    blind = ~visible.any(dim=-1, keepdim=True)
-    return visible | blind, blind
-
-
-def _bias(alibi_slopes, distance):
-    """[1 or batch, heads, seqlen_q, seqlen_k], in the dtype of the slopes."""
-    slopes = alibi_slopes[..., None, None]
-    return -(slopes if slopes.dim() == 4 else slopes[None]) * distance.abs()
-
-
-def _by_sdpa(q, k, v, dropout_p, scale, left, right, alibi_slopes, want_lse):
-    """On torch's fused kernels; all [batch, heads, seq, dim], seqlen_k > 0. Returns the output and, if wanted, lse."""
-    seqlen_q, seqlen_k = q.shape[2], k.shape[2]
-    options = (dropout_p, scale, want_lse)
-    if alibi_slopes is None and left < 0 and right < 0:
-        return _sdpa(q, k, v, None, False, *options)
-    if alibi_slopes is None and left < 0 and right == 0 and seqlen_q >= seqlen_k:
-        # Only the last seqlen_k queries see a key. Their mask is square, where SDPA's (top left) is the same.
-        early = seqlen_q - seqlen_k
-        out, lse = _sdpa(q[:, :, early:], k, v, None, True, *options)
-        lse = F.pad(lse, (early, 0), value=math.inf) if want_lse else None
-        return F.pad(out, (0, 0, early, 0)) if early else out, lse
-    if alibi_slopes is None and left < 0 and right == 0 and not want_lse and _has_lower_right_kernel(q):
-        return _sdpa(q, k, v, causal_lower_right(seqlen_q, seqlen_k), False, *options)
-    distance = _distance(seqlen_q, seqlen_k, q.device)
-    mask, blind = _mask(distance, left, right)
+    i = torch.arange(q.shape[2], device=q.device)[:, None] + (k.shape[2] - q.shape[2])
+    distance = torch.arange(k.shape[2], device=q.device) - i  # 0 on the bottom-right diagonal
+    mask = torch.zeros_like(distance, dtype=dtype)
     if alibi_slopes is not None:
-        mask = _bias(alibi_slopes.detach().to(q.dtype), distance).masked_fill(~mask, -math.inf)
-    out, lse = _sdpa(q, k, v, mask, False, *options)
-    return out.masked_fill(blind, 0.0), lse.masked_fill(blind.squeeze(-1), math.inf) if want_lse else None
+        slopes = alibi_slopes.detach().to(dtype)[..., None, None]
+        mask = -(slopes if slopes.dim() == 4 else slopes[None]) * distance.abs()
+    if left >= 0:
+        mask = mask.masked_fill(distance < -left, -math.inf)
+    if right >= 0:
+        mask = mask.masked_fill(distance > right, -math.inf)
+    return mask
 
 
-def _sdpa(q, k, v, mask, is_causal, dropout_p, scale, want_lse):
+def _by_sdpa(q, k, v, dropout_p, scale, left, right, softcap, alibi_slopes, want_lse):
+    """On torch's fused kernels."""
+    causal = alibi_slopes is None and left < 0 and right == 0
+    is_causal = causal and q.shape[2] == k.shape[2]  # on a square SDPA's own mask, at the top left, is the same
+    mask = None
+    if causal and not is_causal and not want_lse and _has_lower_right_kernel(q):
+        mask = causal_lower_right(q.shape[2], k.shape[2])
+    elif not is_causal and (alibi_slopes is not None or left >= 0 or right >= 0):
+        mask = _mask(q, k, left, right, alibi_slopes, q.dtype)
     if want_lse:
         k, v = _for_each_query_head(k, q), _for_each_query_head(v, q)
-        if mask is not None and mask.dtype == torch.bool:
-            mask = torch.zeros(mask.shape, dtype=q.dtype, device=q.device).masked_fill(~mask, -math.inf)
         out, lse = _LSE_KERNEL(q, k, v, 0.0, is_causal, attn_mask=mask, scale=scale)
         return out, lse.detach().float()
     options = {}
@@ -288,29 +277,22 @@ def _has_grouped_kernel(q, mask):
     return fits and torch.cuda.get_device_properties(q.device).major >= 8
 
 
-def _has_lse_kernel(q):
-    return _LSE_KERNEL is not None and q.device.type == "cpu" and q.shape[2] > 0
-
-
 def _has_lower_right_kernel(q):
     # torch.compile cannot trace the making of that bias; it gets the mask.
     return causal_lower_right is not None and q.device.type == "cuda" and not torch.compiler.is_compiling()
 
 
-def _by_definition(q, k, v, dropout_p, scale, left, right, softcap, alibi_slopes):
-    """What SDPA cannot do, in float32 or better; all [batch, heads, seq, dim]. Returns the output and lse."""
+def _by_definition(q, k, v, dropout_p, scale, left, right, softcap, alibi_slopes, want_lse):
+    """What SDPA cannot do, in float32 or better."""
     dtype, wide = q.dtype, torch.float64 if q.dtype == torch.float64 else torch.float32
     q, k, v = [_for_each_query_head(x.to(wide), q) for x in (q, k, v)]
-    distance = _distance(q.shape[2], k.shape[2], q.device)
-    mask, blind = _mask(distance, left, right)
-
     scores = (q @ k.transpose(-2, -1)) * scale  # [batch, heads, seqlen_q, seqlen_k]
     if softcap > 0:
         scores = softcap * torch.tanh(scores / softcap)
-    if alibi_slopes is not None:
-        scores = scores + _bias(alibi_slopes.detach().to(wide), distance)
-    scores = scores.masked_fill(~mask, -math.inf)
-    weights = F.dropout(torch.softmax(scores, dim=-1), dropout_p)
-    out = (weights @ v).masked_fill(blind, 0.0)
-    lse = torch.logsumexp(scores.detach(), dim=-1).masked_fill(blind.squeeze(-1), math.inf)
-    return out.to(dtype), lse.float()
+    scores = scores + _mask(q, k, left, right, alibi_slopes, wide)
+    out = F.dropout(torch.softmax(scores, dim=-1), dropout_p) @ v
+    return out.to(dtype), torch.logsumexp(scores.detach(), dim=-1).float() if want_lse else None
+
+
+# Imported last, as it needs nothing of this file, and not by name, as a tree need not have it.
+_CUDA = importlib.import_module(".cuda", __name__) if importlib.util.find_spec(".cuda", __name__) else None

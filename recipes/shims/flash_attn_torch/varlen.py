@@ -29,22 +29,13 @@ return_attn_probs); elsewhere the batches come one after the other. cu_seqlens i
 breaks its graph here. No memory grows with the square of all tokens.
 """
 
-import inspect
 from itertools import groupby
 
 import torch
 import torch.nn.functional as F
 
-from . import _attend, _check, _no_autocast
+from . import _attend, _check, _no_autocast, cuda
 from .packed import unpack
-
-try:
-    from torch.nn.attention.varlen import varlen_attn
-
-    if "window_size" not in inspect.signature(varlen_attn).parameters:
-        varlen_attn = None
-except ImportError:
-    varlen_attn = None
 
 __all__ = [
     "flash_attn_unpadded_func",
@@ -93,7 +84,7 @@ def flash_attn_varlen_func(
 
     window = [int(side) for side in window_size]
     plain = dropout_p == 0 and softcap <= 0 and alibi_slopes is None and not return_attn_probs
-    if plain and _has_varlen_kernel(q, lengths_q, lengths_k):
+    if plain and cuda.takes_packed(q, lengths_q, lengths_k):
         left, right = window[0], 0 if causal else window[1]
         return _by_varlen_kernel(q, k, v, cu_seqlens_q, cu_seqlens_k, lengths_q, lengths_k, softmax_scale, left, right)
     options = (dropout_p, softmax_scale, causal, window, softcap)
@@ -160,30 +151,15 @@ def _by_batches(q, k, v, lengths_q, lengths_k, options, alibi_slopes, want_lse):
     return out, torch.cat([*lses, none], dim=1)
 
 
-def _has_varlen_kernel(q, lengths_q, lengths_k):
-    """Whether torch's own kernel for packed sequences takes them, and is worth it: equal lengths are one batch."""
-    if varlen_attn is None or q.device.type != "cuda" or q.dtype not in (torch.float16, torch.bfloat16):
-        return False
-    ragged = len(set(lengths_q)) > 1 or len(set(lengths_k)) > 1
-    fits = q.shape[-1] % 8 == 0 and q.shape[-1] <= 256 and sum(lengths_q) > 0 and sum(lengths_k) > 0
-    return ragged and fits and torch.cuda.get_device_properties(q.device).major >= 8
-
-
 def _by_varlen_kernel(q, k, v, cu_seqlens_q, cu_seqlens_k, lengths_q, lengths_k, scale, left, right):
+    """All sequences at once."""
     tokens_q, tokens_k = sum(lengths_q), sum(lengths_k)
     q_used, k, v = q[:tokens_q], k[:tokens_k], v[:tokens_k]  # the kernel does not write to the tokens behind
     q_used, k, v = [x if x.stride(-1) == 1 else x.contiguous() for x in (q_used, k, v)]
     ends = [x.to(device=q.device, dtype=torch.int32).contiguous() for x in (cu_seqlens_q, cu_seqlens_k)]
-    longest_q, longest_k = max(lengths_q), max(lengths_k)
-    # No side may hide nothing by a number: the kernel is the causal one for (-1, 0) only.
-    window = (-1 if left >= longest_k else max(left, -1), -1 if right >= longest_q else max(right, -1))
+    scale = q.shape[-1] ** -0.5 if scale is None else scale
     with _no_autocast(q.device.type):
-        out = varlen_attn(
-            *(q_used, k, v, *ends, longest_q, longest_k),
-            scale=q.shape[-1] ** -0.5 if scale is None else scale,
-            window_size=window,
-            enable_gqa=k.shape[1] != q.shape[1],
-        )
+        out = cuda.packed(q_used, k, v, *ends, max(lengths_q), max(lengths_k), scale, left, right)
     return F.pad(out, (0, 0, 0, 0, 0, q.shape[0] - tokens_q)).contiguous()
 
 
