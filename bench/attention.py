@@ -2,9 +2,9 @@
 
     python bench/attention.py [--write]
 
-Each row runs the two of them alternately, forward and backward, and has the median of each and the ratio of the two. On
-the CPU one thread runs, and its own time is counted: other work on the machine disturbs it least. On a CUDA device the rows for it are added: SDPA's backends are tried each
-for itself, and the best of them is what the shim is held to.
+Each row runs the two of them alternately, forward and backward, and has the median of each and the ratio of the two. One
+thread runs on the CPU, and its own time is counted: other work on the machine disturbs it least. For a GPU there is
+bench/attention_gpu.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -43,30 +43,40 @@ class Row:
 
 def main() -> None:
     """Print the table, and keep it if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="keep the table of this device in bench/attention.md")
-    parser.add_argument("--rounds", type=int, default=31)
-    given = parser.parse_args()
+    given = arguments(__doc__).parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    lines = ["| forward and backward | flash_attn_torch | SDPA | ratio | allowed |", "|---|---|---|---|---|"]
+    lines = table(_cpu_rows(), given.rounds, "SDPA")
+    if given.write:
+        keep("cpu", f"CPU, {platform.machine()}", lines)
+
+
+def arguments(doc: str | None) -> argparse.ArgumentParser:
+    """Return the parser of a benchmark of attention."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="keep the table of this device in bench/attention.md")
+    parser.add_argument("--rounds", type=int, default=31)
+    return parser
+
+
+def table(rows: Iterable[Row], rounds: int, bare: str) -> list[str]:
+    """Print the rows as they are measured, and return the lines."""
+    lines = [f"| forward and backward | flash_attn_torch | {bare} | ratio | allowed |", "|---|---|---|---|---|"]
     print("\n".join(lines))
-    for row in _cuda_rows() if device == "cuda" else _cpu_rows():
-        ours, theirs = _medians(row, given.rounds)
+    for row in rows:
+        ours, theirs = _medians(row, rounds)
         allowed = "" if row.allowed is None else f"{row.allowed:.2f}"
         lines.append(f"| {row.name} | {ours:.2f} ms | {theirs:.2f} ms | {ours / theirs:.2f} | {allowed} |")
         print(lines[-1], flush=True)
-    if given.write:
-        _keep(device, lines)
+    return lines
 
 
-def _keep(device: str, lines: list[str]) -> None:
+def keep(device: str, name: str, lines: list[str]) -> None:
     """Put the table into its section, and leave that of the other device."""
     path = ROOT / "bench" / "attention.md"
-    name = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {platform.machine()}"
     versions = f"torch {torch.__version__}, Python {platform.python_version()}, {name}"
-    head = "# The attention of flash_attn_torch beside SDPA\n\nMade by `python bench/attention.py --write`: medians of alternated runs.\n"
+    made = "Made by `python bench/attention.py --write` and, on a GPU, `python bench/attention_gpu.py --write`"
+    head = f"# The attention of flash_attn_torch beside SDPA\n\n{made}: medians of alternated runs.\n"
     sections = path.read_text().split("\n## ")[1:] if path.exists() else []
     kept = [section.strip() for section in sections if not section.startswith(f"{device}\n")]
     kept.append(f"{device}\n\n{versions}\n\n" + "\n".join(lines))
@@ -80,18 +90,19 @@ def _medians(row: Row, rounds: int) -> tuple[float, float]:
     """Return the median milliseconds of the shim and of the bare call."""
     both = [row.shim, row.bare]
     for function in both * 2:
-        _milliseconds(function, row.tensors)
+        milliseconds(function, row.tensors)
     times: list[list[float]] = [[], []]
     for turn in range(rounds):
         for which in (0, 1) if turn % 2 else (1, 0):
-            times[which].append(_milliseconds(both[which], row.tensors))
+            times[which].append(milliseconds(both[which], row.tensors))
     return statistics.median(times[0]), statistics.median(times[1])
 
 
-def _milliseconds(function: Attention, tensors: list[torch.Tensor]) -> float:
-    leaves = [one.detach().requires_grad_() for one in tensors]
+def milliseconds(function: Attention, inputs: list[torch.Tensor]) -> float:
+    """Return how long a function takes forward and backward."""
+    leaves = [one.detach().requires_grad_() for one in inputs]
     _wait()
-    clock = time.perf_counter if tensors[0].is_cuda else time.process_time
+    clock = time.perf_counter if inputs[0].is_cuda else time.process_time
     start = clock()
     out = function(*leaves)
     out.backward(torch.ones_like(out))
@@ -107,14 +118,14 @@ def _wait() -> None:
 # --- what is compared -----------------------------------------------------------------------------------------------
 
 
-def _sdpa(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, *, causal: bool = False) -> torch.Tensor:
+def sdpa(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, *, causal: bool = False) -> torch.Tensor:
     """Attention of [batch, seqlen, heads, dim], as a person writes it who knows SDPA's layout."""
     q, k, v = (x.transpose(1, 2) for x in (q, k, v))
     grouped = {"enable_gqa": True} if k.shape[1] != q.shape[1] else {}
     return F.scaled_dot_product_attention(q, k, v, is_causal=causal, **grouped).transpose(1, 2)
 
 
-def _loop(lengths: list[int], *, causal: bool, split: bool) -> Attention:
+def loop(lengths: list[int], *, causal: bool, split: bool) -> Attention:
     """Each of the packed sequences for itself, cut out by slices, or by the one split that has a cheaper gradient."""
     ends = [sum(lengths[:count]) for count in range(len(lengths) + 1)]
 
@@ -123,18 +134,20 @@ def _loop(lengths: list[int], *, causal: bool, split: bool) -> Attention:
             parts = [x.split(lengths) for x in tensors]
         else:
             parts = [[x[start:end] for start, end in pairwise(ends)] for x in tensors]
-        outs = [_sdpa(*(x[None] for x in three), causal=causal)[0] for three in zip(*parts, strict=True)]
+        outs = [sdpa(*(x[None] for x in three), causal=causal)[0] for three in zip(*parts, strict=True)]
         return torch.cat(outs)
 
     return attend
 
 
-def _packed(lengths: list[int], device: str, *, causal: bool) -> Attention:
+def packed(lengths: list[int], device: str, *, causal: bool) -> Attention:
+    """Return the shim's function for packed sequences of these lengths."""
     ends = torch.tensor([0, *lengths], device=device).cumsum(0).int()
     return lambda q, k, v: flash_attn_varlen_func(q, k, v, ends, ends, max(lengths), max(lengths), causal=causal)
 
 
-def _tensors(*shape: int, device: str, dtype: torch.dtype, heads_k: int | None = None) -> list[torch.Tensor]:
+def tensors(*shape: int, device: str, dtype: torch.dtype, heads_k: int | None = None) -> list[torch.Tensor]:
+    """Return q, k and v of a shape that ends with heads and dim."""
     other = (*shape[:-2], heads_k or shape[-2], shape[-1])
     return [torch.randn(one, device=device, dtype=dtype) for one in (shape, other, other)]
 
@@ -144,56 +157,19 @@ def _cpu_rows() -> Iterator[Row]:
     for causal in (False, True):
         mask = "causal" if causal else "full"
         shim: Attention = lambda *x, causal=causal: flash_attn_func(*x, causal=causal)  # noqa: E731
-        bare: Attention = lambda *x, causal=causal: _sdpa(*x, causal=causal)  # noqa: E731
-        yield Row(f"B4 S512 H8 D64 fp32, {mask}", _tensors(4, 512, 8, 64, **where), shim, bare, 1.05)
-        grouped = _tensors(4, 512, 8, 64, heads_k=2, **where)
+        bare: Attention = lambda *x, causal=causal: sdpa(*x, causal=causal)  # noqa: E731
+        yield Row(f"B4 S512 H8 D64 fp32, {mask}", tensors(4, 512, 8, 64, **where), shim, bare, 1.05)
+        grouped = tensors(4, 512, 8, 64, heads_k=2, **where)
         yield Row(f"B4 S512 H8 D64 fp32, 2 key heads, {mask}", grouped, shim, bare)
     lengths = torch.randint(33, 513, (16,), generator=torch.Generator().manual_seed(0)).tolist()
     for name, some in (("16 sequences of 33 to 512", lengths), ("16 sequences of 256", [256] * 16)):
         for causal in (False, True):
             mask = "causal" if causal else "full"
-            tensors, packed = _tensors(sum(some), 8, 64, **where), _packed(some, "cpu", causal=causal)
+            inputs, attend = tensors(sum(some), 8, 64, **where), packed(some, "cpu", causal=causal)
             for split in (False, True):
                 beside = f"beside a loop over {'a split' if split else 'slices'}"
-                loop = _loop(some, causal=causal, split=split)
-                yield Row(f"{name}, H8 D64 fp32, {mask}, {beside}", tensors, packed, loop, 1.05 if split else 1.0)
-
-
-def _cuda_rows() -> Iterator[Row]:
-    where = {"device": "cuda", "dtype": torch.bfloat16}
-    for seqlen in (512, 1024, 2048, 4096, 8192):
-        for causal in (False, True):
-            tensors = _tensors(max(1, 16384 // seqlen), seqlen, 16, 64, **where)
-            backend, bare = _best(tensors, causal)
-            name = f"B{len(tensors[0])} S{seqlen} H16 D64 bf16, {'causal' if causal else 'full'}, beside {backend}"
-            yield Row(name, tensors, lambda *x, causal=causal: flash_attn_func(*x, causal=causal), bare, 1.05)
-    for longest in (512, 1024, 2048, 4096, 8192):
-        generator = torch.Generator().manual_seed(0)
-        lengths = torch.randint(longest // 8, longest + 1, (16384 // longest * 2,), generator=generator).tolist()
-        tensors = _tensors(sum(lengths), 16, 64, **where)
-        loop, packed = _loop(lengths, causal=True, split=True), _packed(lengths, "cuda", causal=True)
-        name = f"{len(lengths)} sequences to {longest}, H16 D64 bf16, causal, beside a loop"
-        yield Row(name, tensors, packed, loop, 1.0)
-
-
-def _best(tensors: list[torch.Tensor], causal: bool) -> tuple[str, Attention]:
-    """Return the fastest backend of SDPA for these tensors, and a function that runs on no other."""
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-
-    found: list[tuple[float, str, Attention]] = []
-    for backend in (SDPBackend.FLASH_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.EFFICIENT_ATTENTION):
-
-        def attend(*x: torch.Tensor, backend: SDPBackend = backend) -> torch.Tensor:
-            with sdpa_kernel(backend):
-                return _sdpa(*x, causal=causal)
-
-        try:
-            times = [_milliseconds(attend, tensors) for _ in range(7)]
-        except RuntimeError:
-            continue
-        found.append((statistics.median(times[2:]), backend.name.partition("_")[0].lower(), attend))
-    _, name, attend = min(found, key=lambda one: one[0])
-    return name, attend
+                bare = loop(some, causal=causal, split=split)
+                yield Row(f"{name}, H8 D64 fp32, {mask}, {beside}", inputs, attend, bare, 1.05 if split else 1.0)
 
 
 if __name__ == "__main__":
