@@ -13,7 +13,7 @@ known, the package protlig_dd and the flat one.
 import os
 import sys
 
-PROGRAM = '''import importlib
+PROGRAM = """import importlib
 import os
 import sys
 
@@ -58,7 +58,7 @@ def main(name):
 
 if __name__ == "__main__":
     main(sys.argv[1])
-'''
+"""
 
 
 def write(outdir):
