@@ -49,6 +49,7 @@ try:
     told.update(torch=torch.__version__, built=torch.version.cuda)
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     told["devices"] = [torch.cuda.get_device_name(index) for index in range(count)]
+    told["memory"] = torch.cuda.get_device_properties(0).total_memory if count else None
 except BaseException as error:
     told["error"] = "%s: %s" % (type(error).__name__, error)
 print()
@@ -71,7 +72,10 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The interpreter and what is around it. `driver` is the newest CUDA that the driver runs, `toolkit` nvcc's."""
+    """The interpreter and what is around it.
+
+    `driver` is the newest CUDA that the driver runs, `toolkit` nvcc's; `memory` are the bytes of the first GPU.
+    """
 
     python: str
     version: str
@@ -80,6 +84,7 @@ class Machine:
     torch: str = ""
     built: str = ""
     devices: tuple[str, ...] = ()
+    memory: int | None = None
     driver: str = ""
     toolkit: str = ""
     compiler: str = ""
@@ -104,6 +109,7 @@ def machine(python: str, wanted: Iterable[Wanted]) -> Machine:
         torch=told.get("torch", ""),
         built=told.get("built") or "",
         devices=tuple(told.get("devices", ())),
+        memory=told.get("memory"),
         driver=_word_behind("CUDA Version:", ["nvidia-smi"]),
         toolkit=_word_behind("release", ["nvcc", "--version"]),
         compiler=_compiler(),

@@ -20,6 +20,7 @@ from patcher.model.recipe import (
     Range,
     Recipe,
     Scope,
+    Sizing,
     Step,
     Upstream,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "Recipe",
     "Scope",
     "Site",
+    "Sizing",
     "Skipped",
     "Status",
     "Step",

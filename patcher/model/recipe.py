@@ -20,6 +20,7 @@ __all__ = [
     "Range",
     "Recipe",
     "Scope",
+    "Sizing",
     "Step",
     "Upstream",
 ]
@@ -199,6 +200,19 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Sizing:
+    """A run at full size that is measured and not compared: what it needs of memory and time.
+
+    `check` trains at any batch size, by `{batch}` in its `run`. `batch` is what the upstream asks for, in `steps` steps
+    of the optimizer.
+    """
+
+    check: Check
+    batch: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
 class Hint:
     """A command that the user runs next in the checkout, and what it is for. `{tree}` in it stands for `.`.
 
@@ -228,6 +242,7 @@ class Recipe:
     values: Mapping[str, str] = field(default_factory=_nothing)
     leave: Mapping[str, str] = field(default_factory=_nothing)
     checks: tuple[Check, ...] = ()
+    sizes: tuple[Sizing, ...] = ()
     next: tuple[Hint, ...] = ()
     bundled: bool = False
     source: Mapping[str, str] = field(default_factory=_nothing)

@@ -6,19 +6,20 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-from patcher.model import Check, Range
+from patcher.model import Check, Range, Sizing
 from patcher.recipe.beside import check_beside
 from patcher.recipe.keys import read_id, read_range, read_when, read_yes
 from patcher.recipe.nodes import Items, Node, Reader, Table, Text, did_you_mean
 from patcher.recipe.parameters import Setting
 from patcher.recipe.steps import Steps
 
-__all__ = ["read_checks"]
+__all__ = ["read_checks", "read_sizes"]
 
 _KEYS = (
     "id", "why", "like", "prepare", "run", "environment", "limit", "readings", "golden", "packages", "programs",
     "device", "reference", "perturb",
 )  # fmt: skip
+_SIZES = ("id", "why", "prepare", "run", "environment", "limit", "packages", "batch", "steps")
 # What the probe can read (besides what is given to wandb), the classes of devices, and what can stand in for the code
 # that a golden judges, while it is recorded.
 _READINGS = ("loss", "lr", "grad_norm", "parameters")
@@ -43,6 +44,28 @@ def read_checks(tables: Iterable[Table], steps: Steps, reader: Reader) -> tuple[
     return tuple(found.values())
 
 
+def read_sizes(tables: Iterable[Table], steps: Steps, reader: Reader) -> tuple[Sizing, ...]:
+    """Return the runs of a recipe that are measured; what is wrong with them is told to the reader."""
+    found: dict[str, Check] = {}
+    sizes = []
+    for table in tables:
+        fields = dict(reader.fields(table, _SIZES, ("id", "why", "run", "batch", "steps")))
+        batch, count = (_number(fields.pop(key, None), key, reader) for key in ("batch", "steps"))
+        check = _check(table, fields, found, steps, reader, (*_PLACES, "batch"))
+        found[check.id] = check
+        if "run" in fields and not any("{batch}" in word for word in check.run):
+            reader.tell(fields["run"].mark, "`run` has no {batch}, so it would be measured at one size alone.")
+        sizes.append(Sizing(check, batch, count))
+    return tuple(sizes)
+
+
+def _number(node: Node | None, key: str, reader: Reader) -> int:
+    text = reader.text(node, key)
+    if node is not None and text and not (text.isdigit() and int(text)):
+        reader.tell(node.mark, f"`{text}` is no number of {'samples' if key == 'batch' else 'steps'} above zero.")
+    return int(text) if text.isdigit() else 1
+
+
 def _fields(table: Table, known: Mapping[str, Fields], reader: Reader) -> Fields:
     """Return what a check says, and what it leaves to the one that it is `like`."""
     required = ("id", "why") if table.get("like") else ("id", "why", "run")
@@ -53,7 +76,14 @@ def _fields(table: Table, known: Mapping[str, Fields], reader: Reader) -> Fields
     return {**known.get(like, {}), **own}
 
 
-def _check(table: Table, fields: Fields, taken: Mapping[str, Check], steps: Steps, reader: Reader) -> Check:
+def _check(
+    table: Table,
+    fields: Fields,
+    taken: Mapping[str, Check],
+    steps: Steps,
+    reader: Reader,
+    places: tuple[str, ...] = _PLACES,
+) -> Check:
     references, without = _references(fields.get("reference"), steps, reader)
 
     def text(key: str) -> str | None:
@@ -67,9 +97,9 @@ def _check(table: Table, fields: Fields, taken: Mapping[str, Check], steps: Step
         id=read_id(fields.get("id"), "id", reader, taken),
         why=text("why") or "",
         origin=str(table.mark),
-        run=tuple(_words(fields.get("run"), reader)),
+        run=tuple(_words(fields.get("run"), reader, places)),
         prepare=file("prepare"),
-        environment=MappingProxyType(_environment(fields.get("environment"), reader)),
+        environment=MappingProxyType(_environment(fields.get("environment"), reader, places)),
         limit=_limit(fields.get("limit"), reader),
         readings=MappingProxyType(_readings(fields.get("readings"), reader)),
         golden=file("golden"),
@@ -82,7 +112,7 @@ def _check(table: Table, fields: Fields, taken: Mapping[str, Check], steps: Step
     )
 
 
-def _words(node: Node | None, reader: Reader) -> list[str]:
+def _words(node: Node | None, reader: Reader, places: tuple[str, ...]) -> list[str]:
     """Return the words of the command; it is no line for a shell."""
     if isinstance(node, Text):
         reader.tell(node.mark, "`run` is a list of words, as in run: [python, train.py].")
@@ -93,21 +123,21 @@ def _words(node: Node | None, reader: Reader) -> list[str]:
     if node is not None and not nodes:
         reader.tell(node.mark, "`run` has no word; write run: [python, train.py].")
     for item in nodes:
-        _known_places(item, reader)
+        _known_places(item, reader, places)
     return [reader.text(item, "run", empty=True) for item in nodes]
 
 
-def _known_places(node: Node, reader: Reader) -> None:
+def _known_places(node: Node, reader: Reader, places: tuple[str, ...]) -> None:
     for name in _WORD.findall(node.value) if isinstance(node, Text) else ():
-        if name not in _PLACES:
-            known = ", ".join(f"{{{place}}}" for place in _PLACES)
+        if name not in places:
+            known = ", ".join(f"{{{place}}}" for place in places)
             reader.tell(node.mark, f"{{{name}}} stands for nothing in a check; known: {known}.")
 
 
-def _environment(node: Node | None, reader: Reader) -> dict[str, str]:
+def _environment(node: Node | None, reader: Reader, places: tuple[str, ...]) -> dict[str, str]:
     found = {}
     for key, value in reader.table(node, "environment").entries:
-        _known_places(value, reader)
+        _known_places(value, reader, places)
         found[key.value] = reader.text(value, "environment", empty=True)
     return found
 

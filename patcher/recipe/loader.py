@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from patcher.errors import RecipeError, UsageError
 from patcher.model import Hint, Range, Recipe, Upstream
-from patcher.recipe.checks import read_checks
+from patcher.recipe.checks import read_checks, read_sizes
 from patcher.recipe.expand import Expander
 from patcher.recipe.keys import read_id
 from patcher.recipe.library import bundled_root, locate, read_bytes
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["load"]
 
-_KEYS = ("recipe", "summary", "upstream", "parameters", "leave", "steps", "checks", "next")
+_KEYS = ("recipe", "summary", "upstream", "parameters", "leave", "steps", "checks", "sizes", "next")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -76,6 +76,7 @@ class _Loader:
         least = Range(1 if "upstream" in file.fields else 0)
         found = Expander(self._used, self._verbs, least, self._reader).expand(file, setting)
         checks = read_checks(self._entries(file, "checks", setting), found, self._reader)
+        sizes = read_sizes(self._entries(file, "sizes", setting), found, self._reader)
         hints = self._hints(file, setting)
         self._stop(wrong)
         return Recipe(
@@ -89,6 +90,7 @@ class _Loader:
             values=MappingProxyType({name: value for name, value in values.items() if value is not None}),
             leave=MappingProxyType(dict(found.leave)),
             checks=checks,
+            sizes=sizes,
             next=hints,
             bundled=self._is_bundled(file.path),
         )

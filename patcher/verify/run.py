@@ -37,7 +37,8 @@ class Ask:
 
     `plant` is the name of a wrong attention, `reference` what stands in for the code to be judged, `lines` are those of
     the tree of which it is asked whether they were executed, `files` those of which it is whether they were read.
-    `environment` goes over the check's.
+    `environment` goes over the check's, and `places` are words in braces besides those of a run. With `steps` the clock
+    and the memory are read at each step of an optimizer, and the run ends with that many.
     """
 
     plant: str | None = None
@@ -45,6 +46,8 @@ class Ask:
     lines: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     files: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)
+    steps: int | None = None
 
 
 def interpreter(checkout: Checkout, named: str | None = None) -> str:
@@ -134,7 +137,12 @@ class Bench:
 
     def _config(self, ask: Ask, checkout: Checkout, tree: Path) -> dict[str, Any]:
         return {
-            "readings": sorted({"loss", "lr"} | {name.partition(".")[0] for name in asked(self.check)}),
+            "readings": sorted(
+                {"loss", "lr"}
+                | {name.partition(".")[0] for name in asked(self.check)}
+                | ({"seconds", "memory"} if ask.steps else set())
+            ),
+            "steps": ask.steps,
             "plant": ask.plant,
             "reference": list(ask.reference),
             "perturb": self.check.perturb,
@@ -143,7 +151,8 @@ class Bench:
             "files": [str(tree / path) for path in ask.files],
         }
 
-    def _run(self, places: Mapping[str, Path], probe: Path, ask: Ask) -> Run:
+    def _run(self, folders: Mapping[str, Path], probe: Path, ask: Ask) -> Run:
+        places: dict[str, str | Path] = {**folders, **ask.places}
         command = tuple(self.python if word == "python" else _filled(word, places) for word in self.check.run)
         command = (self._program(command[0]), *command[1:])
         own = {**self.check.environment, **ask.environment}
@@ -158,16 +167,16 @@ class Bench:
             # What a killed run leaves there goes too; what torch.compile made is for the other runs of this check.
             "TMPDIR": str(temporary),
             "TORCHINDUCTOR_CACHE_DIR": str(self.folder / "compiled"),
-            "PWD": str(places["tree"]),  # that of the caller may be the tree itself
+            "PWD": str(folders["tree"]),  # that of the caller may be the tree itself
         }
         temporary.mkdir()
         hidden = {"CUDA_VISIBLE_DEVICES": ""} if self.device == "cpu" else {}
         environment = {**self._around(), "WANDB_MODE": "disabled", **hidden, **filled, **fixed}
         printed = probe.with_name("printed.txt")
         begun = time.monotonic()
-        code = run_process(command, places["tree"], environment, self.check.limit, printed)
+        code = run_process(command, folders["tree"], environment, self.check.limit, printed)
         seconds = time.monotonic() - begun
-        return told(Ending(command, code, seconds, "\n".join(tail(printed))), probe, places["tree"], self.check)
+        return told(Ending(command, code, seconds, "\n".join(tail(printed))), probe, folders["tree"], self.check)
 
     def _around(self) -> dict[str, str]:
         """Return the caller's environment without what would make another run of it.
@@ -202,7 +211,7 @@ class Bench:
             raise TargetError(f"{script} could not prepare the data of the check {check.id} with {self.python}: {last}")
 
 
-def _filled(word: str, places: Mapping[str, Path]) -> str:
+def _filled(word: str, places: Mapping[str, str | Path]) -> str:
     for name, place in places.items():
         word = word.replace(f"{{{name}}}", str(place))
     return word

@@ -20,6 +20,7 @@ from patcher.verify.readings import Run, asked, series, too_few
 
 __all__ = ["Ending", "told"]
 
+OF_A_STEP = ("grad_norm", "parameters", "seconds", "memory")
 SHOWN = 60
 Line = Mapping[str, Any]
 
@@ -59,7 +60,7 @@ class _Process:
             self.optimizers.setdefault(number, line["step"])
             for group, rate in enumerate(line["lr"] or [math.nan], 1):
                 yield series("lr", number, group), rate
-            yield from ((series(name, number), line[name]) for name in ("grad_norm", "parameters") if name in line)
+            yield from ((series(name, number), line[name]) for name in OF_A_STEP if name in line)
         yield from ((f"wandb.{name}", value) for name, value in line.get("wandb", {}).items())
 
     @property
@@ -147,7 +148,7 @@ def _is_sound(line: Line, tree: Path) -> bool:
 
 def _fits(key: str, value: Any, tree: Path) -> bool:
     match key, value:
-        case (("loss" | "grad_norm" | "parameters"), _):
+        case (("loss" | "grad_norm" | "parameters" | "seconds" | "memory"), _):
             return _is_number(value)
         case "lr", [*rates]:
             return all(map(_is_number, rates))

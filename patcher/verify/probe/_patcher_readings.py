@@ -12,26 +12,31 @@ parameters   A checksum of an optimizer's parameters behind its step, in float64
 
              No term is negative, so nothing cancels; another sign or another place gives another sum.
 
+seconds      A clock behind an optimizer's step, for how long a step takes.
+memory       The most bytes that were held so far, on the GPU if one is used.
+
 An optimizer whose step calls another's, or that of its own base class, counts as one: the outermost.
 A tensor that is spread over processes counts with the part that this process holds.
 """
 
 import functools
 import math
+import os
 import sys
 import threading
+import time
 import weakref
 
 FRACTION = 0.6180339887498949
 PIECE = 1 << 20  # numbers that are widened to float64 at a time
 
 
-def watch(torch, recorder, readings):
-    """Hook what every training loop calls."""
+def watch(torch, recorder, readings, most=None):
+    """Hook what every training loop calls; the process ends behind `most` steps, if that is given."""
     if "loss" in readings:
         watch_backward(torch, recorder)
     if not {"lr", "grad_norm", "parameters"}.isdisjoint(readings):
-        watch_steps(torch, Steps(torch, recorder, readings))
+        watch_steps(torch, Steps(torch, recorder, readings, most))
 
 
 # --- losses ---------------------------------------------------------------------------------------------------------
@@ -116,11 +121,11 @@ def watch_steps(torch, steps):
 class Steps:
     """Records each step of each optimizer."""
 
-    def __init__(self, torch, recorder, readings):
-        self.torch, self.recorder, self.readings = torch, recorder, readings
+    def __init__(self, torch, recorder, readings, most):
+        self.torch, self.recorder, self.readings, self.most = torch, recorder, readings, most
         self.file = torch.optim.Optimizer.__init__.__code__.co_filename
         self.names = weakref.WeakKeyDictionary()
-        self.kinds = {}
+        self.kinds, self.made = {}, {}
         self.now = threading.local()
 
     def before(self, optimizer):
@@ -147,7 +152,15 @@ class Steps:
             reading["grad_norm"] = self.now.norm
         if "parameters" in self.readings:
             reading["parameters"] = checksum(self.torch, optimizer)
+        if "seconds" in self.readings:
+            reading["seconds"] = time.monotonic()
+        if "memory" in self.readings:
+            reading["memory"] = peak_memory(self.torch)
         self.recorder.write(**reading)
+        if self.most is not None:
+            self.made[reading["step"]] = self.made.get(reading["step"], 0) + 1
+            if max(self.made.values()) > self.most:  # the last one's readings are there, of all optimizers
+                os._exit(0)
 
     def frames(self):
         """Return the frames of this thread, the innermost first, in which an optimizer runs hooks and a step."""
@@ -166,6 +179,17 @@ class Steps:
             self.names[optimizer] = (kind if count == 1 else "%s %d" % (kind, count), sum(self.kinds.values()))
         step, ordinal = self.names[optimizer]
         return {"step": step, "optimizer": ordinal}
+
+
+def peak_memory(torch):
+    """Return the most bytes that this process held so far: on the GPU if it used one, else of its own memory."""
+    used = torch.cuda.max_memory_reserved() if torch.cuda.is_initialized() else 0
+    if used:
+        return used
+    import resource  # not on Windows
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def gradient_norm(torch, optimizer):

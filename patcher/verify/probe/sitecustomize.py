@@ -40,7 +40,7 @@ def start(folder):
     def torch_loaded(torch):
         from _patcher_readings import watch
 
-        watch(torch, recorder, readings)
+        watch(torch, recorder, readings, config.get("steps"))
         if config.get("perturb"):
             from _patcher_perturb import perturb
 
