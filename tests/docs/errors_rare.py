@@ -46,6 +46,12 @@ def _without_python(scene: Scene) -> Result:
     return scene.verify()
 
 
+def sized(numbers: str, word: str = "{batch}", options: tuple[str, ...] = ()) -> Play:
+    """A recipe with a run at full size, and the doctor."""
+    head = f'sizes: [{{id: full, why: w, run: [python, "{word}"], {numbers}}}]\n'
+    return lambda scene: scene.tree("").steps(ROUND, head=head).run("doctor", "tree", "-r", "./mine.yaml", *options)
+
+
 RARE: dict[str, Play] = {
     "a step that requires itself": step("id: a\nwhy: b\neffect: exact\nreplace: f($X)\nwith: g($X)\nrequires: [a]"),
     "a step that requires one below": step(
@@ -75,4 +81,12 @@ RARE: dict[str, Play] = {
         .run("prove", "tree", "-r", "./mine.yaml", "--step", "other", "--allow-run")
     ),
     "a proof of what the module does not keep": proof(model=f"{SIZE}\n\ndel size\n"),
+    "`named` of one argument": step("replace: f($X)\nwith: g($X)\nwhere: {X: {named: yes}}"),
+    "`named` that is not `yes`": step("replace: f($$$X)\nwith: g($$$X)\nwhere: {X: {named: always}}"),
+    "a size that is no number": sized("batch: many, steps: 1"),
+    "a run of no step": sized("batch: 1, steps: 0"),
+    "a run of one size alone": sized("batch: 1, steps: 1", "train.py"),
+    "sizes that did not come with patcher": sized("batch: 1, steps: 1", options=("--measure",)),
+    "`detect` of a folder that is not there": lambda scene: scene.run("detect", "nowhere"),
+    "`doctor` with a Python that is none": lambda scene: scene.tree("").run("doctor", "tree", "--python", "/bin/true"),
 }
