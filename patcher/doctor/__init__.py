@@ -13,9 +13,10 @@ from pathlib import Path
 
 from patcher.checkout import Checkout
 from patcher.detect import Verdict, detect
-from patcher.doctor.findings import Finding, Seen, State, findings, worst
+from patcher.doctor.findings import findings, worst
 from patcher.doctor.machine import machine
 from patcher.doctor.measured import free_memory, measured, told
+from patcher.doctor.seen import Finding, Seen, State
 from patcher.doctor.wants import wants
 from patcher.model import Recipe
 

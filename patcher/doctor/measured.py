@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from patcher.checkout import Checkout
-from patcher.doctor.findings import Finding, State
+from patcher.doctor.seen import Finding, State
 from patcher.model import Recipe, Sizing
 from patcher.verify.readings import Run
 from patcher.verify.run import Ask, Bench

@@ -9,8 +9,9 @@ import pytest
 
 from patcher.checkout import Checkout
 from patcher.detect import detect
-from patcher.doctor.findings import Finding, Seen, State, findings, worst
+from patcher.doctor.findings import findings, worst
 from patcher.doctor.machine import Imported, Machine
+from patcher.doctor.seen import Finding, Seen, State
 from patcher.doctor.wants import Wanted, wants
 from patcher.recipe import bundled_root, load
 from tests.helpers import fixture_tree, write_tree

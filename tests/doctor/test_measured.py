@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from patcher.checkout import Checkout
-from patcher.doctor.findings import State
 from patcher.doctor.measured import GIB, Measured, free_memory, measured, told
+from patcher.doctor.seen import State
 from patcher.model import Check, Sizing
 from patcher.recipe import load
 from tests.helpers import Patcher, commit_all, write_tree

@@ -1,0 +1,53 @@
+"""What the rules of the doctor look at, and what they find."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from patcher.checkout import Checkout
+from patcher.detect import Fit, Verdict
+from patcher.doctor.machine import Machine
+from patcher.doctor.wants import Wants
+from patcher.model import Recipe
+
+__all__ = ["Finding", "Seen", "State"]
+
+
+class State(StrEnum):
+    """Whether something is there, is missing, or is worth a thought."""
+
+    OK = "ok"
+    MISSING = "missing"
+    ADVICE = "advice"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a tree wants: whether it is there, and what to do if it is not."""
+
+    about: str
+    state: State
+    text: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that the rules look at. `tree` is what the user calls the checkout, `variables` the environment's."""
+
+    tree: str
+    checkout: Checkout
+    wants: Wants
+    machine: Machine
+    fits: tuple[Fit, ...]
+    variables: Mapping[str, str]
+    home: Path
+
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """The recipes for this very upstream that fit or are applied; where there is none, the general ones."""
+        whole = [fit for fit in self.fits if fit.verdict in (Verdict.FITS, Verdict.APPLIED)]
+        return tuple(fit.recipe for fit in ([fit for fit in whole if fit.recipe.upstream] or whole))
