@@ -31,6 +31,7 @@ DISTRIBUTIONS = {
 
 
 def torch(seen: Seen) -> Iterator[Finding]:
+    """Yield whether torch is there, and what it is built for."""
     machine = seen.machine
     if machine.torch:
         build = f"for CUDA {machine.built}" if machine.built else "for the CPU"
@@ -44,6 +45,7 @@ def torch(seen: Seen) -> Iterator[Finding]:
 
 
 def packages(seen: Seen) -> Iterator[Finding]:
+    """Yield each package that cannot be imported as the tree imports it, and how many modules can."""
     told: set[str] = set()
     fine = 0
     for one in seen.machine.imports:
