@@ -1,6 +1,7 @@
 # make demo        see the whole job on the bundled miniature of HRM
 # make test        format, lint, types and the default tests
 # make test-all    `make test`, and what is too slow for it
+# make docs        the pages of the recipes, from the recipes
 # make upstream    the recipes on the real trees in $PATCHER_UPSTREAMS, as a table
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 DEMO   := .demo/HRM
 
-.PHONY: demo env format lint types test test-all quick upstream clean
+.PHONY: demo env format lint types test test-all quick docs upstream clean
 
 # --- the environment ------------------------------------------------------------------------------
 
@@ -61,6 +62,11 @@ test: lint types
 
 test-all: lint types
 	$(BIN)/pytest --numprocesses auto
+
+docs: env
+	mkdir -p docs/recipes
+	for name in $$($(BIN)/patcher list | cut -d' ' -f1); do \
+	  $(BIN)/patcher show $$name --format markdown --output docs/recipes/$$name.md || exit 1; done
 
 upstream: env
 	$(BIN)/python bench/upstream.py

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from patcher.cli.common import load_recipe, paint, parameters_option
+from patcher.cli.common import check_output, load_recipe, output_option, paint, parameters_option, write_output
+from patcher.errors import UsageError
 from patcher.model import Recipe, Step
 
 __all__ = ["command"]
@@ -13,9 +16,20 @@ __all__ = ["command"]
 @click.command("show", short_help="Show what a recipe does, step by step.")
 @click.argument("recipe")
 @parameters_option
-def command(recipe: str, params: tuple[str, ...]) -> int:
+@click.option("--format", "form", type=click.Choice(["text", "markdown"]), default="text", show_default=True)
+@output_option
+def command(recipe: str, params: tuple[str, ...], form: str, output: Path | None) -> int:
     """Show what RECIPE does: its parameters, and each step with its reason and effect."""
+    check_output(output)
     loaded = load_recipe(recipe, params)
+    if form == "markdown":
+        from patcher.cases import read_cases
+        from patcher.report.page import recipe_page
+
+        write_output(recipe_page(loaded, read_cases(loaded)), output)
+        return 0
+    if output is not None:
+        raise UsageError("--output writes the page of a recipe; say --format markdown too.")
     click.echo(paint(loaded.name, "head") + f": {loaded.summary}")
     _upstream(loaded)
     _parameters(loaded)
