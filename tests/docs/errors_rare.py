@@ -87,6 +87,7 @@ RARE: dict[str, Play] = {
     "a run of no step": sized("batch: 1, steps: 0"),
     "a run of one size alone": sized("batch: 1, steps: 1", "train.py"),
     "sizes that did not come with patcher": sized("batch: 1, steps: 1", options=("--measure",)),
+    "a file for what `show` prints": lambda scene: scene.tree("").steps(ROUND).show("--output", "page.md"),
     "`detect` of a folder that is not there": lambda scene: scene.run("detect", "nowhere"),
     "`doctor` with a Python that is none": lambda scene: scene.tree("").run("doctor", "tree", "--python", "/bin/true"),
 }
