@@ -61,7 +61,7 @@ def test_as_a_context(wandb: Any) -> None:
 
 
 def test_logging_without_a_run_is_an_error_as_in_wandb(wandb: Any) -> None:
-    with pytest.raises(RuntimeError, match="wandb.init"):
+    with pytest.raises(RuntimeError, match=r"wandb\.init"):
         wandb.log({"a": 1})
 
 
