@@ -10,6 +10,9 @@ Each only where it surely holds: an A100 or newer, and the head dims and dtypes 
 __init__.py, and so does what torch.compile traces where flex_attention would serve it.
 
 flex_attention is compiled at its first call, which takes some seconds, and again for other options and lengths.
+
+What is chosen, and the arithmetic, are tested without a GPU. On one, `bench/attention_gpu.py --check` of patcher holds
+each way to float64; to do without all of them, delete this file where no packed sequences are used.
 """
 
 import functools
