@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import libcst as cst
 
@@ -20,6 +20,7 @@ __all__ = [
     "deletion",
     "imported_aliases",
     "insertion",
+    "is_block",
     "is_definition",
     "is_read",
     "line_beside",
@@ -29,6 +30,13 @@ __all__ = [
     "without_names",
 ]
 
+# What may read any name of a file by a text: these, and those where they are asked for everything.
+BY_TEXT = frozenset({"eval", "exec", "globals", "locals"})
+OF_ALL = frozenset({"dir", "vars"})
+READING = re.compile(rb"\b(?:eval|exec|globals|locals|dir|vars)\b")
+DOCTEST = re.compile(r"^[ \t]*(?:[rRuU]*['\"]+)?(?:>>>|\.\.\.) .*", re.MULTILINE)
+TYPE = re.compile(r"#\s*type:(?!\s*ignore\b)")
+
 
 def block_of(source: Source, match: Match, where: str) -> cst.CSTNode:
     """Return the block that an insertion goes into: around the anchor, or its own body for `first_in` and `last_in`."""
@@ -36,10 +44,11 @@ def block_of(source: Source, match: Match, where: str) -> cst.CSTNode:
         body = getattr(match.node, "body", None)
         assert isinstance(body, cst.CSTNode)
         return body
-    return next(above for above in source.ancestors(match.node) if _is_block(above))
+    return next(above for above in source.ancestors(match.node) if is_block(above))
 
 
-def _is_block(node: cst.CSTNode) -> bool:
+def is_block(node: cst.CSTNode) -> bool:
+    """Tell whether a node holds the statements of a block, the module's own included."""
     return isinstance(node, (cst.Module, cst.IndentedBlock, cst.SimpleStatementSuite))
 
 
@@ -147,7 +156,7 @@ def deletion(source: Source, nodes: Sequence[cst.CSTNode], going: set[cst.CSTNod
 
     `going` are all statements that the step takes out of the file, these among them.
     """
-    block = next(above for above in source.ancestors(nodes[0]) if _is_block(above))
+    block = next(above for above in source.ancestors(nodes[0]) if is_block(above))
     lines = statements(block)
     emptied = not isinstance(block, cst.Module) and all(line in going for line in lines)
     edits: list[Edit] = []
@@ -199,6 +208,8 @@ def why_kept(source: Source, statement: cst.CSTNode) -> str:
     for above in source.ancestors(statement):
         if isinstance(above, cst.Try):
             return "it stands in a try, which may ask whether the package is there"
+        if isinstance(above, cst.With) and any("suppress" in source.code(item) for item in above.items):
+            return "it stands under a suppress, which may ask whether the package is there"
         if isinstance(above, cst.ClassDef):
             return "it makes an attribute of a class"
     return ""
@@ -210,12 +221,30 @@ def local_name(source: Source, alias: cst.ImportAlias) -> str:
 
 
 def is_read(source: Source, name: str, at: cst.CSTNode) -> bool:
-    """Tell whether a file reads an imported name, exports it, deletes it, or speaks of it in a string."""
+    """Tell whether a file reads an imported name, exports it, deletes it, says it in a text, or may do so unseen."""
     if source.names.uses(name, at) or source.names.exported(name) or source.mentioned(name):
         return True
     word = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
-    quoted = (one for one in source.of(cst.SimpleString) if not isinstance(source.parent(one), cst.Expr))
-    return any(word.search(one.value) for one in quoted)
+    return any(map(word.search, _texts(source))) or _reads_by_text(source)
+
+
+def _texts(source: Source) -> Iterator[str]:
+    """Yield what a file says in strings, in the doctests of its docstrings and in comments that are types."""
+    for one in source.of(cst.SimpleString):
+        docstring = isinstance(source.parent(one), cst.Expr)
+        yield "\n".join(DOCTEST.findall(one.value)) if docstring else one.value
+    for start, end in source.comments:
+        if TYPE.match(source.slice(start, end)):
+            yield source.slice(start, end)
+
+
+def _reads_by_text(source: Source) -> bool:
+    """Tell whether a file may read any of its names by a text that is made as it runs."""
+    for call in source.of(cst.Call) if READING.search(source.text) else ():
+        name = call.func.value if isinstance(call.func, cst.Name) else ""
+        if (name in BY_TEXT or (name in OF_ALL and not call.args)) and source.names.origins(call.func) == (name,):
+            return True
+    return any("sys.modules" in source.names.origins(one) for one in source.chains("modules"))
 
 
 def without_names(source: Source, statement: cst.CSTNode, gone: Sequence[cst.ImportAlias]) -> list[Edit]:

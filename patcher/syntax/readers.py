@@ -44,6 +44,13 @@ class Readers:
         """Return a place in another file that may read a name of this one, or None."""
         return next(self.of(path, name), None)
 
+    def says(self, path: str, name: str) -> bool:
+        """Tell whether another program says a name of this file behind its module, as `patch("ops.np.ones")` does."""
+        own = parts_of(path)[-1]
+        others = (other for other in self._draft.paths if other != path and other.endswith(PROGRAMS))
+        spoken = re.compile(rf"\b{re.escape(own)}\.{re.escape(name)}\b".encode())
+        return any(spoken.search(self._draft.peek(other)) for other in others)
+
     def names(self, path: str) -> set[str]:
         """Return the names that other files may read of this one, and some more: told from what they import."""
         own = parts_of(path)

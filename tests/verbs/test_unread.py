@@ -58,11 +58,49 @@ def test_what_is_put_in_takes_its_place() -> None:
         "import lib\n{}\ngetattr(x, 'lib')\n",
         "class A:\n    import lib\n    {}\n",
         "import lib\n{}\ndef g(x: 'lib.T'): ...\n",
+        "from lib import f as f\n{}\n",
+        "with suppress(ImportError):\n    import lib\n{}\n",
+        "if x:\n    import lib\n{}\n",
+        "def g():\n    import lib\n    def h():\n        nonlocal lib\n        lib = 1\n    {}\n",
     ],
-    ids=["read", "noqa", "comment", "try", "both-arms", "below", "exported", "in-a-text", "class", "annotation"],
+    ids=[
+        *["read", "noqa", "comment", "try", "both-arms", "below", "exported", "in-a-text", "class", "annotation"],
+        *["as-itself", "suppress", "alone-in-a-block", "nonlocal"],
+    ],
 )
 def test_what_may_matter_without_a_reader_stays(text: str) -> None:
-    check_transformed(STEP, text.format("lib.f(1)"), text.format("abs(1)"))
+    read = "f(1)" if text.startswith("from") else "lib.f(1)"
+    check_transformed(STEP, text.format(read), text.format("abs(1)"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "globals()[x]",
+        "[n for n in dir()]",
+        "vars()[x]",
+        "eval(x)",
+        "exec(open(x).read())",
+        "import sys\ngetattr(sys.modules[__name__], x)",
+        'def g():\n    """G.\n\n    >>> lib.g()\n    """',
+        "x = []  # type: list[lib.T]",
+    ],
+)
+def test_what_may_be_read_by_a_text_stays(text: str) -> None:
+    check_transformed(STEP, f"import lib\nlib.f(1)\n{text}\n", f"import lib\nabs(1)\n{text}\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["vars(args)", "dir(x)", "net.eval()", "def g():\n    'Lib and lib.'", "x = 1  # lib", "y = 1  # type: ignore"],
+)
+def test_what_reads_nothing_keeps_nothing(text: str) -> None:
+    check_transformed(STEP, f"import lib\nlib.f(1)\n{text}\n", f"abs(1)\n{text}\n")
+
+
+def test_what_another_file_speaks_of_stays() -> None:
+    files = {"a.py": "import lib\nlib.f(1)\n", "test_a.py": "@patch('a.lib.g')\ndef test(): ...\n"}
+    check_transformed(STEP, files, {"a.py": "import lib\nabs(1)\n"})
 
 
 def test_what_another_file_reads_through_it_stays() -> None:
@@ -90,14 +128,19 @@ def test_in_a_notebook() -> None:
     )
 
 
+def test_in_a_notebook_that_has_it_in_a_cell_of_its_own() -> None:
+    check_transformed(STEP, {"a.ipynb": notebook("import lib", "lib.f(1)")}, {"a.ipynb": notebook("", "abs(1)")})
+
+
 @pytest.mark.parametrize(
     ("step", "before", "after"),
     [
         ({"edit": "g($X)", "to": {"X": "1"}, "local": ["g"]}, "import lib\ng(lib.a)\n", "g(1)\n"),
         ({"delete": "lib.f($$$)", "in": "a.py"}, "import os, lib\nlib.f(1)\n", "import os\n"),
         ({"delete": "lib.f($$$)", "in": "a.py"}, "from lib import f\nif x:\n    f(1)\n", "if x:\n    pass\n"),
+        ({"delete": "lib.f($$$)", "in": "a.py"}, "def g():\n    import lib\n    lib.f(1)\n", "def g():\n    pass\n"),
     ],
-    ids=["edit", "delete", "delete-of-a-block"],
+    ids=["edit", "delete", "delete-of-a-block", "delete-of-all-but-the-import"],
 )
 def test_so_for_every_verb_that_takes_code_out(step: dict[str, Any], before: str, after: str) -> None:
     check_transformed(step, before, after)
