@@ -126,6 +126,7 @@ def _called_for(python: str, wanted: Iterable[Wanted]) -> list[Wanted]:
 def _imported(python: str, wanted: Wanted) -> Imported:
     told = _ask(python, IMPORT, wanted.module, *sorted(wanted.names))
     error = told.get("error", "" if "missing" in told else "it ended the process that imported it")
+    error = " ".join("".join(one if one.isprintable() else " " for one in error).split())  # a table has one line for it
     absent = told.get("name") if error.startswith("ModuleNotFoundError") else ""
     return Imported(
         wanted, error, absent or "", tuple(told.get("missing", ())), tuple(sorted(told.get("versions", {}).items()))
