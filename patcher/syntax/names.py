@@ -183,8 +183,11 @@ class Names:
 
     def exported(self, name: str) -> bool:
         """Tell whether a name is listed in `__all__`."""
-        strings = self._source.of(cst.SimpleString)
-        return any(literal(one) == name and self.in_all(one) for one in strings)
+        return any(literal(one) == name for one in self.listed())
+
+    def listed(self) -> list[cst.SimpleString]:
+        """Return the strings of `__all__`."""
+        return [one for one in self._source.of(cst.SimpleString) if self.in_all(one)]
 
     # --- where a place is -------------------------------------------------------------------------------------------
 

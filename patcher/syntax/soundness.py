@@ -17,6 +17,7 @@ from patcher.errors import Problem, RecipeError, TargetError
 from patcher.model import Change, Step
 from patcher.syntax.compiling import torn, uncompiled, unread
 from patcher.syntax.draft import NOTEBOOK, PROGRAMS, Draft, splice_bytes
+from patcher.syntax.nodes import literal
 from patcher.syntax.notebook import NotebookSource
 from patcher.syntax.project import may_have, module_files
 from patcher.syntax.readers import Readers
@@ -178,6 +179,11 @@ def _missed(draft: Draft, readers: Readers, path: str, before: Source, after: So
         if _had(draft, path, before, gone, name) and not may_have(draft, path, name):
             start = next(after.span(node)[0] for node in after.of(cst.Name) if node.value == name)
             return _Damage(f"nothing would bind the name `{name}` in PLACE", after=start, remedy=KEEP)
+    for string in after.names.listed() if gone else ():
+        name = str(literal(string))
+        if name not in after.names.top and not may_have(draft, path, name):
+            clause = f"nothing would bind the name `{name}` in PLACE"
+            return _Damage(clause, after=after.span(string)[0], remedy=KEEP)
     brought = {name: star for star in gone for name in _brought(draft, readers, path, before, star)}
     for name in sorted({*before.names.top, *brought} - after.names.top):
         read = readers.left(path, name)
