@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
 
 import libcst as cst
@@ -14,7 +15,7 @@ from patcher.syntax.pattern import Code
 from patcher.syntax.scopes import BINDERS
 from patcher.syntax.source import Source, walk
 
-__all__ = ["keep_bases", "keep_strings", "keep_target", "may_take"]
+__all__ = ["keep_bases", "keep_cases", "keep_strings", "keep_target", "may_take"]
 
 # What can be assigned to, and where it is.
 TARGETS = (cst.Name, cst.Attribute, cst.Subscript, cst.Tuple, cst.List)
@@ -70,6 +71,33 @@ def keep_target(source: Source, new: cst.CSTNode, got: cst.CSTNode) -> None:
         if not isinstance(above, (cst.Tuple, cst.List, cst.BaseElement)):
             break
         child = above
+
+
+def keep_cases(source: Source, text: str, got: cst.CSTNode) -> None:
+    """Refuse to put what is no value in the place of one that a `case` compares: it would bind, or ask for a class.
+
+    Raises:
+        SiteError: it would.
+    """
+    child, above = got, source.parent(got)
+    while isinstance(above, cst.Attribute):
+        text, child, above = f"{text}.{above.attr.value}", above, source.parent(above)
+    if isinstance(above, (cst.MatchValue, cst.MatchMappingElement)):
+        kept = _is_compared(text)
+    elif isinstance(above, cst.MatchClass) and child is above.cls:
+        kept = all(part.isidentifier() for part in text.split("."))
+    else:
+        return
+    if not kept:
+        raise SiteError("it stands in a `case`, which would mean something else; change that by hand")
+
+
+def _is_compared(text: str) -> bool:
+    try:
+        found = ast.parse(f"match 0:\n    case {text}: pass").body[0]
+    except SyntaxError:
+        return False
+    return isinstance(found, ast.Match) and isinstance(found.cases[0].pattern, (ast.MatchValue, ast.MatchSingleton))
 
 
 def may_take(source: Source, match: Match, pattern: Code, added: frozenset[str]) -> None:

@@ -191,7 +191,8 @@ class Spelling:
         module, _, name = self._origin(need).rpartition(".")
         folder = PurePosixPath(self.source.path).parent
         relative = any(one.relative for one in self.source.of(cst.ImportFrom))
-        if not relative and str(folder / "__init__.py") not in self.draft.files:
+        notebook = self.source.path.endswith(".ipynb")  # it runs as a program, in whichever folder
+        if notebook or (not relative and str(folder / "__init__.py") not in self.draft.files):
             raise SiteError(
                 f"the replacement needs `{need.statement}`, and this file is in no package; import it by its full name"
             )

@@ -17,7 +17,7 @@ from patcher.syntax.matching import Match
 from patcher.syntax.nodes import children
 from patcher.syntax.pattern import Code, parameters_of, statements
 from patcher.syntax.precedence import Up, parenthesized, way_up
-from patcher.syntax.refusals import keep_bases, keep_target
+from patcher.syntax.refusals import keep_bases, keep_cases, keep_target
 from patcher.syntax.rendering import Rendering, Speller, Statement
 from patcher.syntax.source import Source
 
@@ -133,6 +133,7 @@ class _Rewrite:
         ups = list(way_up(got, self.source.parent))
         pieces = self.rendering(start, got).pieces(new, ups)
         text = "".join(piece.text for piece in pieces)
+        keep_cases(self.source, text, got)
         around = parenthesized(text, new, ups).partition(text) if hole_of(new) is None else ("", text, "")
         kept = [index for index, piece in enumerate(pieces) if piece.captured is got]
         if len(kept) != 1:

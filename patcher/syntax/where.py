@@ -17,7 +17,7 @@ from patcher.syntax.nodes import walk
 from patcher.syntax.pattern import Code, compile_code
 from patcher.syntax.source import Source
 
-__all__ = ["Where", "compile_where"]
+__all__ = ["Where", "compile_where", "of_arguments"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +219,12 @@ def _is_inside(way: Sequence[cst.CSTNode], block: cst.CSTNode, header: Match) ->
     defaults = [one.default for one in named if isinstance(block, cst.FunctionDef)]
     body = block.cases if isinstance(block, cst.Match) else (getattr(block, "body", None),)
     return way[-1] in body or any(one in defaults for one in way)
+
+
+def of_arguments(patterns: Iterable[Code]) -> set[str | None]:
+    """Return the holes that stand for arguments of calls."""
+    nodes = (node for code in patterns for node in code.nodes() if isinstance(node, cst.Arg))
+    return {hole.name for node in nodes if (hole := hole_of(node.value))}
 
 
 def _is_named(argument: cst.Arg) -> bool:

@@ -19,7 +19,7 @@ from patcher.syntax.refusals import keep_strings
 from patcher.syntax.source import Source
 from patcher.syntax.spelling import Spelling, as_spelled
 from patcher.syntax.unread import without_unread
-from patcher.syntax.where import Where, compile_where
+from patcher.syntax.where import Where, compile_where, of_arguments
 from patcher.verbs.added import Added
 from patcher.verbs.base import Findings, Near, Shape
 
@@ -89,6 +89,8 @@ def check_where(where: Where, *patterns: Code) -> None:
         raise PatternError(
             f"`named` is asked of arguments, as $$${name} takes them, and ${name} is one.", ("where", name)
         )
+    for name in sorted(where.named - of_arguments(patterns)):
+        raise PatternError(f"`named` is asked of the arguments of a call, and $$${name} takes none.", ("where", name))
     for name, hole, code in where.lone():
         if hole is None or hole == name or hole not in bound:
             raise PatternError(

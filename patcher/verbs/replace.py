@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 from patcher.errors import PatternError
 from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.draft import Draft
+from patcher.syntax.holes import hole_of
 from patcher.syntax.matching import Match, Miss, candidates, match_at
 from patcher.syntax.needs import Needs
 from patcher.syntax.pattern import Code
@@ -48,6 +49,11 @@ class Pair:
     result: Code
     pattern_first: bool
     held: tuple[Any, ...]
+
+    def is_known(self, where: Where) -> bool:
+        """Whether the result can be told from other code: a hole that may be anything cannot."""
+        hole = hole_of(self.result.root) if len(self.result.roots) == 1 else None
+        return hole is None or hole.name in where.holes
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +121,7 @@ class Replace:
             yield Site(work.source.outer(node)[0], Status.ALREADY, f"`{form.text}` stands there")
         seen: set[object] = {*there, *self._held(work)}
         for pair in self.pairs:
-            for nodes in _places(pair, work.source):
+            for nodes in _places(pair, work.source, known=pair.is_known(self.where)):
                 site = self._site(pair, work, nodes) if nodes[0] not in seen else None
                 if site is not None:
                     seen.add(nodes[0])
@@ -144,6 +150,8 @@ class Replace:
 
     def _site(self, pair: Pair, work: Work, nodes: Any) -> Site | None:
         for is_result in (not pair.pattern_first, pair.pattern_first):
+            if is_result and not pair.is_known(self.where):
+                continue
             result = self._result(pair, work, nodes)
             code, other = (result, pair.pattern) if is_result else (pair.pattern, result)
             if len(nodes) < len(code.roots):
@@ -236,10 +244,11 @@ def _found(code: Code, other: Code, nodes: Any, where: Where) -> bool:
     return match_at(code, other, nodes, excluded=excluded, constraint=partial(where.failure, other)) is not None
 
 
-def _places(pair: Pair, source: Source) -> list[Any]:
+def _places(pair: Pair, source: Source, *, known: bool) -> list[Any]:
     """Return the nodes at which pattern or result could match, each place once, the longer run of statements first."""
     places: dict[object, Any] = {}
-    for code in sorted((pair.pattern, pair.result), key=lambda one: -len(one.roots)):
+    codes = (pair.pattern, pair.result) if known else (pair.pattern,)
+    for code in sorted(codes, key=lambda one: -len(one.roots)):
         for nodes in candidates(code, source):
             places.setdefault(nodes[0], nodes)
     return list(places.values())

@@ -257,6 +257,11 @@ VERBS: dict[str, Play] = {
     "an `unused` with something else": step("delete: import $X\nwhere: {X: {unused: yes, not: a}}"),
     "an `unused` that is no hole": step("delete: import $X\nwhere: {Y: {unused: yes}}"),
     "a `where` of a hole that nothing else binds": step("delete: f($X)\nwhere: {X: $Z}"),
+    "a `named` that is neither yes nor left out": step(
+        "replace: f($$$X)\nwith: g(1, $$$X)\nwhere: {X: {named: no}}\nlocal: [f, g]"
+    ),
+    "a `named` of one argument": step("replace: f($X)\nwith: g($X)\nwhere: {X: {named: yes}}\nlocal: [f, g]"),
+    "a `named` of what is no argument": step("replace: '[$$$X]'\nwith: ($$$X,)\nwhere: {X: {named: yes}}"),
     "an `unused` that is no name of an import": step("delete: f($X)\nwhere: {X: {unused: yes}}"),
     "a `delete` of a header": step("delete: with f()"),
     "`guard_import` without `otherwise`": step("guard_import: wandb"),

@@ -131,6 +131,7 @@ PLACES: dict[str, Play] = {
     "a place whose result would not parse": check("x.a += 1\n", "replace: $X.a\nwith: ($X, 1)"),
     "a place that is assigned to": check("x.a = 1\n", "replace: $X.a\nwith: abs($X)"),
     "a place that is deleted": check("del x.a\n", "replace: $X.a\nwith: abs($X)"),
+    "a value that a `case` compares": check("match x:\n    case x.a: pass\n", "replace: $X.a\nwith: abs($X)"),
     "a `yield` that would change its function": check(
         "def f():\n    abs((yield))\n", 'replace: abs($X)\nwith: "map(lambda: $X)"'
     ),

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from patcher.errors import PatternError
+from patcher.model import Status
 from patcher.verbs.replace import Replace
-from tests.verbs.checks import SHAPES, check_noop, check_transformed, shaped, step_of
+from tests.verbs.checks import SHAPES, check_noop, check_transformed, notebook, shaped, step_of
 
 CUDA: dict[str, Any] = {
     "replace": {
@@ -700,3 +701,44 @@ def test_a_relative_import_that_would_fail_is_refused(files: dict[str, str], rea
 def test_a_relative_import_whose_name_is_another_one_there_is_refused() -> None:
     reason = "`say` is bound to something else there, and the replacement needs `from .tools import say`"
     check_noop(SAID, {**TOOLS, "p/a.py": "from os import say\nprint(1)\n"}, f"p/a.py:2: refused: {reason}")
+
+
+def test_a_relative_import_in_a_notebook_which_is_in_no_package_is_refused() -> None:
+    reason = (
+        "the replacement needs `from .tools import say`, and this file is in no package; import it by its full name"
+    )
+    check_noop(
+        {**SAID, "in": "p/*.ipynb"}, {**TOOLS, "p/n.ipynb": notebook("print(1)")}, f"p/n.ipynb:9: refused: {reason}"
+    )
+
+
+@pytest.mark.parametrize("pattern", ["lib.a", "lib.a | 1", "[lib.a]", "{lib.a: 1}", "lib.a()", "lib.a.b"])
+@pytest.mark.parametrize("result", ["lib.f()", "torch", "-lib.b"])
+def test_what_a_case_compares_becomes_no_pattern_of_another_meaning(pattern: str, result: str) -> None:
+    told = "3: refused: it stands in a `case`, which would mean something else; change that by hand"
+    if (result, pattern) not in {("torch", "lib.a()"), ("torch", "lib.a.b")}:
+        noop(single("lib.a", result), f"match x:\n    case {pattern}: ...", told)
+
+
+@pytest.mark.parametrize("pattern", ["{}", "{} | 1", "[{}]", "{}()", "{}.b"])
+def test_what_a_case_compares_becomes_another_such_value(pattern: str) -> None:
+    before, after = (f"match x:\n    case {pattern.format(name)}: ..." for name in ("lib.a", "lib.b.c"))
+    transformed(single("lib.a", "lib.b.c"), before, after)
+
+
+def test_a_guard_of_a_case_is_no_pattern() -> None:
+    transformed(
+        single("lib.a", "lib.f()"),
+        "match lib.a:\n    case 1 if lib.a: ...",
+        "match lib.f():\n    case 1 if lib.f(): ...",
+    )
+
+
+def test_a_hole_alone_is_no_result_that_is_known() -> None:
+    outcome = check_noop(single("lib.f($X)", "$X"), "import lib\nx = 1\ny = lib.g(2)\n")
+    assert outcome.status is Status.ABSENT
+
+
+def test_named_is_asked_of_arguments_alone() -> None:
+    with pytest.raises(PatternError, match="is asked of the arguments of a call"):
+        Replace.compile({"replace": "[$$$A]", "with": "($$$A,)", "where": {"A": {"named": "yes"}}})
