@@ -52,6 +52,10 @@ def sized(numbers: str, word: str = "{batch}", options: tuple[str, ...] = ()) ->
     return lambda scene: scene.tree("").steps(ROUND, head=head).run("doctor", "tree", "-r", "./mine.yaml", *options)
 
 
+def _full_report(scene: Scene) -> Result:
+    return scene.tree("abs(1)\n").steps(ROUND).check("--output", "/dev/full")
+
+
 RARE: dict[str, Play] = {
     "a step that requires itself": step("id: a\nwhy: b\neffect: exact\nreplace: f($X)\nwith: g($X)\nrequires: [a]"),
     "a step that requires one below": step(
@@ -90,4 +94,22 @@ RARE: dict[str, Play] = {
     "a file for what `show` prints": lambda scene: scene.tree("").steps(ROUND).show("--output", "page.md"),
     "`detect` of a folder that is not there": lambda scene: scene.run("detect", "nowhere"),
     "`doctor` with a Python that is none": lambda scene: scene.tree("").run("doctor", "tree", "--python", "/bin/true"),
+    "a report that cannot be written": _full_report,
+    "a notebook with a key twice": check(
+        {"a.ipynb": '{"cells": [{"cell_type": "code", "source": "abs(1)", "source": "abs(1)"}]}'},
+        f"{ROUND}\nin: a.ipynb",
+    ),
+    "a codemod that is no Python": lambda scene: (
+        scene.files({"mine.py": "def ("}).tree("abs(1)\n").steps("codemod: mine.py:Mine").check("--allow-python")
+    ),
+    "a slice that lands outside of a subscript": check("x = []\nx[1:2]\n", "replace: $X[$$$I]\nwith: map($$$I)"),
+    "a hole in an f-string of the replacement": check("abs('a')\n", "replace: abs($X)\nwith: \"f'{$X}'\""),
+    "a default on one side only": check("def f(a):\n    pass\n", "replace: def $F(a)\nwith: def $F(a=1)"),
+    "a comment in front of the colon": check(
+        "with (open(1),  # why\n):\n    pass\n", "replace: with open(1)\nwith: with open(1), open(2)"
+    ),
+    "a module that is imported outside of the function too": check(
+        "import torch\n\ndef f():\n    x = torch.ones(1)\n    import speed\n    return speed.Adam(x)\n",
+        "rename: speed.Adam\nto: torch.optim.Adam",
+    ),
 }
