@@ -178,8 +178,8 @@ class Check:
     seconds. `readings` are how many of each are wanted, counted from one. `golden` is a file beside the recipe;
     `reference` names what stands in, while it is recorded, for the code that it judges, and `without` the steps that
     the tree is then without. Without its `packages` in the
-    interpreter, its `programs` on PATH and a `device` of its class it is not run. `perturb`: parameters that begin as
-    zero get noise, because behind a zero gate no difference is seen.
+    interpreter, its `programs` on PATH, its `files` in the tree and a `device` of its class it is not run. `perturb`:
+    parameters that begin as zero get noise, because behind a zero gate no difference is seen.
     """
 
     id: str
@@ -197,6 +197,7 @@ class Check:
     reference: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     perturb: bool = False
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

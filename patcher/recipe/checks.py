@@ -17,7 +17,7 @@ __all__ = ["read_checks", "read_sizes"]
 
 _KEYS = (
     "id", "why", "like", "prepare", "run", "environment", "limit", "readings", "golden", "packages", "programs",
-    "device", "reference", "perturb",
+    "device", "reference", "perturb", "files",
 )  # fmt: skip
 _SIZES = ("id", "why", "prepare", "run", "environment", "limit", "packages", "batch", "steps")
 # What the probe can read (besides what is given to wandb), the classes of devices, and what can stand in for the code
@@ -109,6 +109,7 @@ def _check(
         reference=references,
         without=without,
         perturb=read_yes(fields.get("perturb"), "perturb", reader),
+        files=_texts(fields.get("files"), "files", reader),
     )
 
 

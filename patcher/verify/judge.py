@@ -31,6 +31,8 @@ class Judge:
 
     def lacking(self, check: Check) -> str:
         """Say why a check cannot be run here, and what to do, or nothing if it can."""
+        if absent := [path for path in check.files if not self.checkout.exists(path)]:
+            return f"The tree has no {' and no '.join(absent)}, which it is about."
         return lacking(check, self.python, packages(self.python, check.packages), self.device)
 
     def bench(self, check: Check) -> Bench:

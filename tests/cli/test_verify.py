@@ -60,6 +60,15 @@ def test_a_folder_that_is_not_there(checked: Tiny) -> None:
     assert "There is no folder" in result.stderr
 
 
+def test_a_check_of_a_file_that_the_tree_has_not_is_not_run_and_the_others_are(tiny: Tiny) -> None:
+    check = {"why": "because", "run": ["python", "train.py"], "readings": {"parameters": 0}}
+    other = {**check, "id": "other", "files": ["other.py"]}
+    tiny.files({"train.py": "1 + 1\n"}).recipe(ROUND, checks=[{**check, "id": "train"}, other])
+    result = tiny.patcher("verify", tiny.tree, "-r", tiny.file, "--python", sys.executable, "--allow-run")
+    assert "other: not run.\nThe tree has no other.py, which it is about." in result.out
+    assert "train: failed" in result.out and result.code == 4
+
+
 def test_a_tree_is_not_patched_on_the_way(checked: Tiny) -> None:
     checked.files({"a.py": "abs(1)\n"})
     checked.patcher("verify", checked.tree, "-r", checked.file, "--python", sys.executable, "--allow-run")

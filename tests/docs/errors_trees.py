@@ -567,6 +567,7 @@ VERIFY: dict[str, Play] = {
     ),
     "a package that is not there": train(f"{RUN}, packages: no-such-package", TRAINS),
     "a program on PATH that is not there": train(f"{RUN}, programs: no-such-compiler", TRAINS),
+    "a check of a file that this tree has not": train(f"{RUN}, files: [model.py]", TRAINS),
     "a check for another device": train(f"{RUN}, device: cuda", TRAINS),
     "numbers that differ": train(HELD, TRAINS, **{"golden.json": golden(loss=[2.0])}),
     "numbers that are missing": train(HELD, TRAINS, **{"golden.json": golden(loss=[2.5, 2.0])}),

@@ -65,6 +65,7 @@ def test_what_is_not_said_is_the_usual(tmp_path: Path) -> None:
         ("    device: cuda\n", "device", "cuda"),
         ("    perturb: yes\n", "perturb", True),
         ("    programs: c++\n", "programs", ("c++",)),
+        ("    files: [model/a.py]\n", "files", ("model/a.py",)),
         ("    packages: torch\n", "packages", ("torch",)),
     ],
 )

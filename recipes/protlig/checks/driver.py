@@ -2,7 +2,7 @@
 
     python driver.py OUTDIR
 
-    OUTDIR/train_sedd.py MODULE    MODULE is transformer or _transformer, the file below model/ that has the class
+    OUTDIR/train_sedd.py MODULE    MODULE is the one that has the class, as in protlig_dd.model.transformer
 
 The upstream's own training scripts call a score function that no SEDD class takes (it passes `prot_seq`), read
 datasets that are not public, and load two pretrained encoders. What is trained here is what the recipe changes: the
@@ -35,12 +35,11 @@ CONFIG = OmegaConf.create(
 )
 
 
-def main(name):
-    packaged = os.path.isdir("protlig_dd")
-    model, processing = ("protlig_dd.model.", "protlig_dd.processing.") if packaged else ("model.", "")
+def main(module):
+    processing = "protlig_dd.processing." if module.startswith("protlig_dd.") else ""
     graph_lib, noise_lib = (importlib.import_module(processing + one) for one in ("graph_lib", "noise_lib"))
     torch.manual_seed(0)
-    net = importlib.import_module(model + name).SEDD(CONFIG)
+    net = importlib.import_module(module).SEDD(CONFIG)
     graph, noise = graph_lib.get_graph(CONFIG, "cpu"), noise_lib.get_noise(CONFIG)
     optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3)
     tokens = torch.Generator().manual_seed(1)
