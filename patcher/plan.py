@@ -15,9 +15,10 @@ from patcher.choices import OUT, Choices, Selection
 from patcher.conditions import unmet
 from patcher.drift import drift, no_scope
 from patcher.errors import TargetError
+from patcher.known import known
 from patcher.leftovers import leftovers
 from patcher.model import Outcome, Place, Plan, Recipe, Site, Skipped, Status, Step
-from patcher.syntax.draft import Draft
+from patcher.syntax.draft import Draft, glob_match
 from patcher.syntax.soundness import check_parses, check_sources, mistake
 from patcher.verbs.base import Findings, Verb
 
@@ -44,7 +45,9 @@ def plan(recipe: Recipe, checkout: Checkout, shims: Path, choices: Choices | Non
     told = tuple(outcomes.values())
     left = leftovers(told, draft)
     done, declined = tuple(selection.hunks), tuple(selection.declined)
-    return Plan(recipe, str(checkout.root), told, draft.changes(), passed_over, left, done, declined)
+    flaws = tuple(known(recipe.known, draft))
+    alone = tuple(_left_alone(recipe, checkout))
+    return Plan(recipe, str(checkout.root), told, draft.changes(), passed_over, left, flaws, alone, done, declined)
 
 
 def draft_of(recipe: Recipe, checkout: Checkout, shims: Path) -> Draft:
@@ -59,6 +62,11 @@ def draft_of(recipe: Recipe, checkout: Checkout, shims: Path) -> Draft:
 def blocked(plan: Plan) -> tuple[Outcome, ...]:
     """Return the drifted steps that keep a plan from being written: those that are not optional."""
     return tuple(outcome for outcome in plan.of(Status.DRIFTED) if not outcome.step.optional)
+
+
+def _left_alone(recipe: Recipe, checkout: Checkout) -> Iterator[Skipped]:
+    for glob, reason in recipe.leave.items():
+        yield from (Skipped(path, reason) for path in checkout.paths if glob_match(path, glob))
 
 
 def _unreadable(checkout: Checkout) -> Iterator[Skipped]:
@@ -121,6 +129,8 @@ def _make(step: Step, draft: Draft, found: Iterable[Findings], selection: Select
     """Make a step's edits in the draft; files that it counts on come first, so that they are known when it is read."""
     for one in found:
         selection.note(step, draft, one)
+        if one.aside and one.sites:
+            draft.put_aside(one.path)
         for path, data in one.files.items():
             draft.add(path, step.id, data)
         edits = [edit for site in one.sites if site.status is Status.APPLIED for edit in site.edits]

@@ -31,6 +31,7 @@ PARTS = {
     "choices": "plan",
     "drift": "plan",
     "leftovers": "plan",
+    "known": "plan",
     "journal": "apply",
     "commit": "apply",
     "message": "apply",

@@ -421,7 +421,8 @@ class TestScope:
         tiny.files({"a.py": "abs(1)\n", "v/b.py": "abs(1)\n"})
         tiny.recipe(replace(*ROUND), leave={"v/**": "imported by nobody", "w/**": "there is none"})
         assert tiny.plan().json["leave"] == {"v/**": "imported by nobody", "w/**": "there is none"}
-        assert "Left alone: v/**: imported by nobody.\n" in tiny.apply().out
+        assert tiny.plan().json["left"] == [{"path": "v/b.py", "reason": "imported by nobody"}]
+        assert "Left alone: v/b.py: imported by nobody.\n" in tiny.apply().out
 
     def test_a_file_that_is_not_python_stays(self, tiny: Tiny) -> None:
         tiny.files({"a.txt": "abs(1)\n", "a.py.orig": "abs(1)\n", "a": "abs(1)\n"}).recipe(replace(*ROUND))

@@ -155,7 +155,8 @@ class Hunk:
 class Plan:
     """All Changes and Outcomes, before anything is written.
 
-    `leftovers` are places that mention what a step replaced and that no step could prove. `hunks` are all that is done,
+    `leftovers` are places that mention what a step replaced and that no step could prove, `known` those that are wrong
+    in the upstream and not the recipe's to mend, `left` the files that it leaves alone. `hunks` are all that is done,
     place by place, and `declined` what was said no to, as it stands in the result.
     """
 
@@ -165,6 +166,8 @@ class Plan:
     changes: tuple[Change, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     leftovers: tuple[Place, ...] = ()
+    known: tuple[Place, ...] = ()
+    left: tuple[Skipped, ...] = ()
     hunks: tuple[Hunk, ...] = field(default=(), repr=False)
     declined: tuple[Hunk, ...] = field(default=(), repr=False)
     digest: str = field(init=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,6 +15,7 @@ __all__ = [
     "Effect",
     "EffectKind",
     "Expect",
+    "Flaw",
     "Hint",
     "Parameter",
     "Proof",
@@ -214,6 +216,15 @@ class Sizing:
 
 
 @dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is wrong in the upstream and is not the recipe's to mend: what `pattern` finds in files of these globs."""
+
+    why: str
+    paths: tuple[str, ...]
+    pattern: re.Pattern[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Hint:
     """A command that the user runs next in the checkout, and what it is for. `{tree}` in it stands for `.`.
 
@@ -245,5 +256,6 @@ class Recipe:
     checks: tuple[Check, ...] = ()
     sizes: tuple[Sizing, ...] = ()
     next: tuple[Hint, ...] = ()
+    known: tuple[Flaw, ...] = ()
     bundled: bool = False
     source: Mapping[str, str] = field(default_factory=_nothing)

@@ -15,6 +15,7 @@ from patcher.model import Hint, Range, Recipe, Upstream
 from patcher.recipe.checks import read_checks, read_sizes
 from patcher.recipe.expand import Expander
 from patcher.recipe.keys import read_id
+from patcher.recipe.known import read_known
 from patcher.recipe.library import bundled_root, locate, read_bytes
 from patcher.recipe.nodes import Node, Reader, Table, Text
 from patcher.recipe.parameters import Setting, choose, fill, read_parameters
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["load"]
 
-_KEYS = ("recipe", "summary", "upstream", "parameters", "leave", "steps", "checks", "sizes", "next")
+_KEYS = ("recipe", "summary", "upstream", "parameters", "leave", "known", "steps", "checks", "sizes", "next")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -77,6 +78,7 @@ class _Loader:
         found = Expander(self._used, self._verbs, least, self._reader).expand(file, setting)
         checks = read_checks(self._entries(file, "checks", setting), found, self._reader)
         sizes = read_sizes(self._entries(file, "sizes", setting), found, self._reader)
+        flaws = tuple(read_known(self._entries(file, "known", setting), self._reader))
         hints = self._hints(file, setting)
         self._stop(wrong)
         return Recipe(
@@ -92,6 +94,7 @@ class _Loader:
             checks=checks,
             sizes=sizes,
             next=hints,
+            known=flaws,
             bundled=self._is_bundled(file.path),
         )
 

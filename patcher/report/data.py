@@ -33,8 +33,10 @@ def plan_data(plan: Plan, *, written: bool, exit_code: int, prefix: str = "") ->
         "steps": [_step(outcome, plan) for outcome in plan.outcomes],
         "changes": [_change(change, prefix) for change in plan.changes],
         "leave": dict(plan.recipe.leave),
+        "left": [{"path": left.path, "reason": left.reason} for left in plan.left],
         "skipped": [{"path": skipped.path, "reason": skipped.reason} for skipped in plan.skipped],
         "leftovers": [{"path": one.path, "line": one.line, "reason": one.reason} for one in plan.leftovers],
+        "known": [{"path": one.path, "line": one.line, "reason": one.reason} for one in plan.known],
         "next": [_hint(hint, plan.root) for hint in plan.recipe.next],
     }
 

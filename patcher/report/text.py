@@ -30,7 +30,8 @@ def summary(plan: Plan, paint: Paint, *, written: bool, tree: str, recipe: str) 
         _counts(plan, written),
     ]
     lines += _numbers(plan, paint)
-    lines += [f"Left alone: {path}: {reason}." for path, reason in plan.recipe.leave.items()]
+    lines += _left_alone(plan)
+    lines += _known(plan)
     lines += _passed_over(plan)
     lines += _leftovers(plan, paint)
     if written:
@@ -76,6 +77,27 @@ def _leftovers(plan: Plan, paint: Paint) -> Iterator[str]:
     yield from (f"  {place}: {place.reason}" for place in plan.leftovers[:MOST_LEFTOVERS])
     if len(plan.leftovers) > MOST_LEFTOVERS:
         yield f"  and {len(plan.leftovers) - MOST_LEFTOVERS} more (--format json has them all)"
+
+
+def _left_alone(plan: Plan) -> Iterator[str]:
+    """Name the files that no step looks at, by reason."""
+    for reason in dict.fromkeys(left.reason for left in plan.left):
+        yield f"Left alone: {_some([left.path for left in plan.left if left.reason == reason])}: {reason}."
+
+
+def _known(plan: Plan) -> Iterator[str]:
+    """Name what is wrong in the upstream and was not touched, by reason."""
+    if plan.known:
+        yield "Wrong upstream, and left alone:"
+    for reason in dict.fromkeys(place.reason for place in plan.known):
+        yield f"  {_some([str(place) for place in plan.known if place.reason == reason])}: {reason}."
+
+
+def _some(places: Iterable[str]) -> str:
+    """Return the first few places, and how many more there are."""
+    shown = list(dict.fromkeys(places))
+    others = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
+    return ", ".join(shown[:SHOWN]) + others
 
 
 def _passed_over(plan: Plan) -> Iterator[str]:

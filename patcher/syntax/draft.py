@@ -49,6 +49,8 @@ class Draft:
         self._exports = Exports()
         self.skipped: dict[str, str] = {}
         self.unseen: dict[tuple[str, int], str] = {}  # by line, what of a notebook no step sees
+        self._added: dict[str, bytes] = {}  # by path, what a step first put there
+        self._aside: set[str] = set()
         self._focus: tuple[str, int] | None = None
         self._left_out: Collection[tuple[str, int, int]] = ()
 
@@ -113,6 +115,11 @@ class Draft:
         return tuple(top for top in found if f"{top}/__init__.py" not in self.files)
 
     def in_scope(self, step: Step, path: str) -> bool:
+        """Tell whether a step looks at a file: its scope names it, and no step before has put it aside."""
+        return path not in self._aside and self.is_named(step, path)
+
+    @staticmethod
+    def is_named(step: Step, path: str) -> bool:
         """Tell whether a file is in a step's `in` and in none of its `not_in` that speaks of whole files."""
         if any(glob_match(path, scope.path) for scope in step.not_in if scope.qualname is None):
             return False
@@ -120,6 +127,8 @@ class Draft:
 
     def in_qualname(self, step: Step, path: str, qualname: str) -> bool:
         """Tell whether a place in a function or class is in the step's scope."""
+        if path in self._aside:
+            return False
         enclosing = ["", *prefixes(qualname)]
         wanted = not step.within or any(encloses(scope, path, enclosing) for scope in step.within)
         barred = (scope for scope in step.not_in if scope.qualname is not None and glob_match(path, scope.path))
@@ -200,9 +209,13 @@ class Draft:
         return self._exports.of(path, self.peek(path))
 
     def original(self, path: str) -> Source | None:
-        """Return a file that a step changed as it was before, parsed, or None if there is no such file."""
-        if path in self._bytes and path in self._changed and path not in self._originals:
-            self._originals[path] = self.parsed(path, self._bytes[path])
+        """Return a file that a step changed as it was before, parsed, or None if there is no such file.
+
+        One that a step added was never anything else, unless another step edited it then.
+        """
+        edited = path in self._bytes or any(layer.edits for layer in self._layers.get(path, ()))
+        if edited and path in self._changed and path not in self._originals:
+            self._originals[path] = self.parsed(path, self._first(path))
         return self._originals.get(path)
 
     def sources(self, step: Step, words: Iterable[frozenset[bytes]], *, follow: bool = False) -> Iterator[Source]:
@@ -274,11 +287,16 @@ class Draft:
         """Put a file into the tree, or replace the whole text of one."""
         if not self.exists(path) or self.read(path) != data:
             self._changed[path] = data
+            self._added.setdefault(path, data)
             self._layers.setdefault(path, []).append(Layer(step, (), data))
             for known in ("stand_ins", "paths", "files", "modules", "tops"):
                 self.__dict__.pop(known, None)
             name = module_name(path).rpartition(".")[2].encode()
             self._stale.update(other for other, source in self._sources.items() if name in source.data)
+
+    def put_aside(self, path: str) -> None:
+        """Have no step look at a file any more; others may still import it."""
+        self._aside.add(path)
 
     def changes(self) -> tuple[Change, ...]:
         """Return every file that differs from the checkout, in the order of the paths."""
@@ -303,10 +321,14 @@ class Draft:
         for layer in reversed(self._layers.get(path, ())):
             offset = _before(layer.edits, offset)
         if path.endswith(NOTEBOOK):
-            return notebook(path, self._bytes.get(path, self.read(path))).line_column(offset)
-        text = self._utf8(path, self._bytes[path] if path in self._bytes else self.read(path))
+            return notebook(path, self._first(path)).line_column(offset)
+        text = self._utf8(path, self._first(path))
         line_start = text.rfind(b"\n", 0, offset) + 1
         return text.count(b"\n", 0, offset) + 1, len(text[line_start:offset].decode("utf-8", "replace")) + 1
+
+    def _first(self, path: str) -> bytes:
+        """Return a file as the plan began with it, or as a step added it."""
+        return self._bytes[path] if path in self._bytes else self._added.get(path) or self.read(path)
 
     def at_first(self, path: str, edits: Sequence[Edit]) -> tuple[Edit, ...] | None:
         """Return edits of a file's present text as edits of the file on disk; None if what they take is not there."""

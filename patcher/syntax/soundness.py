@@ -115,7 +115,10 @@ def _culprit(change: Change, before: Source | None, find: Find) -> _Culprit:
 def _states(change: Change) -> Iterator[tuple[_Culprit, bytes]]:
     """Yield the text of a file behind each step; of a file that a step created whole there is nothing to tell."""
     data = change.before or b""
-    for layer in change.layers if change.before is not None else ():
+    for layer in change.layers:
+        if change.before is None and not layer.edits:
+            data = layer.after or b""
+            continue
         source = _read(change.path, data)
         text = source.text if source else data
         line = text.count(b"\n", 0, min((edit.start for edit in layer.edits), default=0)) + 1

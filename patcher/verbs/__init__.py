@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from patcher.verbs.base import Verb
 from patcher.verbs.codemod import Codemod
+from patcher.verbs.copy import Copy
 from patcher.verbs.delete import Delete
 from patcher.verbs.edit import Edit
 from patcher.verbs.guard_import import GuardImport
@@ -26,5 +27,6 @@ VERBS: dict[str, type[Verb]] = {
     "guard_import": GuardImport,
     "requirements": Requirements,
     "text": Text,
+    "copy": Copy,
     "codemod": Codemod,
 }

@@ -49,7 +49,8 @@ class Findings:
 
     `edits` belong to the file and not to one site (an import that is put in once). `files` are new files that the
     edits count on, by path. `more` are sites around others that were put off: the step is run again on the new text.
-    What becomes of the file may count on what becomes of those in `tied`.
+    What becomes of the file may count on what becomes of those in `tied`. One that is put `aside` is not looked at by
+    the steps that follow.
     """
 
     path: str
@@ -59,6 +60,7 @@ class Findings:
     near: Near | None = None
     more: tuple[Site, ...] = ()
     tied: frozenset[str] = frozenset()
+    aside: bool = False
 
 
 class Verb(Protocol):

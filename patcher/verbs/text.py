@@ -14,7 +14,7 @@ from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.draft import Draft
 from patcher.verbs.base import Findings, Shape
 
-__all__ = ["Text"]
+__all__ = ["Lines", "Text", "decoded", "expression"]
 
 LONGEST_FILE = 1_000_000
 MOST_LINES = 20
@@ -42,9 +42,7 @@ class Text:
         """Compile the expression and refuse what can run without end."""
         if "with" not in arguments:
             raise PatternError("text needs `with`, what a match becomes.", ("text",))
-        pattern = _compiled(arguments["text"], "text")
-        if UNBOUNDED.search(arguments["text"]):
-            raise PatternError("A repetition inside a repetition can run without end; write it without one.", ("text",))
+        pattern = expression(arguments["text"], "text")
         new = arguments["with"]
         already = _compiled(arguments["already"], "already") if "already" in arguments else None
         if "\\" in new and already is None:
@@ -66,7 +64,7 @@ class Text:
             if lines is not None and (sites := sorted(self._sites(lines), key=lambda site: site.offset)):
                 yield Findings(path, tuple(sites))
 
-    def _sites(self, lines: _Lines) -> Iterator[Site]:
+    def _sites(self, lines: Lines) -> Iterator[Site]:
         goals = _spans(self.already, lines.text)
         results = [one for one in _spans(self.result, lines.text) if not _meets(one, goals)]
         taken: list[Span] = []
@@ -82,7 +80,7 @@ class Text:
                 yield Site(lines.offset(span[0]), Status.ALREADY)
 
     @staticmethod
-    def _site(lines: _Lines, found: re.Match[str], new: str) -> Site:
+    def _site(lines: Lines, found: re.Match[str], new: str) -> Site:
         start, end = found.span()
         if start == end or found[0].count("\n") >= MOST_LINES:
             reason = f"the match is empty or spans {MOST_LINES} lines and more; narrow the expression"
@@ -92,7 +90,7 @@ class Text:
         return Site(lines.offset(start), Status.APPLIED, edits=(lines.edit(start, found[0], new),))
 
 
-class _Lines:
+class Lines:
     """A file's text with plain line ends, and the way back to its bytes."""
 
     def __init__(self, raw: str) -> None:
@@ -139,6 +137,17 @@ def _next(span: Span, others: Sequence[Span]) -> Span | None:
     return others[index] if index < len(others) else None
 
 
+def expression(text: str, key: str) -> re.Pattern[str]:
+    """Compile an expression of a recipe over lines, and refuse what can run without end.
+
+    Raises:
+        PatternError: it is none, or it could.
+    """
+    if UNBOUNDED.search(text):
+        raise PatternError("A repetition inside a repetition can run without end; write it without one.", (key,))
+    return _compiled(text, key)
+
+
 def _compiled(text: str, key: str) -> re.Pattern[str]:
     try:
         return re.compile(text, re.MULTILINE)
@@ -146,10 +155,10 @@ def _compiled(text: str, key: str) -> re.Pattern[str]:
         raise PatternError(f"`{text}` is no regular expression: {error}.", (key,)) from None
 
 
-def _read(step: Step, draft: Draft, path: str) -> _Lines | None:
+def _read(step: Step, draft: Draft, path: str) -> Lines | None:
     """Return the lines of a file; one that only a glob names is passed over and listed where it cannot be used."""
     try:
-        return _Lines(_decoded(path, draft.read(path)))
+        return Lines(decoded(path, draft.read(path)))
     except TargetError as error:
         if any(scope.path == path for scope in step.within):
             raise
@@ -157,7 +166,12 @@ def _read(step: Step, draft: Draft, path: str) -> _Lines | None:
         return None
 
 
-def _decoded(path: str, data: bytes) -> str:
+def decoded(path: str, data: bytes) -> str:
+    """Return the text of a file.
+
+    Raises:
+        TargetError: it is a notebook, very large, or not UTF-8.
+    """
     if path.endswith(".ipynb"):
         raise TargetError(f"{path} is a notebook, which a text step cannot edit; name another file in `in`.")
     if len(data) > LONGEST_FILE:

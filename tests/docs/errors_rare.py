@@ -62,6 +62,7 @@ RARE: dict[str, Play] = {
         "id: a\nwhy: b\neffect: exact\nreplace: f($X)\nwith: g($X)\nrequires: [b]",
         "id: b\nwhy: b\neffect: exact\nreplace: h($X)\nwith: g($X)",
     ),
+    "`copy` without `in`": step("copy: '*_torch'"),
     "`text` without `in`": step("text: a\nwith: b"),
     "a hole of `where` that no pattern binds": step("replace: f($X)\nwith: g($X)\nwhere: {Y: a}"),
     "`always` with a flag": step("guard_import: a\notherwise: shim.flash_attn_torch\nalways: yes\nflag: HAS"),

@@ -145,6 +145,8 @@ RECIPES: dict[str, Play] = {
     "an empty list": step("rename: []\nto: a.b"),
     "a list that is text": text(f"{HEAD}steps: none\n"),
     "a name that is no recipe's": text("recipe: My Recipe\nsummary: s\nsteps: []\n"),
+    "a `known` that is no expression": step(GOOD, head="known: [{why: w, in: a.py, text: '(cuda'}]\n"),
+    "a `known` in a class": step(GOOD, head="known: [{why: w, in: a.py::Net, text: cuda}]\n"),
     "no steps": text(f"{HEAD}steps: []\n"),
     "a commit that is cut short": step(GOOD, head="upstream: {repository: x, tested: [4241d45]}\n"),
     "a parameter of an unknown type": step(GOOD, head="parameters: {rate: {type: number, default: 1}}\n"),
@@ -281,6 +283,7 @@ VERBS: dict[str, Play] = {
     "`text` that is no expression": step("text: (cuda\nwith: cpu"),
     "`text` that runs without end": step("text: (a+)+b\nwith: cpu"),
     "`text` with groups and no `already`": step("text: (a)b\nwith: \\1c"),
+    "`copy` to the file's own name": step("copy: '*'\nin: a.py"),
     "`codemod` of no class": step("codemod: mine.py"),
     "`codemod` from elsewhere": step("codemod: ../mine.py:Mine"),
 }

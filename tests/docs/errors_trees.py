@@ -265,6 +265,7 @@ PLACES: dict[str, Play] = {
         "import sys\ntry:\n    import wandb\nexcept ImportError:\n    sys.exit(1)\n", NO_WANDB
     ),
     "a guarded `import *`": check("from flash_attn import *\n", GUARD),
+    "a copy of what does not parse": check("print 1\n", "copy: '*_torch'\nin: '*.py'"),
     "a module that the shim has not": check("import flash_attn\nflash_attn.models.gpt.GPT(1)\n", GUARD),
     "a name that the shim alone cannot serve": check(
         "from flash_attn import flash_attn_fast\nflash_attn_fast(1)\n", f"{GUARD}\nalways: yes"

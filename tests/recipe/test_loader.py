@@ -92,8 +92,8 @@ TOP = {
         [
             "1:1: `steps` is missing here.",
             "2:1: The key `sumary` is not known here; did you mean `summary`?",
-            "3:1: The key `frobnicate` is not known here; known: checks, leave, next, parameters, recipe, sizes, "
-            "steps, summary, upstream.",
+            "3:1: The key `frobnicate` is not known here; known: checks, known, leave, next, parameters, recipe, "
+            "sizes, steps, summary, upstream.",
         ],
     ),
     "another name than its folder's": (

@@ -74,8 +74,10 @@ SCHEMA: Mapping[str, Any] = {
     "steps": [STEP],
     "changes": [{"path": str, "kind": one_of("added", "modified"), "steps": [str], "diff": str}],
     "leave": texts,
+    "left": [{"path": str, "reason": str}],
     "skipped": [{"path": str, "reason": str}],
     "leftovers": [{"path": str, "line": int, "reason": str}],
+    "known": [{"path": str, "line": int, "reason": str}],
     "next": [{"run": str, "why": str}],
 }
 
@@ -113,6 +115,7 @@ def busy(tiny: Tiny) -> Tiny:
         step("refused", **REFUSED),
         parameters={"kind": {"type": "text", "default": "a"}},
         leave={"v/**": "imported by nobody"},
+        known=[{"why": "it is Python 2", "in": "old.py", "text": "^print "}],
         next=[{"run": "cd {tree}", "why": "to be there"}],
     )
 

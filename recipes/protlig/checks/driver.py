@@ -2,7 +2,8 @@
 
     python driver.py OUTDIR
 
-    OUTDIR/train_sedd.py MODULE    MODULE is the one that has the class, as in protlig_dd.model.transformer
+    OUTDIR/train_sedd.py MODULE    MODULE is the one that has the class, as in protlig_dd.model.transformer; where the
+                                   patch went into a copy of it, MODULE_torch, that is trained
 
 The upstream's own training scripts call a score function that no SEDD class takes (it passes `prot_seq`), read
 datasets that are not public, and load two pretrained encoders. What is trained here is what the recipe changes: the
@@ -13,7 +14,7 @@ known, the package protlig_dd and the flat one.
 import os
 import sys
 
-PROGRAM = """import importlib
+PROGRAM = """import importlib.util
 import os
 import sys
 
@@ -39,7 +40,8 @@ def main(module):
     processing = "protlig_dd.processing." if module.startswith("protlig_dd.") else ""
     graph_lib, noise_lib = (importlib.import_module(processing + one) for one in ("graph_lib", "noise_lib"))
     torch.manual_seed(0)
-    net = importlib.import_module(module).SEDD(CONFIG)
+    copied = module + "_torch"
+    net = importlib.import_module(copied if importlib.util.find_spec(copied) else module).SEDD(CONFIG)
     graph, noise = graph_lib.get_graph(CONFIG, "cpu"), noise_lib.get_noise(CONFIG)
     optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3)
     tokens = torch.Generator().manual_seed(1)
