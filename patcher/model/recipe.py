@@ -181,7 +181,8 @@ class Check:
     `reference` names what stands in, while it is recorded, for the code that it judges, and `without` the steps that
     the tree is then without. Without its `packages` in the
     interpreter, its `programs` on PATH, its `files` in the tree and a `device` of its class it is not run. `perturb`:
-    parameters that begin as zero get noise, because behind a zero gate no difference is seen.
+    parameters that begin as zero get noise, because behind a zero gate no difference is seen. `seed` is what the random
+    numbers of every process of the run begin with; None leaves them as they are.
     """
 
     id: str
@@ -200,6 +201,7 @@ class Check:
     without: tuple[str, ...] = ()
     perturb: bool = False
     files: tuple[str, ...] = ()
+    seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

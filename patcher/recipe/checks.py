@@ -17,7 +17,7 @@ __all__ = ["read_checks", "read_sizes"]
 
 _KEYS = (
     "id", "why", "like", "prepare", "run", "environment", "limit", "readings", "golden", "packages", "programs",
-    "device", "reference", "perturb", "files",
+    "device", "reference", "perturb", "files", "seed",
 )  # fmt: skip
 _SIZES = ("id", "why", "prepare", "run", "environment", "limit", "packages", "batch", "steps")
 # What the probe can read (besides what is given to wandb), the classes of devices, and what can stand in for the code
@@ -26,6 +26,7 @@ _READINGS = ("loss", "lr", "grad_norm", "parameters")
 _DEVICES = ("cpu", "cuda")
 _REFERENCES = ("attention", "adam_atan2")
 _LIMIT = re.compile(r"(\d+)\s*(s|m|)")
+_SEEDS = 2**32 - 1
 _WORD = re.compile(r"\{(\w+)\}")
 _PLACES = ("tree", "data", "out")
 
@@ -110,6 +111,7 @@ def _check(
         without=without,
         perturb=read_yes(fields.get("perturb"), "perturb", reader),
         files=_texts(fields.get("files"), "files", reader),
+        seed=_seed(fields.get("seed"), reader),
     )
 
 
@@ -151,6 +153,15 @@ def _limit(node: Node | None, reader: Reader) -> float:
     if node is not None and text:
         reader.tell(node.mark, f"`{text}` is no limit of time; write seconds or minutes, as in 300s or 5m.")
     return 600.0
+
+
+def _seed(node: Node | None, reader: Reader) -> int | None:
+    text = reader.text(node, "seed")
+    if text.isascii() and text.isdigit() and int(text) <= _SEEDS:
+        return int(text)
+    if node is not None and text:
+        reader.tell(node.mark, f"`{text}` is no seed; write a whole number from 0 to {_SEEDS}, as numpy takes it.")
+    return None
 
 
 def _readings(node: Node | None, reader: Reader) -> dict[str, Range]:

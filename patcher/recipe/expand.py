@@ -5,14 +5,14 @@ What is wrong goes to a Reader with its place. Nothing here opens a file, reads 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from patcher.errors import UsageError
-from patcher.model import Condition, Expect, Range, Scope, Step
-from patcher.recipe.keys import read_expect, read_when
+from patcher.model import Condition, Effect, Expect, Range, Scope, Step
+from patcher.recipe.keys import read_effect, read_expect, read_when
 from patcher.recipe.nodes import Items, Mark, Node, Reader, Table, Text, did_you_mean
 from patcher.recipe.parameters import Setting, Values, choose, fill, whole_name
 from patcher.recipe.scopes import joined, read_scopes
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Expander"]
 
-_USE_KEYS = ("use", "with", "in", "not_in", "when", "skip", "expect")
+_USE_KEYS = ("use", "with", "in", "not_in", "when", "skip", "expect", "effect")
+# What is told of a step that is left out, and of which a use says something.
+_NOTHING = {"expect": "expect nothing", "effect": "claim nothing"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class _Use:
     not_in: tuple[Scope, ...]
     when: Condition | None
     expect: Mapping[str, Expect]
+    effect: Mapping[str, Effect]
     renamed: Mapping[str, str]
 
 
@@ -109,7 +112,14 @@ class Expander:
             within=read_scopes(fields, "in", self._reader),
             not_in=read_scopes(fields, "not_in", self._reader),
             when=read_when(fields["when"], found.setting, self._reader) if "when" in fields else None,
-            expect=self._expected(fields, inner, skipped),
+            expect={
+                name: read_expect(node, self._least, self._reader)
+                for name, node in self._of_steps("expect", fields, inner, skipped)
+            },
+            effect={
+                name: read_effect(node, found.setting, self._reader)
+                for name, node in self._of_steps("effect", fields, inner, skipped)
+            },
             renamed=renamed,
         )
         mark = fields.get("in", fields.get("not_in", table)).mark
@@ -160,14 +170,15 @@ class Expander:
                     self._reader.tell(text.mark, both)
         return skipped
 
-    def _expected(self, fields: Mapping[str, Node], inner: Steps, skipped: frozenset[str]) -> Mapping[str, Expect]:
-        """Return what a `use` expects, by step."""
-        entries = self._reader.table(fields.get("expect"), "expect").entries
-        for key, _ in entries:
-            self._check_id(key, inner)
-            if key.value in skipped:
-                self._reader.tell(key.mark, f"The step `{key.value}` is skipped; expect nothing of it.")
-        return {key.value: read_expect(value, self._least, self._reader) for key, value in entries}
+    def _of_steps(
+        self, key: str, fields: Mapping[str, Node], inner: Steps, skipped: frozenset[str]
+    ) -> Iterator[tuple[str, Node]]:
+        """Yield what a `use` says of single steps under a key, and tell those of which there is nothing to say."""
+        for name, value in self._reader.table(fields.get(key), key).entries:
+            self._check_id(name, inner)
+            if name.value in skipped:
+                self._reader.tell(name.mark, f"The step `{name.value}` is skipped; {_NOTHING[key]} of it.")
+            yield name.value, value
 
     def _adopt(self, found: Steps, inner: Steps, use: _Use, skipped: frozenset[str], mark: Mark) -> None:
         """Add what is left of a used recipe's steps, and what it leaves alone."""
@@ -206,7 +217,7 @@ def _renamed(step: Step, use: _Use) -> Step:
     return replace(
         step,
         id=f"{use.name}/{step.id}",
-        effect=replace(step.effect, avoid=avoid),
+        effect=use.effect.get(step.id, replace(step.effect, avoid=avoid)),
         expect=use.expect.get(step.id, step.expect),
         when=Condition("all", inner=conditions) if len(conditions) == 2 else next(iter(conditions), None),
         requires=tuple(f"{use.name}/{other}" for other in step.requires),

@@ -43,7 +43,7 @@ class Golden:
 
     `reference` names what stood in for the code to be judged, `without` the steps that were left out. `environment` are
     versions and the machine; `steps` are the digests of the recipe's steps; `seen` says, of each wrong attention that
-    was planted, how many times more than is allowed it was off, and where first.
+    was planted, how many times more than is allowed it was off, and where first. `seed` is that of the check then.
     """
 
     recipe: str
@@ -58,6 +58,7 @@ class Golden:
     reference: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     seen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    seed: int | None = None
 
     def allowed(self, name: str) -> float:
         """Return how far the values of a reading may be off, relative to them.
@@ -106,6 +107,7 @@ def golden_data(golden: Golden) -> dict[str, Any]:
         "parameters": dict(golden.parameters),
         "reference": list(golden.reference),
         "without": list(golden.without),
+        "seed": golden.seed,
         "environment": dict(golden.environment),
         "steps": dict(golden.steps),
         "readings": {name: list(values) for name, values in golden.readings.items()},
@@ -154,6 +156,7 @@ def read_golden(file: Path) -> Golden:
             reference=tuple(found["reference"]),
             without=tuple(found.get("without", ())),
             seen=dict(found["seen"]),
+            seed=None if found.get("seed") is None else int(found["seed"]),
         )
     except OSError as error:
         raise TargetError(f"The golden {file} could not be read ({error.strerror}).") from None

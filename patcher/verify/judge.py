@@ -98,6 +98,8 @@ class Judge:
         other += [
             f"the step {step}, which `reference` leaves out" for step in check.without if step not in golden.without
         ]
+        if golden.seed != check.seed:
+            other += ["no seed" if golden.seed is None else f"the seed {golden.seed}"]
         other += ["no reference"] if not (golden.reference or golden.without) else []
         told = (
             [f"The golden is from before these steps were changed: {', '.join(changed)}; --record makes a new one."]

@@ -78,8 +78,8 @@ def record(judge: Judge, check: Check, shims: Path) -> Golden:
     if unseen := blind(seen):
         raise UsageError(
             f"The golden of {check.id} was not written, because the check is blind: with the wrong attention "
-            f"{unseen[0].name}, {unseen[0].why}. Train more steps, in fp32, with a seed, a rate that is not zero and a "
-            "batch of several sequences and heads; say `perturb: yes` where gates begin as zero."
+            f"{unseen[0].name}, {unseen[0].why}. Train more steps, in fp32, with a `seed`, a rate that is not zero and "
+            "a batch of several sequences and heads; say `perturb: yes` where gates begin as zero."
         )
     return replace(golden, seen={one.name: _first(one) for one in seen})
 
@@ -137,7 +137,8 @@ def _recorded(path: _Path, run: Run) -> Golden:
     if loudest and max(noise[loudest], default=0.0) > WAVERING:
         raise UsageError(
             f"The golden of {check.id} was not written: from run to run {loudest} wavers by "
-            f"{max(noise[loudest]):.1e} of itself, so that anything would pass; let the check seed all that is random."
+            f"{max(noise[loudest]):.1e} of itself, so that anything would pass; let the check seed all that is random, "
+            "as `seed: 0` does."
         )
     return Golden(
         recipe=judge.recipe.name,
@@ -151,6 +152,7 @@ def _recorded(path: _Path, run: Run) -> Golden:
         steps=step_digests(judge.recipe),
         reference=tuple(one for one in check.reference if one in run.stood_in),
         without=path.without,
+        seed=check.seed,
     )
 
 

@@ -146,6 +146,7 @@ class Bench:
             "plant": ask.plant,
             "reference": list(ask.reference),
             "perturb": self.check.perturb,
+            "seed": self.check.seed,
             "original": str(checkout.root),
             "lines": {str(tree / path): list(lines) for path, lines in ask.lines.items()},
             "files": [str(tree / path) for path in ask.files],

@@ -201,6 +201,7 @@ STEPS: dict[str, Play] = {
     "a `skip` of no step": step("use: device\nskip: [literals]"),
     "a `skip` of what another step requires": step("use: adam-atan2\nskip: [rename]"),
     "an `expect` of a skipped step": step("use: device\nskip: [literal]\nexpect: {literal: 1}"),
+    "an `effect` of a skipped step": step("use: device\nskip: [literal]\neffect: {literal: exact}"),
     "a `proof` of a whole file": step(f"{GOOD}\nproof: {{of: model.py, cases: a.py}}"),
     "a `proof` whose cases are no Python": step(f"{GOOD}\nproof: {{of: 'model.py::f', cases: a.yaml}}"),
     "a `proof` whose cases lie elsewhere": step(f"{GOOD}\nproof: {{of: 'model.py::f', cases: ../a.py}}"),

@@ -546,6 +546,7 @@ VERIFY: dict[str, Play] = {
     "a check that runs nothing": train(""),
     "a command in one text": train("run: python train.py"),
     "a limit without a number": train(f"{RUN}, limit: soon"),
+    "a seed that is no number": train(f"{RUN}, seed: random"),
     "an environment that is no map": train(f"{RUN}, environment: fast"),
     "a reading that the probe has not": train(f"{RUN}, readings: {{los: 1..10}}"),
     "a reference that there is not": train(f"{RUN}, reference: atention"),

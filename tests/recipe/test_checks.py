@@ -42,7 +42,7 @@ def told(tmp_path: Path, keys: str) -> str:
 def test_what_is_not_said_is_the_usual(tmp_path: Path) -> None:
     check = read(tmp_path)
     assert (check.id, check.why, check.run) == ("train", "because", ("python", "train.py"))
-    assert (check.limit, check.device, check.perturb) == (600.0, "cpu", False)
+    assert (check.limit, check.device, check.perturb, check.seed) == (600.0, "cpu", False, None)
     assert (check.golden, check.prepare, check.packages, check.programs, check.reference) == (None, None, (), (), ())
     assert check.origin == f"{tmp_path / 'tiny.yaml'}:8:5"
 
@@ -64,6 +64,8 @@ def test_what_is_not_said_is_the_usual(tmp_path: Path) -> None:
         ("    reference: [attention, without: [swap]]\n", "reference", ("attention",)),
         ("    device: cuda\n", "device", "cuda"),
         ("    perturb: yes\n", "perturb", True),
+        ("    seed: 0\n", "seed", 0),
+        ("    seed: '4294967295'\n", "seed", 2**32 - 1),
         ("    programs: c++\n", "programs", ("c++",)),
         ("    files: [model/a.py]\n", "files", ("model/a.py",)),
         ("    packages: torch\n", "packages", ("torch",)),
@@ -113,6 +115,9 @@ class TestLike:
         ("    reference: []\n", "`reference` is an empty list"),
         ("    device: gpu\n", "`gpu` is no device"),
         ("    perturb: maybe\n", "`perturb` is yes or no."),
+        ("    seed: yes\n", "`yes` is no seed; write a whole number from 0 to 4294967295, as numpy takes it."),
+        ("    seed: 4294967296\n", "`4294967296` is no seed"),
+        ("    seed: -1\n", "`-1` is no seed"),
         ("    environment: {A: '{home}'}\n", "{home} stands for nothing in a check"),
         (
             "    packages: [{torch: {optimiser: adam}}]\n",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from patcher.errors import RecipeError
-from patcher.model import Condition, Expect, Range
+from patcher.model import Condition, Effect, EffectKind, Expect, Range
 from tests.recipe.shelf import HEAD, STEP, Shelf, use
 
 
@@ -91,6 +91,17 @@ def test_expect_of_the_use_overrides(shelf: Shelf) -> None:
     ]
 
 
+def test_effect_of_the_use_overrides(shelf: Shelf) -> None:
+    two = "steps:\n" + STEP + STEP.replace("one", "two")
+    said = use(shelf, "effect: {two: enables}", two).steps
+    assert [step.effect for step in said] == [Effect(EffectKind.EXACT), Effect(EffectKind.ENABLES)]
+
+
+def test_effect_of_the_use_is_in_the_words_of_the_user(shelf: Shelf) -> None:
+    (step,) = use(shelf, "effect: {one: {changes: less, avoid: {kind: b}}}", USED).steps
+    assert step.effect == Effect(EffectKind.CHANGES, "less", (("kind", "b"),))
+
+
 def test_skip_leaves_steps_out(shelf: Shelf) -> None:
     two = "steps:\n" + STEP + STEP.replace("one", "two")
     assert [step.id for step in use(shelf, "skip: [one]", two).steps] == ["used/two"]
@@ -111,6 +122,15 @@ USES = {
     "a skipped step in expect": (
         "skip: [one]\nexpect: {one: 1}",
         ["9:14: The step `one` is skipped; expect nothing of it."],
+    ),
+    "an unknown step in effect": ("effect: {ome: exact}", ["8:14: `used` has no step `ome`; did you mean `one`?"]),
+    "a skipped step in effect": (
+        "skip: [one]\neffect: {one: exact}",
+        ["9:14: The step `one` is skipped; claim nothing of it."],
+    ),
+    "an effect that there is not": (
+        "effect: {one: enable}",
+        ["8:19: `enable` is no effect; did you mean `enables`?"],
     ),
     "an unknown parameter": ("with: {wy: a}", ["8:12: There is no parameter `wy`; did you mean `way`?"]),
     "a value of another type": (
@@ -138,7 +158,7 @@ USES = {
     ),
     "a key of a verb step": (
         "why: because",
-        ["8:5: The key `why` is not known here; known: expect, in, not_in, skip, use, when, with."],
+        ["8:5: The key `why` is not known here; known: effect, expect, in, not_in, skip, use, when, with."],
     ),
 }
 

@@ -64,6 +64,18 @@ class TestRecord:
         assert "from run to run loss wavers by" in result.stderr and "seed all that is random" in result.stderr
         assert not (trainer.tiny.folder / "golden.json").exists()
 
+    def test_its_seed_is_kept_and_another_is_told(self, trainer: Trainer) -> None:
+        self.tree(trainer, seed=3).verify("--record")
+        assert recorded(trainer)["seed"] == 3
+        assert "recorded with" not in trainer.verify().out
+        assert "The golden was recorded with the seed 3." in self.tree(trainer, seed=4).verify().out
+        assert "The golden was recorded with the seed 3." in self.tree(trainer).verify().out
+
+    def test_without_a_seed_it_has_none(self, trainer: Trainer) -> None:
+        self.tree(trainer).verify("--record")
+        assert recorded(trainer)["seed"] is None
+        assert "The golden was recorded with no seed." in self.tree(trainer, seed=4).verify().out
+
     def test_a_reading_that_is_no_number_gets_none(self, trainer: Trainer) -> None:
         result = self.tree(trainer, numbers(rate="return 1e400 - 1e400"), readings={"lr": "1..3"}).verify("--record")
         assert result.code == 2

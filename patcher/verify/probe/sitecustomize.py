@@ -8,10 +8,11 @@ PATCHER_PROBE names the folder that the readings go to. A `config.json` there ma
     reference   list of "attention", "adam_atan2": these are computed by the plainest formula, in float64
     plant       a known-wrong attention of `_patcher_plants.WRONG`, or "float64", the reference
     perturb     true: parameters that begin as zeros get small noise
+    seed        the number that Python's random, numpy and torch are seeded with
     lines       {absolute path: [numbers]}: which of these lines are executed
     files       [absolute paths]: which of these files are opened to be read
 
-Without `reference`, `plant` and `perturb` it changes nothing that the program computes.
+Without `reference`, `plant`, `perturb` and `seed` it changes nothing that the program computes.
 """
 
 import importlib.machinery
@@ -47,6 +48,10 @@ def start(folder):
             perturb(torch, recorder)
 
     awaited.add("torch".__eq__, torch_loaded)
+    if config.get("seed") is not None:
+        from _patcher_seed import seed_all
+
+        seed_all(config["seed"], awaited)
     if "wandb" in readings:
         from _patcher_wandb import watch_wandb
 
