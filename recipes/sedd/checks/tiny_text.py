@@ -1,9 +1,10 @@
-"""Write what SEDD reads from the network: a text, a tokenizer, and the two packages that bring them.
+"""Write what SEDD reads from the network, a text and a tokenizer, as two packages that bring them; and what runs it.
 
     python tiny_text.py OUTDIR
 
     OUTDIR/packages/transformers.py    GPT2TokenizerFast.from_pretrained: one token a byte, and one that ends a text
     OUTDIR/packages/datasets.py        load_dataset: a training and a validation split of lines of text
+    OUTDIR/train_and_sample.py         beside this file: trains, and samples from what was trained
 
 With OUTDIR/packages first on PYTHONPATH the upstream's own data.py tokenizes, groups and batches them. Both modules
 have what the upstream calls and nothing more. The text is drawn from a generator whose stream numpy promises never to
@@ -11,6 +12,7 @@ change; each letter depends on the three before it, so that there is something t
 """
 
 import os
+import shutil
 import sys
 
 TRANSFORMERS = '''"""A byte tokenizer under the name of GPT-2's: nothing is downloaded."""
@@ -33,7 +35,7 @@ class GPT2TokenizerFast:
         return _Encoded(input_ids=[self.encode(one) for one in text])
 
     def batch_decode(self, rows, **options):
-        return ["".join(chr(int(token) % 128) for token in row) for row in rows]
+        return ["".join(chr(97 + int(token) % 26) for token in row) for row in rows]
 
 
 class _Encoded(dict):
@@ -47,10 +49,16 @@ class GPT2LMHeadModel:
         raise OSError("there is no %s here" % name)
 '''
 
-DATASETS = '''"""A text of a few thousand lines, made on the spot, under the name of any dataset."""
+DATASETS = '''"""A text of a few hundred lines, made on the spot, under the name of any dataset."""
+
+import multiprocessing
+import sys
 
 import numpy
 import torch
+
+if multiprocessing.parent_process() is None:
+    numpy.random.seed()  # the launcher draws the port: two seeded runs at once must not meet at one
 
 LETTERS = numpy.frombuffer(b"abcdefghijklmnop", dtype=numpy.uint8)
 LINES, LENGTH = {"train": 256, "validation": 64}, 63
@@ -81,6 +89,8 @@ class Dataset:
 
 
 def load_dataset(path, name=None, **options):
+    if sys.platform == "linux":  # else each of the eight workers that load the data imports everything again
+        multiprocessing.set_start_method("fork", force=True)
     random = numpy.random.RandomState(0)
     return {split: Dataset({"text": [_line(random) for _ in range(count)]}) for split, count in LINES.items()}
 
@@ -100,6 +110,7 @@ def write(outdir):
     for name, text in (("transformers", TRANSFORMERS), ("datasets", DATASETS)):
         with open(os.path.join(folder, name + ".py"), "w") as file:
             file.write(text)
+    shutil.copy(os.path.join(os.path.dirname(os.path.abspath(__file__)), "train_and_sample.py"), outdir)
 
 
 if __name__ == "__main__":
