@@ -206,6 +206,8 @@ def why_kept(source: Source, statement: cst.CSTNode) -> str:
     if isinstance(statement, cst.ImportFrom) and source.names.module_of(statement) == "__future__":
         return "it tells Python how to read the file"
     for above in source.ancestors(statement):
+        if isinstance(above, cst.FunctionDef):
+            break  # it runs with the function, whatever that stands in
         if isinstance(above, cst.Try):
             return "it stands in a try, which may ask whether the package is there"
         if isinstance(above, cst.With) and any("suppress" in source.code(item) for item in above.items):

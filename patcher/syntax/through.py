@@ -18,6 +18,7 @@ from patcher.syntax.importable import importable, may_be_class, needs_from, no_m
 from patcher.syntax.moved import Moved, behind
 from patcher.syntax.names import Binding, dotted
 from patcher.syntax.redirect import Redirect, line_number
+from patcher.syntax.refusals import keep_cases
 from patcher.syntax.source import Source
 
 __all__ = ["Access", "Through", "attribute"]
@@ -82,6 +83,7 @@ class Through(Redirect):
             return []
         value, _, name = new.rpartition(".")
         if not value:
+            keep_cases(self.source, new, access.node)
             return [Edit(*self.source.span(access.node), new)]
         same = dotted(access.node.value) == value
         before = [] if same else [Edit(*self.source.span(access.node.value), value)]

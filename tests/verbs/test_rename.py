@@ -1762,3 +1762,14 @@ def test_a_literal_that_python_could_not_run_has_no_value(tmp_path: Path, litera
     root = write_tree(tmp_path, {"a.py": old.format("adam_atan2", *["AdamATan2"] * 2)})
     (change,) = tree_plan(TORCH, root).changes
     assert change.after.decode() == new.format("torch.optim", *["Adam"] * 2)
+
+
+def test_a_value_that_a_case_compares_becomes_no_capture() -> None:
+    step = {"rename": "m.x", "to": "n.z"}
+    reason = "it stands in a `case`, which would mean something else; change that by hand"
+    text = "import m\nfrom n import z\nmatch y:\n    case m.x: ...\n"
+    check_noop(step, text, f"1: refused: {reason}", "2: already")
+    check_transformed(step, "import m\nmatch y:\n    case m.x: ...\n", "import n\nmatch y:\n    case n.z: ...\n")
+    check_transformed(
+        step, "from m import x\nmatch y:\n    case x(): ...\n", "from n import z\nmatch y:\n    case z(): ...\n"
+    )

@@ -21,9 +21,23 @@ STEP: dict[str, Any] = {"replace": "lib.f($X)", "with": "abs($X)"}
         ("from lib import (\n    e,\n    f,\n    h,\n)\nf(1)\n", "from lib import (\n    e,\n    h,\n)\nabs(1)\n"),
         ("import os; import lib\nlib.f(1)\n", "import os\nabs(1)\n"),
         ("def g():\n    import lib\n    return lib.f(1)\n", "def g():\n    return abs(1)\n"),
+        (
+            "class A:\n    def g(self):\n        import lib\n        return lib.f(1)\n",
+            "class A:\n    def g(self):\n        return abs(1)\n",
+        ),
         ("def g():\n    from lib import f\ng()\n", "def g():\n    from lib import f\ng()\n"),
     ],
-    ids=["module", "alias", "twice", "one-of-two", "in-brackets", "semicolon", "in-a-function", "never-read"],
+    ids=[
+        "module",
+        "alias",
+        "twice",
+        "one-of-two",
+        "in-brackets",
+        "semicolon",
+        "in-a-function",
+        "in-a-method",
+        "never-read",
+    ],
 )
 def test_an_import_that_nothing_reads_any_more(before: str, after: str) -> None:
     if before == after:
