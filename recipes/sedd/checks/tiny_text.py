@@ -57,7 +57,7 @@ import sys
 import numpy
 import torch
 
-if multiprocessing.parent_process() is None:
+if multiprocessing.current_process().name == "MainProcess":
     numpy.random.seed()  # the launcher draws the port: two seeded runs at once must not meet at one
 
 LETTERS = numpy.frombuffer(b"abcdefghijklmnop", dtype=numpy.uint8)
