@@ -20,7 +20,8 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[dev,train]' numpy adam-atan2-pytorch einops tqdm hydra-core wandb
+	$(PIP) --editable '.[dev,train]' numpy adam-atan2-pytorch einops tqdm hydra-core wandb \
+	  hydra-submitit-launcher huggingface_hub requests
 	@touch $@
 
 # --- the demo -------------------------------------------------------------------------------------
