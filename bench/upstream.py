@@ -2,7 +2,7 @@
 
     PATCHER_UPSTREAMS=FOLDER make upstream
 
-FOLDER has a clone of each upstream under its own name (HRM, ...). Without it nothing runs.
+FOLDER has a clone of each upstream under its own name (HRM, SEDD, TRM). Without it nothing runs.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "bench" / "upstream.md"
-PACKAGES = ("libcst", "torch", "numpy", "hydra-core", "wandb", "adam-atan2-pytorch")
+PACKAGES = ("libcst", "torch", "numpy", "einops", "hydra-core", "wandb", "adam-atan2-pytorch")
 
 
 def main() -> int:
     """Run the tests, write the table, return pytest's exit code."""
     if not os.environ.get("PATCHER_UPSTREAMS"):
-        print("PATCHER_UPSTREAMS must name a folder with the upstream repositories, as FOLDER/HRM.", file=sys.stderr)
+        print(
+            "PATCHER_UPSTREAMS must name a folder with the upstream repositories, as FOLDER/HRM, FOLDER/SEDD and FOLDER/TRM.",
+            file=sys.stderr,
+        )
         return 2
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")

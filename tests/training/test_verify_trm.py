@@ -34,8 +34,9 @@ def test_it_trains_to_its_golden_numbers(patcher: Patcher, tmp_path: Path, optim
 def test_without_puzzle_embeddings_there_is_one_optimizer(patcher: Patcher, tmp_path: Path) -> None:
     tree = made(patcher, tmp_path, "faithful")
     found = verified(patcher, tree, "trm", "faithful", check="no-embedding", optimizer="faithful")
-    assert found["finding"] == "drifted", "it is another model"
-    assert list(found["run"]["readings"]) == ["loss", "lr", "grad_norm", "parameters"]
+    assert found["finding"] == "failed", "the golden is of the other branch, with the values of two optimizers"
+    readings = dict.fromkeys(("loss", "lr", "grad_norm", "parameters"), 10)
+    assert {name: len(values) for name, values in found["run"]["readings"].items()} == readings
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
