@@ -33,6 +33,11 @@ class Measured:
     small: tuple[int, float, float]
     large: tuple[int, float, float]
 
+    @property
+    def grows(self) -> bool:
+        """Whether the larger batch took more memory than the smaller one."""
+        return self.large[1] > self.small[1]
+
     def memory(self, batch: int) -> float:
         """Return the peak memory in bytes at a batch size."""
         return self._at(1, batch)
@@ -42,10 +47,8 @@ class Measured:
         return max(self._at(2, batch), self.small[2])
 
     def fitting(self, memory: float) -> int:
-        """Return the largest batch whose peak is below some memory in bytes; 0 if none is."""
+        """Return the largest batch whose peak is below some memory in bytes; 0 if none is. It must be seen to grow."""
         each = (self.large[1] - self.small[1]) / (self.large[0] - self.small[0])
-        if each <= 0:  # it does not grow so that it could be seen: what was tried is what is known
-            return self.large[0] if self.large[1] <= memory else 0
         return max(0, int(self.small[0] + (memory - self.small[1]) / each))
 
     def _at(self, part: int, batch: int) -> float:
@@ -85,14 +88,17 @@ def told(found: Measured | str, memory: float) -> Iterator[Finding]:
         return
     asked, steps = found.sizing.batch, found.sizing.steps
     free = f"{memory / GIB:.1f} GiB are free"
-    fits = min(found.fitting(SHARE * memory), asked)
     tried = f"measured at {found.small[0]} and {found.large[0]}"
-    if fits >= asked:
-        text = f"A batch of {asked} takes some {found.memory(asked) / GIB:.1f} GiB, and {free} ({tried})."
-        yield Finding("batch", State.OK, text)
+    fits = min(found.fitting(SHARE * memory), asked) if found.grows else asked
+    takes = f"take some {found.memory(asked) / GIB:.1f} GiB, and {free} ({tried})."
+    if not found.grows:
+        text = f"No batch was seen to take more memory than another ({tried}), so what fits is not known: {free}."
+        yield Finding("batch", State.ADVICE, text)
+    elif fits >= asked:
+        yield Finding("batch", State.OK, f"A batch of {asked} should {takes}")
     elif fits:
-        text = f"A batch of {asked} would take some {found.memory(asked) / GIB:.1f} GiB, and {free} ({tried})."
-        yield Finding("batch", State.MISSING, text, f"Train with a batch of {fits}: {_word(found.sizing, fits)}")
+        remedy = f"Train with a batch of {fits}: {_word(found.sizing, fits)}"
+        yield Finding("batch", State.MISSING, f"A batch of {asked} would {takes}", remedy)
     else:
         text = f"The model alone takes some {found.memory(0) / GIB:.1f} GiB, and {free} ({tried})."
         yield Finding("batch", State.MISSING, text, "Train a smaller model, or on a machine with more memory.")

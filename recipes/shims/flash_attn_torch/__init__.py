@@ -295,4 +295,5 @@ def _by_definition(q, k, v, dropout_p, scale, left, right, softcap, alibi_slopes
 
 
 # Imported last, as it needs nothing of this file, and not by name, as a tree need not have it.
-_CUDA = importlib.import_module(".cuda", __name__) if importlib.util.find_spec(".cuda", __name__) else None
+_PACKAGE = __name__ if "__path__" in globals() else None  # a person may have made it one file
+_CUDA = importlib.import_module(".cuda", _PACKAGE) if _PACKAGE and importlib.util.find_spec(".cuda", _PACKAGE) else None
