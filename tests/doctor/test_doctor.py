@@ -48,6 +48,19 @@ def test_a_package_that_ends_its_process(patcher: Patcher, tmp_path: Path, monke
     assert "loud" not in told.out
 
 
+def test_what_a_package_says_stays_on_its_line(
+    patcher: Patcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "raise RuntimeError('one\\ntwo \\x1b[31mred')\n"
+    monkeypatch.setenv("PYTHONPATH", str(write_tree(tmp_path / "packages", {"odd.py": text})))
+    tree = write_tree(tmp_path / "tree", {"a.py": "import odd\n"})
+    told = patcher("doctor", tree, "--python", sys.executable).out
+    (line,) = [line for line in told.splitlines() if "RuntimeError" in line]
+    assert "one" in line
+    assert "two" in line
+    assert "\x1b" not in told
+
+
 def test_a_stub_of_a_package_that_lacks_the_names(
     patcher: Patcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
