@@ -98,6 +98,15 @@ def test_a_copy_is_trained_for_some_steps(recipe: Path, tree: Path) -> None:
     assert found.small[2] > 0
 
 
+def test_the_memory_is_that_of_the_trained_process_and_not_of_what_started_it(recipe: Path, tree: Path) -> None:
+    loaded = load(str(recipe))
+    ballast = bytearray(1 << 30)
+    ballast[:: 1 << 12] = b"x" * len(ballast[:: 1 << 12])  # every page, so that it is held
+    found = measured(loaded, loaded.sizes[0], Checkout.open(tree), sys.executable, "cpu")
+    assert isinstance(found, Measured)
+    assert found.large[1] < len(ballast)
+
+
 def test_what_cannot_be_measured_says_why(recipe: Path, tree: Path) -> None:
     (tree / "train.py").write_text("raise SystemExit('no data')\n")
     loaded = load(str(recipe))

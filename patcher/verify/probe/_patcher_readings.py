@@ -186,10 +186,14 @@ def peak_memory(torch):
     used = torch.cuda.max_memory_reserved() if torch.cuda.is_initialized() else 0
     if used:
         return used
-    import resource  # not on Windows
+    try:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        import resource  # on Linux its peak begins with that of the process which started this one
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
 
 
 def gradient_norm(torch, optimizer):
