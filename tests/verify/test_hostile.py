@@ -137,7 +137,12 @@ def test_a_signal_to_patcher_ends_the_training_and_leaves_no_folder(
     temporary.mkdir()
     command = [sys.executable, "-m", "patcher", "verify", trainer.tiny.tree, "-r", trainer.tiny.file, "--allow-run"]
     environment = {**os.environ, "TMPDIR": str(temporary)}
-    process = subprocess.Popen([*command, "--python", sys.executable], env=environment, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [*command, "--python", sys.executable],
+        env=environment,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(ending, signal.SIG_DFL),  # under nohup it is ignored, and would stay so
+    )
     while not mark.exists() or not mark.read_text():
         time.sleep(0.02)
     process.send_signal(ending)
