@@ -1,0 +1,71 @@
+"""Loops over which torch.func.vmap goes: their turns are pure, and the text does not show how the axis travels."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+# x: B T D, w: T D E
+def multiplies_by_a_matrix_of_each_turn(x, w):
+    outputs = []
+    for t in range(x.shape[1]):
+        outputs.append(x[:, t] @ w[t, :])
+    return torch.stack(outputs, dim=1)
+
+
+# x: T D D
+def inverts_each(x):
+    outputs = []
+    for t in range(x.shape[0]):
+        outputs.append(torch.linalg.inv(x[t, :, :] + 9 * torch.eye(3, dtype=x.dtype)))
+    return torch.stack(outputs)
+
+
+# q: B T D, k: B T D
+def attends_within_each_turn(q, k):
+    y = torch.zeros_like(q)
+    for t in range(q.shape[1]):
+        scores = torch.einsum("bd,cd->bc", q[:, t], k[:, t])
+        y[:, t] = scores.softmax(-1) @ k[:, t]
+    return y
+
+
+# x: B T D, w: anything
+def meets_a_tensor_of_unknown_axes(x, w):
+    outputs = []
+    for t in range(x.shape[1]):
+        outputs.append(x[:, t] * w)
+    return torch.stack(outputs, dim=1)
+
+
+# x: B T D
+def changes_the_axes_across_the_loop(x):
+    outputs = []
+    for t in range(x.shape[1]):
+        outputs.append(x[:, t].reshape(-1).cumsum(0))
+    return torch.stack(outputs)
+
+
+# x: B T D
+def transposes(x):
+    outputs = []
+    for t in range(x.shape[1]):
+        outputs.append(x[:, t].transpose(0, 1))
+    return torch.stack(outputs, dim=0)
+
+
+# x: B T D
+def takes_the_largest(x):
+    outputs = []
+    for t in range(x.shape[1]):
+        values, places = x[:, t].topk(2, dim=-1)
+        outputs.append(values)
+    return torch.stack(outputs, dim=1)
+
+
+# x: B T D
+def adds_up_what_is_not_followed(x):
+    total = 0
+    for t in range(x.shape[1]):
+        total = total + torch.outer(x[0, t], x[1, t])
+    return total
