@@ -11,7 +11,6 @@ from pathlib import Path
 import click
 
 from patcher import apply as writing
-from patcher import plan as planning
 from patcher.apply import Job, check_clean
 from patcher.checkout import Checkout
 from patcher.choices import Choices
@@ -42,7 +41,7 @@ from patcher.report.patch import change_patch
 from patcher.report.sarif import sarif_data
 from patcher.report.text import check_lines, place_lines, summary
 from patcher.review import declined, remembered
-from patcher.verify.proofs import standing
+from patcher.verify.proofs import plan_proved, standing
 from patcher.view import changed, on_disk, staged
 
 __all__ = ["carry_out"]
@@ -137,7 +136,7 @@ def _plans(recipes: Sequence[Chosen], seen: Checkout, lock: Lock, asked: Asked, 
     """
     found: list[Planned] = []
     for one in recipes:
-        plan = ask(partial(planning.plan, one.recipe, seen, bundled_root() / "shims"), remembered(one.locked))
+        plan = ask(partial(plan_proved, one.recipe, seen, bundled_root() / "shims"), remembered(one.locked))
         keeps = asked.lock or asked.commit or (asked.interactive and one.locked)
         known = _proofs(plan) if keeps else None
         entry = lock_entry(plan, one.name, seen.head, one.locked, declined(plan, one.locked), known)

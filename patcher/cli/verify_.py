@@ -143,11 +143,12 @@ def _check_applied(recipe: Recipe, checkout: Checkout, shims: Path, path: str, s
     """Refuse to train a tree that the recipe would still change, or in which it does not hold."""
     from patcher.cli.chosen import named_in_lock
     from patcher.lock import read_lock
-    from patcher.plan import blocked, plan
+    from patcher.plan import blocked
     from patcher.review import remembered
+    from patcher.verify.proofs import plan_proved
 
     entry = read_lock(checkout).of(named_in_lock(spec, recipe, checkout))
-    made = plan(recipe, checkout, shims, remembered(entry))
+    made = plan_proved(recipe, checkout, shims, remembered(entry))
     drifted = next(iter(blocked(made)), None)
     if drifted is not None:
         raise DriftError(

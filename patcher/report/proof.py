@@ -24,7 +24,8 @@ def proof_text(step: Step, proved: Proved, paint: Paint) -> str:
     lines.append(f"  {'case':{width}}  " + "  ".join(f"{kind:9}" for kind in KINDS).rstrip())
     for case in proved.cases:
         errors = "  ".join(f"{_error(getattr(case, kind)):9}" for kind in KINDS).rstrip()
-        lines += [f"  {case.name:{width}}  {errors}", *(f"    {told}" for told in _differences(case))]
+        mark = "  bfloat16 autocast" if case.autocast else "  raised before" if case.mends else ""
+        lines += [f"  {case.name:{width}}  {errors}{mark}", *(f"    {told}" for told in _differences(case))]
     return "\n".join((*lines, _verdict(proved, paint))) + "\n"
 
 
@@ -48,8 +49,8 @@ def _verdict(proved: Proved, paint: Paint) -> str:
 
 
 def worst(proved: Proved) -> float:
-    """Return the largest error of all cases."""
-    found = (getattr(case, kind) for case in proved.cases for kind in KINDS)
+    """Return the largest error of all cases in float64."""
+    found = (getattr(case, kind) for case in proved.cases if not case.autocast for kind in KINDS)
     return max((error for error in found if error is not None), default=0.0)
 
 

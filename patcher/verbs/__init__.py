@@ -13,6 +13,7 @@ from patcher.verbs.rename import Rename
 from patcher.verbs.replace import Replace
 from patcher.verbs.requirements import Requirements
 from patcher.verbs.text import Text
+from patcher.verbs.vectorize import Vectorize
 from patcher.verbs.wrap import Wrap
 
 __all__ = ["VERBS"]
@@ -26,6 +27,7 @@ VERBS: dict[str, type[Verb]] = {
     "delete": Delete,
     "guard_import": GuardImport,
     "requirements": Requirements,
+    "vectorize": Vectorize,
     "text": Text,
     "copy": Copy,
     "codemod": Codemod,

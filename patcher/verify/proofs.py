@@ -6,14 +6,17 @@ Nothing here runs anybody's code: a record holds for a plan if the code on both 
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from patcher.checkout import Checkout
+from patcher.choices import Choices
 from patcher.errors import TargetError
 from patcher.model import Change, Outcome, Plan, Recipe, Status, Step
+from patcher.plan import plan
 from patcher.syntax.draft import glob_match
 from patcher.verify.definitions import Definition, Tree, encoding_of, find
 from patcher.verify.keys import key, reached
@@ -25,6 +28,7 @@ __all__ = [
     "Standing",
     "beside",
     "looked_at",
+    "plan_proved",
     "record_file",
     "records",
     "standing",
@@ -37,13 +41,18 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case on both sides: the largest error of each kind (None: there was none to measure), and what differs."""
+    """One case on both sides: the largest error of each kind (None: there was none to measure), and what differs.
+
+    `autocast`: it was run under bfloat16 autocast, where other errors are allowed. `mends`: the code before raises on it.
+    """
 
     name: str
     outputs: float | None
     gradients: float | None
     buffers: float | None
     differences: tuple[str, ...] = ()
+    autocast: bool = False
+    mends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +142,49 @@ def _written(proofs: Iterable[Proved]) -> str:
     for one in proofs:
         head = {name: value for name, value in asdict(one).items() if name != "cases"}
         lines = [f"   {json.dumps(name)}: {json.dumps(value)}" for name, value in head.items()]
-        cases = [{name: value for name, value in asdict(case).items() if name != "differences"} for case in one.cases]
+        cases = [
+            {name: value for name, value in asdict(case).items() if name != "differences" and value is not False}
+            for case in one.cases
+        ]
         lines.append('   "cases": [\n' + ",\n".join(f"    {json.dumps(case)}" for case in cases) + "\n   ]")
         told.append("  {\n" + ",\n".join(lines) + "\n  }")
     return f'{{\n "format": {FORMAT},\n "proofs": [\n' + ",\n".join(told) + "\n ]\n}\n"
 
 
 # --- a plan ---------------------------------------------------------------------------------------------------------
+
+
+def plan_proved(recipe: Recipe, checkout: Checkout, shims: Path, choices: Choices | None = None) -> Plan:
+    """Return the plan of a recipe; a step that goes only where its code was proved is refused anywhere else.
+
+    Raises:
+        RecipeError, TargetError: as `plan`.
+    """
+    made = plan(recipe, checkout, shims, choices)
+    held = {outcome.step.id: reason for outcome in made.outcomes if (reason := _not_proved(outcome, made))}
+    if not held:
+        return made
+    steps = tuple(
+        replace(step, action=replace(step.action, unproved=held[step.id])) if step.id in held else step
+        for step in recipe.steps
+    )
+    return plan(replace(recipe, steps=steps), checkout, shims, choices)
+
+
+def _not_proved(outcome: Outcome, made: Plan) -> str:
+    """Return why a step must not go where a plan has it, or nothing."""
+    step = outcome.step
+    if not getattr(step.action, "NEEDS_PROOF", False) or not outcome.count(Status.APPLIED):
+        return ""
+    told = standing(outcome, made)
+    if told is None or told.proved:
+        return ""
+    recipe = made.recipe
+    named = recipe.name if recipe.bundled else recipe.folder or recipe.name
+    options = "".join(f" -p {shlex.quote(f'{name}={value}')}" for name, value in recipe.values.items())
+    allowed = "" if recipe.bundled else " --allow-run"
+    command = f"patcher prove {shlex.quote(made.root)} -r {shlex.quote(named)}{options} --step {step.id} --record{allowed}"
+    return f"{told.reason.rstrip('.')}, and without that the loop stays; prove it with: {command}"
 
 
 def tied(recipe: Recipe, step: Step) -> frozenset[str]:

@@ -5,7 +5,7 @@ import inspect
 import os
 import sys
 
-KEYS = ("name", "init", "call", "train")
+KEYS = ("name", "init", "call", "train", "buffers", "autocast", "mends")
 # What a function, a class or a property is made of, and what Python itself writes there when it is looked at.
 PARTS = ("__code__", "__defaults__", "__bases__", "__func__", "__wrapped__", "fget", "fset", "fdel")
 PARTED = (classmethod, property, staticmethod)
@@ -143,8 +143,13 @@ def check_case(case, number, subject):
             refuse("has a `%s` that is neither a tuple of arguments nor a dict of them by name." % key)
     if "init" in case and not builds(subject):
         refuse("has an `init`, and what is proved is a function; leave `init` out.")
-    if not isinstance(case.get("train", True), bool):
-        refuse("has a `train` that is neither True nor False.")
+    for key in ("train", "autocast", "mends"):
+        if not isinstance(case.get(key, True), bool):
+            refuse("has a `%s` that is neither True nor False." % key)
+    if not isinstance(case.get("buffers", {}), dict):
+        refuse("has `buffers` that are no dict of tensors by name.")
+    if "buffers" in case and not builds(subject):
+        refuse("has `buffers`, and what is proved is a function; leave `buffers` out.")
 
 
 def builds(subject):

@@ -4,6 +4,7 @@ It runs in the Python that trains the tree (3.8 grammar, torch >= 2.0 and nothin
 request in JSON, and answers in JSON in the file that the request names. Everything is computed in float64 on the CPU.
 """
 
+import contextlib
 import copy
 import importlib
 import inspect
@@ -85,7 +86,8 @@ def seed():
 def run_case(subject, case, state):
     """Return everything that one case computes; `state` is that of the first side, if this is the second."""
     result = {"stage": "built", "raised": None, "state": None, "declared": {}, "inputs": {}}
-    with Caught() as caught:
+    result.update(autocast=case.get("autocast", False), mends=case.get("mends", False))
+    with Caught() as caught, precision(result["autocast"]):
         seed()
         call = made(subject, case, state, result)
         if call is not None:
@@ -94,6 +96,18 @@ def run_case(subject, case, state):
     if caught.error is not None:
         result["raised"] = caught.text
     return result
+
+
+@contextlib.contextmanager
+def precision(autocast):
+    """Compute in float64; with autocast in float32, where it makes bfloat16 of what it takes for safe."""
+    import torch
+
+    torch.set_default_dtype(torch.float32 if autocast else torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float64)
 
 
 def made(subject, case, state, result):
@@ -107,7 +121,7 @@ def made(subject, case, state, result):
         return thing
     own = {key: value for key, value in thing.state_dict().items() if isinstance(value, torch.Tensor)}
     result["declared"] = {key: [list(value.shape), str(value.dtype)] for key, value in own.items()}
-    thing.double()
+    thing.to(torch.get_default_dtype())
     if state is None:
         stir(thing)
     else:
@@ -116,7 +130,20 @@ def made(subject, case, state, result):
             return None  # another state: told as such, and nothing to run
         thing.load_state_dict(state, strict=True)
     result["state"] = copy.deepcopy(thing.state_dict())
+    begin(thing, case.get("buffers", {}))
     return thing.train(case.get("train", True))
+
+
+def begin(module, given):
+    """Let buffers begin with what a case gives: a counter that has counted, say."""
+    import torch
+
+    own = dict(module.named_buffers())
+    for name, value in given.items():
+        if name not in own:
+            raise Refused("cases", "there is no buffer `%s`; known: %s." % (name, ", ".join(sorted(own)) or "none"))
+        with torch.no_grad():
+            own[name].copy_(torch.as_tensor(value))
 
 
 def stir(module):
@@ -151,7 +178,8 @@ def computed(call, case, result):
     result["inputs"] = {name: leaf.detach().clone() for name, leaf in leaves.items()}
     seed()
     tensors, plain = {}, {}
-    flatten(called(call, arguments), "output", tensors, plain)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=case.get("autocast", False)):
+        flatten(called(call, arguments), "output", tensors, plain)
     differentiable = {name: one for name, one in tensors.items() if one.requires_grad}
     weights = [cotangent(name, one) for name, one in differentiable.items()]
     changed = {name: one for name, one in passed.items() if not same(one, leaves[name])}
@@ -181,6 +209,7 @@ def handed(value, name, leaves, passed, known):
         return known[id(value)]
     if isinstance(value, torch.Tensor):
         leaf = value.detach().clone()
+        leaf = leaf.to(torch.get_default_dtype()) if leaf.is_floating_point() else leaf
         if leaf.is_floating_point() or leaf.is_complex():
             leaf.requires_grad_(True)
         leaves[name], passed[name] = leaf, leaf.clone()
