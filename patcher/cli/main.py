@@ -29,6 +29,7 @@ COMMANDS = {
     "doctor": "Say what this machine lacks for a checkout.",
     "explain": "Say why each step did or did not match at a line.",
     "list": "List the recipes that come with patcher.",
+    "loops": "List the loops that could be batched, and why others must stay.",
     "prove": "Run a step's equality proof.",
     "show": "Show what a recipe does, step by step.",
     "test": "Run a recipe's own cases.",

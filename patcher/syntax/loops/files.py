@@ -75,9 +75,13 @@ class Code:
     def top(self) -> dict[str, list[ast.stmt]]:
         """What binds each name of the top level by a definition or an assignment."""
         found: dict[str, list[ast.stmt]] = {}
-        for node in ast.walk(self.module):
-            for one in getattr(node, "body", ()) if isinstance(node, ast.Module | ast.If | ast.Try) else ():
-                if isinstance(one, (*Function, ast.ClassDef)):
+        waiting: list[ast.AST] = [self.module]
+        while waiting:
+            node = waiting.pop()
+            for one in (*getattr(node, "body", ()), *getattr(node, "orelse", ()), *getattr(node, "handlers", ())):
+                if isinstance(one, ast.If | ast.Try | ast.With | ast.ExceptHandler):
+                    waiting.append(one)
+                elif isinstance(one, (*Function, ast.ClassDef)):
                     found.setdefault(one.name, []).append(one)
                 elif isinstance(one, ast.Assign | ast.AnnAssign):
                     for target in one.targets if isinstance(one, ast.Assign) else [one.target]:

@@ -18,7 +18,7 @@ from patcher.syntax.loops.files import Code, Files, dotted_name
 from patcher.syntax.loops.gathered import Consumer, consumer, emptied
 from patcher.syntax.loops.header import Header, Place, before, header
 from patcher.syntax.loops.reading import Reading
-from patcher.syntax.loops.roles import Roles, Sink, independent, joined_parts, keys_written, roles, stays
+from patcher.syntax.loops.roles import Roles, Sink, carries, independent, joined_parts, keys_written, roles, stays
 from patcher.syntax.loops.rest import known_calls
 from patcher.syntax.loops.tidy import spare, tidied
 from patcher.syntax.loops.values import Count, Refused, Unproved, Value, aligned
@@ -87,7 +87,7 @@ def _split(place: Place, reading: Reading, head: Header) -> tuple[str, str] | No
     if together is None:
         return None
     rest = stays(place, together)
-    if not rest or not all(known_calls(one, reading) for one in rest):
+    if not rest or not carries(place.loop, rest, head.variables) or not all(known_calls(one, reading) for one in rest):
         return None
     try:
         _check_behind(place, _lost(together, rest) | frozenset(), together.sinks)
@@ -170,9 +170,15 @@ class _Lines:
     place: Place
     code: Code
     lines: list[str] = field(default_factory=list)
+    more: str = ""
 
     @property
     def indent(self) -> str:
+        return self.plain + self.more
+
+    @property
+    def plain(self) -> str:
+        """The indentation of the loop."""
         line = self.code.data[self.code.line_start(self.place.loop.lineno) :].decode("utf-8", "replace")
         return line[: len(line) - len(line.lstrip(" \t"))]
 
@@ -182,12 +188,12 @@ class _Lines:
         first = self.place.loop.body[0]
         if first.lineno == self.place.loop.lineno:
             return 0
-        return self.code.span(first)[0] - self.code.line_start(first.lineno) - len(self.indent)
+        return self.code.span(first)[0] - self.code.line_start(first.lineno) - len(self.plain)
 
     def own(self, node: ast.stmt, text: str, *, deeper: str = "", shape: tuple[str, Value] | None = None) -> None:
         """Add a statement of the body with the comments around it."""
         for line in self.leading(node):
-            self.lines.append(f"{self.indent}{deeper}{line.strip()}" if line.strip() else line[self.step :][: len(self.indent)])
+            self.lines.append(f"{self.indent}{deeper}{line.strip()}" if line.strip() else line[self.step :][: len(self.plain)])
         body = text.split("\n")
         first = self.code.line_start(node.lineno)
         step = self.code.span(node)[0] - first
@@ -204,7 +210,7 @@ class _Lines:
         if start >= node.lineno:
             return []
         text = self.code.data[self.code.line_start(start) : self.code.line_start(node.lineno)].decode()
-        deep = len(self.indent) + self.step
+        deep = len(self.plain) + self.step
         lines = text.removesuffix("\n").split("\n")
         # A comment that stands deeper is one of the block above, which has its own lines.
         lines = [line for line in lines if not line.strip() or len(line) - len(line.lstrip()) <= deep]
@@ -604,6 +610,11 @@ class _Mapped(_Form):
                 if not value.moves or value.is_tensor is False:
                     raise Refused("gathers what is no tensor", sink.node)
         parameters = self._parameters()
+        # vmap over no turns fails in some functions, where the loop does nothing; what stacks no turns fails as well.
+        guard = "" if all(sink.kind == "append" for sink in gathered) else f"if {self.head.loop.turns}:"
+        if guard:
+            self.lines.lines.append(self.lines.indent + guard)
+            self.lines.more = self._step()
         name = self.fresh("one_turn", f"at_{self.head.loop.variable}")
         self._function(name, parameters, inside, gathered)
         results = [self.fresh(f"{_word(sink.target)}_turns") for sink in gathered]
@@ -640,7 +651,7 @@ class _Mapped(_Form):
     def _step(self) -> str:
         first = self.place.loop.body[0]
         line = self.code.data[self.code.line_start(first.lineno) : self.code.span(first)[0]].decode()
-        return line[len(self.lines.indent) :] if not line.strip() and line != self.lines.indent else "    "
+        return line[len(self.lines.plain) :] if not line.strip() and line != self.lines.plain else "    "
 
     def _call(
         self, name: str, parameters: dict[str, tuple[str, int]], gathered: list[Sink], results: list[str]
@@ -695,7 +706,7 @@ class _Mapped(_Form):
     def _appended(self, sink: Sink, name: str) -> str:
         use = self.use(sink)
         if use.call is None:
-            return f"{sink.target} = list({name})"
+            raise Refused("keeps a list of what is not followed", sink.node)
         if not use.is_stack:
             raise Refused("joins parts whose axes are not known", sink.node)
         self.outside.append((*self.code.span(use.call), sink.target))

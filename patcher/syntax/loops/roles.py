@@ -14,7 +14,7 @@ from patcher.syntax.loops.files import dotted_name
 from patcher.syntax.loops.header import Place
 from patcher.syntax.loops.values import Refused
 
-__all__ = ["Roles", "Sink", "independent", "joined_parts", "keys_read", "keys_written", "roles", "stays"]
+__all__ = ["Roles", "Sink", "carries", "independent", "joined_parts", "keys_read", "keys_written", "roles", "stays"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,20 @@ def stays(place: Place, part: Roles) -> list[ast.stmt]:
         rest = [one for one in rest if one not in spare]
     targets = {sink.target for sink in part.sinks}
     return [] if any(targets & (keys_read(one) | keys_written(one)) for one in rest) else rest
+
+
+def carries(loop: ast.For, rest: Sequence[ast.stmt], variables: frozenset[str]) -> bool:
+    """Tell whether what stays of a loop does more than bind names of a turn."""
+    bound: set[str] = set(variables)
+    for one in rest:
+        names = {name.id for name in ast.walk(one) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)}
+        if isinstance(one, ast.Expr | ast.AugAssign) or keys_written(one) - names or keys_read(one) & names - bound:
+            return True
+        later = {key for other in rest for key in keys_written(other)} - bound
+        if keys_read(one) & later - names:
+            return True
+        bound |= names
+    return False
 
 
 def _idle(body: Sequence[ast.stmt], written: frozenset[str], variables: frozenset[str]) -> str:
