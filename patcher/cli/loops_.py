@@ -44,7 +44,9 @@ def command(path: str, prove: bool, python: str | None, show: bool, form: str, o
     if prove:
         chosen = interpreter(checkout, python)
         count = sum(bool(one.form) for one in loops)
-        click.echo(f"Running {count} loop{'s' if count != 1 else ''} beside their batched code, with {chosen}", err=True)
+        click.echo(
+            f"Running {count} loop{'s' if count != 1 else ''} beside their batched code, with {chosen}", err=True
+        )
         found = judged(loops, draft, chosen)
     if form == "json":
         write_output(json.dumps(looped_data(found, path, proved=prove), indent=2) + "\n", output)

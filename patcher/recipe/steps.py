@@ -81,7 +81,8 @@ class StepReader:
             self._reader.tell(table.mark, f"{verb} needs `in`, the files that it may look at (in: configs/*.yaml).")
         if getattr(self._verbs[verb], "NEEDS_PROOF", False) and "proof" not in fields:
             self._reader.tell(
-                table.mark, f"{verb} needs `proof`, what is run beside the loop (proof: {{of: FILE::NAME, cases: X.py}})."
+                table.mark,
+                f"{verb} needs `proof`, what is run beside the loop (proof: {{of: FILE::NAME, cases: X.py}}).",
             )
         arguments = self._arguments(fields, keys, table.whole)
         step = Step(

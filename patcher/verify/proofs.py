@@ -183,7 +183,9 @@ def _not_proved(outcome: Outcome, made: Plan) -> str:
     named = recipe.name if recipe.bundled else recipe.folder or recipe.name
     options = "".join(f" -p {shlex.quote(f'{name}={value}')}" for name, value in recipe.values.items())
     allowed = "" if recipe.bundled else " --allow-run"
-    command = f"patcher prove {shlex.quote(made.root)} -r {shlex.quote(named)}{options} --step {step.id} --record{allowed}"
+    command = (
+        f"patcher prove {shlex.quote(made.root)} -r {shlex.quote(named)}{options} --step {step.id} --record{allowed}"
+    )
     return f"{told.reason.rstrip('.')}, and without that the loop stays; prove it with: {command}"
 
 

@@ -62,7 +62,9 @@ def without(value: Value, dims: Sequence[tuple[int, str]], node: ast.AST) -> Val
     if axis is not None:
         left = sum(side == LEFT for _, side in dims)
         right = len(dims) - left
-        axis = replace(axis, left=axis.left.plus(-left), right=axis.right.plus(-right), least=max(0, axis.least - right))
+        axis = replace(
+            axis, left=axis.left.plus(-left), right=axis.right.plus(-right), least=max(0, axis.least - right)
+        )
         if min(axis.left.extra if axis.left.known else 0, axis.right.extra if axis.right.known else 0) < 0:
             raise Unproved("takes away more axes than there are", node)
     return Value(sizes, rank, axis, is_tensor=True)
@@ -80,7 +82,7 @@ def with_one_more(value: Value, dim: int, side: str, size: str = "1") -> Value:
         axis = replace(axis, left=axis.left.plus(1))
     elif axis is not None:
         axis = replace(axis, right=axis.right.plus(1), least=axis.least + 1)
-    return Value(sizes, rank, axis, is_tensor=True)
+    return Value(sizes, rank, axis, is_tensor=True, view=True, outside=value.outside)
 
 
 def multiplied(left: Value, right: Value, node: ast.AST) -> Value:
@@ -104,12 +106,12 @@ def multiplied(left: Value, right: Value, node: ast.AST) -> Value:
             sizes = None
             if left.sizes is not None and right.sizes is not None:
                 sizes = (*left.sizes[:-1], right.sizes[-1])
-            return replace(left, sizes=sizes, fresh=True, text="")
+            return tensor(sizes, left.axis, rank=left.rank, fresh=True)
     if left.axis is not None and right.axis is not None:
         two = left.axis.at_right(2) and right.axis.at_right(2)
         if two and left.axis.right == right.axis.right and left.axis.left == right.axis.left and not left.axis.merged:
             sizes = None
             if left.sizes is not None and right.sizes is not None:
                 sizes = (*left.sizes[:-1], right.sizes[-1])
-            return replace(left, sizes=sizes, fresh=True, text="")
+            return tensor(sizes, left.axis, rank=left.rank, fresh=True)
     raise Unproved("multiplies matrices whose loop axis could meet another axis", node)

@@ -112,8 +112,8 @@ def _item(reading: Reading, node: ast.expr, loop: ast.For) -> Value:
     from patcher.syntax.loops.opened import Module
 
     value = reading.read(node)
-    if isinstance(value.made, Module) and value.made.kind in ("list", "row"):
-        return Value(is_tensor=False, made=Module("either", parts=value.made.parts))
+    if isinstance(value.module, Module) and value.module.kind in ("list", "row"):
+        return Value(is_tensor=False, module=Module("either", parts=value.module.parts))
     if value.items:
         found = value.items[0]
         for other in value.items[1:]:
@@ -182,7 +182,7 @@ def _augmented(reading: Reading, node: ast.AugAssign) -> None:
     if not isinstance(node.target, ast.Name):
         raise Refused(f"writes to `{reading.code.of(node.target)}`", node)
     before = reading.read(ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target))
-    if before.moves and before.made is not None and before.is_tensor is not False:
+    if before.moves and not before.fresh and before.is_tensor is not False:
         raise Refused(f"writes in place to `{node.target.id}`, which is a part of something else", node)
     if isinstance(node.op, ast.MatMult):
         raise Unproved("multiplies matrices in place", node)
@@ -251,7 +251,7 @@ def _spread_shape(reading: Reading, target: ast.Tuple | ast.List, of: Value) -> 
         return
     for name, held in list(reading.env.items()):
         if (held is of or (held.text == of.text and of.text and held.is_tensor is not False)) and held.axis == of.axis:
-            reading.env[name] = tensor(plain, held.axis, text=held.text, fresh=held.fresh, made=held.made)
+            reading.env[name] = tensor(plain, held.axis, text=held.text, fresh=held.fresh, view=held.view, outside=held.outside)
     if of.text and of.text not in reading.env and of.axis is None and "." not in of.text:
         reading.env[of.text] = tensor(plain, text=of.text)
 

@@ -17,6 +17,11 @@ from patcher.syntax.loops.values import Axis, Count, Refused, Unproved, Value, a
 
 __all__ = ["Given", "called", "over_last"]
 
+# What may give back the very tensor that it is given.
+SAME = frozenset(
+    "to type type_as contiguous detach double float half long int bool bfloat16 cpu cuda positive conj".split()
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -104,9 +109,7 @@ def _builtin(reading: Reading, node: ast.Call, name: str) -> Value:
     if any(one.index is not None for one in moving):
         raise Refused("uses the loop's variable as a number, not only as an index", node)
     if name == "len" and given.values[0].shape_of is not None:
-        of = given.values[0].shape_of
-        if of.rank is not None and of.rank.known:
-            return number(of.rank.extra)
+        raise Unproved("asks how many axes one turn has", node)
     if name in ("float", "int", "bool"):
         raise Refused(f"makes a plain number of a tensor (`{name}`)", node)
     if name == "abs":
@@ -216,7 +219,12 @@ def _still(reading: Reading, given: Given, name: str, meant: str) -> Value:
         return tensor(("",))
     if name == "tensor" and given.values and given.values[0].is_number:
         return tensor((), fresh=True)
-    if name == "tensor" and given.values and given.values[0].items and all(one.is_number for one in given.values[0].items):
+    if (
+        name == "tensor"
+        and given.values
+        and given.values[0].items
+        and all(one.is_number for one in given.values[0].items)
+    ):
         return tensor(("",), fresh=True)
     known = name in names.PLAIN | names.LOSSES | names.OF_CHANCE
     if known or meant.startswith(("torch.linalg.", "torch.fft.", "torch.special.")):
@@ -269,15 +277,18 @@ def _still_reduced(given: Given, name: str) -> Value:
     of = given.values[0]
     if dims is None:
         return tensor(()) if given.argument(99, "dim") is None and len(given.nodes) == 1 else Value(is_tensor=True)
-    if of.sizes is None or _keeps(given):
-        return of if _keeps(given) else Value(is_tensor=True)
+    if of.sizes is None or _keeps(given, name):
+        return of if _keeps(given, name) else Value(is_tensor=True)
     return without(of, [(dim, RIGHT) for dim in dims], given.node)
 
 
 def _placewise(given: Given, name: str) -> Value:
-    if name in ("to", "type", "type_as", "contiguous", "detach", "clone", "full_like", "zeros_like", "ones_like"):
-        fresh = name not in ("to", "type", "type_as", "contiguous", "detach")
-        return replace(given.values[0], fresh=fresh, text="", made=None if fresh else given.values[0].made)
+    if name in SAME or name in ("clone", "full_like", "zeros_like", "ones_like"):
+        fresh = name not in SAME
+        if any(one.moves for one in given.all[1:]) and not given.values[0].moves:
+            raise Unproved(f"calls `{name}`, through which the axis is not followed", given.node)
+        value = given.values[0]
+        return replace(value, fresh=fresh, text="", view=value.view and not fresh, outside=value.outside and not fresh)
     return replace(aligned(given.all, given.node), fresh=True, text="")
 
 
@@ -299,10 +310,23 @@ def _dims(given: Given, name: str) -> list[int] | None:
     return None if None in found else [one for one in found if one is not None]
 
 
-def _keeps(given: Given) -> bool:
-    node = given.argument(99, "keepdim", "keepdims")
-    if node is None and len(given.nodes) > 2:
-        node = given.nodes[2]
+def _keepdim(given: Given, name: str) -> ast.expr | None:
+    """Return the argument that tells whether the axis stays.
+
+    Raises:
+        Unproved: an argument stands where it is not known for it.
+    """
+    at = 3 if name == "norm" else 2
+    if name in ("std", "var") and len(given.nodes) > 2:
+        raise Unproved(f"calls `{name}` with arguments that are not read", given.node)
+    node = given.argument(at, "keepdim", "keepdims")
+    if node is not None and not (isinstance(node, ast.Constant) and isinstance(node.value, bool)):
+        raise Unproved(f"calls `{name}` with arguments that are not read", given.node)
+    return node
+
+
+def _keeps(given: Given, name: str) -> bool:
+    node = _keepdim(given, name)
     return isinstance(node, ast.Constant) and node.value is True
 
 
@@ -325,16 +349,15 @@ def _reduced(reading: Reading, given: Given, name: str) -> Value:
     if node is None:
         return _whole_reduced(reading, given, name)
     dims = _dims(given, name)
-    keepdim = given.argument(99, "keepdim", "keepdims") or (given.nodes[2] if len(given.nodes) > 2 else None)
-    if dims is None or (keepdim is not None and not isinstance(keepdim, ast.Constant)):
+    if dims is None:
         raise Unproved(f"calls `{name}` over axes that are not written as numbers", given.node)
     found = _turned(reading, given, node, dims)
-    if _keeps(given):
+    if _keeps(given, name):
         sizes = value.sizes
         if sizes is not None:
             kept = {dim % len(sizes) for dim in dims}
             sizes = tuple("1" if at in kept else size for at, size in enumerate(sizes))
-        return replace(value, sizes=sizes, fresh=True, made=None, text="")
+        return tensor(sizes, value.axis, rank=value.rank, fresh=True)
     return replace(without(value, found, given.node), fresh=True)
 
 
@@ -347,7 +370,7 @@ def _whole_reduced(reading: Reading, given: Given, name: str) -> Value:
         raise Unproved(f"calls `{name}` over all axes, where not all are known", given.node)
     left, right = axis.left.extra, axis.right.extra
     dims = [*range(left), *range(left + 1, left + right + 1)]
-    if name in ("prod", "any", "all") and len(dims) > 1:
+    if name in ("prod", "any", "all", "norm") and len(dims) > 1:
         raise Unproved(f"calls `{name}` over all axes", given.node)
     start, end = reading.code.span(given.node)
     if not dims and name in ("mean", "sum", "amax", "amin"):
@@ -379,7 +402,7 @@ def _along(reading: Reading, given: Given, name: str) -> Value:
             reading.edit(end, end, f", dim={new}", given.node)
     else:
         _turned(reading, given, node, [dims[0]])
-    return replace(value, fresh=True, made=None, text="")
+    return tensor(value.sizes, value.axis, rank=value.rank, fresh=True)
 
 
 def over_last(value: Value, node: ast.AST, size: str = "") -> Value:
@@ -436,7 +459,7 @@ def _swap(value: Value, one: int, other: int) -> Value:
         found = list(sizes)
         found[one], found[other] = found[other], found[one]
         sizes = tuple(found)
-    return replace(value, sizes=sizes, made="part", text="")
+    return replace(value, sizes=sizes, view=True, fresh=False, text="")
 
 
 def _viewed(reading: Reading, given: Given) -> Value:
@@ -456,7 +479,7 @@ def _viewed(reading: Reading, given: Given) -> Value:
     reading.edit(start, start, f"{_sized(reading.loop.turns)}, ", given.node)
     plain = tuple("" if one == "-1" else one for one in sizes)
     right = len(sizes) - left.extra
-    return tensor(plain, Axis(left, Count(right), right), made="part")
+    return tensor(plain, Axis(left, Count(right), right), view=True, outside=value.outside)
 
 
 def _sized(text: str) -> str:
@@ -485,7 +508,7 @@ def _flat(reading: Reading, given: Given) -> Value:
     rank = Count(left.extra + right.extra) if left.known and right.known else None
     sizes = ("",) * rank.extra if rank is not None else None
     least = right.extra if right.known else max(1, value.axis.least + start + 1)
-    return Value(sizes, rank or value.rank, Axis(left, right, least), is_tensor=True, made="part")
+    return Value(sizes, rank or value.rank, Axis(left, right, least), is_tensor=True, view=True, outside=value.outside)
 
 
 def _joined(reading: Reading, given: Given, *, stacked: bool) -> Value:
@@ -509,7 +532,7 @@ def _joined(reading: Reading, given: Given, *, stacked: bool) -> Value:
     sizes = value.sizes
     if sizes is not None:
         sizes = tuple("" if at == dim % len(sizes) else size for at, size in enumerate(sizes))
-    return replace(value, sizes=sizes, fresh=True, made=None, text="")
+    return tensor(sizes, value.axis, rank=value.rank, fresh=True)
 
 
 def _size(reading: Reading, given: Given) -> Value:
@@ -536,13 +559,10 @@ def _padded(reading: Reading, given: Given) -> Value:
     if value.axis.at_right(count) is not True:
         raise Unproved("pads axes from the last one, where not all are known", given.node)
     sizes = (*value.sizes[:-count], *([""] * count)) if value.sizes is not None else None
-    return replace(value, sizes=sizes, fresh=True, made=None, text="")
+    return tensor(sizes, value.axis, rank=value.rank, fresh=True)
 
 
 def _dimension(reading: Reading, given: Given) -> Value:
-    rank = given.values[0].rank
-    if rank is not None and rank.known and reading.strict:
-        return number(rank.extra)
     raise Unproved("asks how many axes one turn has", given.node)
 
 
@@ -582,7 +602,9 @@ def _still_view(reading: Reading, given: Given) -> Value:
 def _still_swap(given: Given) -> Value:
     value = given.values[0]
     dims = [integer(one) if one is not None else None for one in (given.argument(1), given.argument(2))]
-    known = value.sizes is not None and all(one is not None and -len(value.sizes) <= one < len(value.sizes) for one in dims)
+    known = value.sizes is not None and all(
+        one is not None and -len(value.sizes) <= one < len(value.sizes) for one in dims
+    )
     return _swap(value, dims[0] or 0, dims[1] or 0) if known else Value(is_tensor=True)
 
 

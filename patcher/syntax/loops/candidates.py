@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from patcher.errors import TargetError
 from patcher.syntax.loops.files import Code, Files
-from patcher.syntax.loops.header import Place, places
+from patcher.syntax.loops.header import Place, before, header, places
 from patcher.syntax.loops.rewrite import Rewritten, rewritten
 from patcher.syntax.loops.values import Refused
 from patcher.syntax.project import module_file, module_files
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from patcher.syntax.draft import Draft
 
 __all__ = ["Candidate", "batched", "candidates", "files_of"]
-
-NO_TENSOR = "need not be a tensor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +87,37 @@ def _judged(draft: Draft, place: Place, text: str) -> Candidate | None:
     loop, path = place.loop, place.code.path
     header = place.code.data[place.code.line_start(loop.lineno) :].split(b"\n", 1)[0].decode().strip()
     base = Candidate(path, loop.lineno, place.qualname, header)
-    if not _reads_places(loop):
+    if not _reads_places(loop) or _is_kernel(place):
+        return None
+    if not _is_range(loop) and not _over_tensors(draft, place, text):
         return None
     try:
         result = batched(draft, path, text, loop.lineno)
     except Refused as refused:
-        if NO_TENSOR in refused.reason and not _is_range(loop):
-            return None
         line = getattr(refused.node, "lineno", loop.lineno)
         return Candidate(path, base.line, base.qualname, header, reason=refused.reason, at=line)
     except RecursionError:
         return Candidate(path, base.line, base.qualname, header, reason="is nested too deeply to be read", at=base.line)
     return Candidate(path, base.line, base.qualname, header, form=result.form, text=result.text)
+
+
+def _over_tensors(draft: Draft, place: Place, text: str) -> bool:
+    """Tell whether a loop goes over what is known to be tensors."""
+    files = files_of(draft, place.code.path, text)
+    try:
+        header(place, before(place, files))
+    except Refused:
+        return False
+    return True
+
+
+def _is_kernel(place: Place) -> bool:
+    """Tell whether a function is one of Triton's, whose names are no tensors."""
+    return any("triton" in place.code.meaning(_called(one)) for one in place.function.decorator_list)
+
+
+def _called(node: ast.expr) -> ast.expr:
+    return node.func if isinstance(node, ast.Call) else node
 
 
 def _is_range(loop: ast.For) -> bool:
@@ -113,9 +130,7 @@ def _reads_places(loop: ast.For) -> bool:
     if not _is_range(loop):
         return isinstance(loop.target, ast.Name | ast.Tuple)
     inside = [one for node in loop.body for one in ast.walk(node) if isinstance(one, ast.Subscript)]
-    return any(
-        isinstance(name, ast.Name) and name.id in names for one in inside for name in ast.walk(one.slice)
-    )
+    return any(isinstance(name, ast.Name) and name.id in names for one in inside for name in ast.walk(one.slice))
 
 
 def batched(draft: Draft, path: str, text: str, line: int) -> Rewritten:

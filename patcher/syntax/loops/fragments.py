@@ -61,9 +61,13 @@ def fragment(draft: Any, candidate: Candidate) -> Fragment | str:
 def _regions(place: Place, old: str, new: str) -> tuple[str, str]:
     """Return the lines of whole statements in which two texts differ."""
     before_, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
-    codes = [one for one in difflib.SequenceMatcher(None, before_, after, autojunk=False).get_opcodes() if one[0] != "equal"]
+    codes = [
+        one for one in difflib.SequenceMatcher(None, before_, after, autojunk=False).get_opcodes() if one[0] != "equal"
+    ]
     first, last = codes[0][1], codes[-1][2]
-    touched = [one for one in place.blocks[-1] if one.lineno - 1 < max(last, first + 1) and (one.end_lineno or 0) > first]
+    touched = [
+        one for one in place.blocks[-1] if one.lineno - 1 < max(last, first + 1) and (one.end_lineno or 0) > first
+    ]
     start = min((one.lineno - 1 for one in (*touched, place.loop)))
     end = max((one.end_lineno or 0 for one in (*touched, place.loop)))
     return "".join(before_[start:end]), "".join(after[start : len(after) - (len(before_) - end)])
@@ -113,7 +117,9 @@ def _first_bound(tree: ast.Module, name: str) -> bool:
     for node in tree.body:
         stores = name in _stored(ast.Module([node], []))
         value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None else node
-        reads = any(isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Load) for one in ast.walk(value))
+        reads = any(
+            isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Load) for one in ast.walk(value)
+        )
         if isinstance(node, ast.AugAssign) and name == dotted_name(node.target):
             return False
         if isinstance(node, ast.For) and stores:
@@ -130,7 +136,9 @@ def _read_in_front(loop: ast.For, name: str) -> bool:
         if isinstance(node, ast.AugAssign) and dotted_name(node.target) == name:
             return True
         value = node.value if isinstance(node, ast.Assign) else node
-        if any(isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Load) for one in ast.walk(value)):
+        if any(
+            isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Load) for one in ast.walk(value)
+        ):
             return True
         if name in _stored(ast.Module([node], [])):
             return False
@@ -181,7 +189,7 @@ def _input(name: str, reading: Reading, place: Place) -> dict[str, Any]:
         value = reading.read(node)
     except Refused:
         value = Value()
-    if value.made is not None and not isinstance(value.made, str):
+    if value.module is not None:
         raise Refused(f"`{name}` is a module, which is not made here")
     if value.items is not None:
         raise Refused(f"`{name}` is a list")

@@ -94,11 +94,16 @@ def _joins(place: Place, node: ast.stmt, name: str) -> Consumer:
     if isinstance(node, ast.For | ast.While | ast.If | ast.With | ast.Try):
         return Consumer()
     for one in ast.walk(node):
-        if not (isinstance(one, ast.Call) and one.args and isinstance(one.args[0], ast.Name) and one.args[0].id == name):
+        if not (
+            isinstance(one, ast.Call) and one.args and isinstance(one.args[0], ast.Name) and one.args[0].id == name
+        ):
             continue
         meant = place.code.meaning(one.func)
         words = {word.arg: word.value for word in one.keywords}
-        if meant not in ("torch.stack", "torch.cat", "torch.concat", "torch.concatenate") or set(words) - {"dim", "axis"}:
+        if meant not in ("torch.stack", "torch.cat", "torch.concat", "torch.concatenate") or set(words) - {
+            "dim",
+            "axis",
+        }:
             return Consumer()
         written = one.args[1] if len(one.args) > 1 else words.get("dim", words.get("axis"))
         dim = integer(written) if written is not None else 0

@@ -84,16 +84,13 @@ def _loops(
 
 def before(place: Place, files: Files) -> Reading:
     """Return a reading of the function as it is in front of the loop."""
-    assigned: list[str] = []
+    assigned = [one.arg for one in ast.walk(place.function.args) if isinstance(one, ast.arg)]
     for node in ast.walk(place.function):
-        if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.For):
-            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                assigned += sorted(names_of(target))
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
+            assigned.append(node.id)
     many = frozenset(name for name in assigned if assigned.count(name) > 1)
     arguments = annotated(place.function)
-    env = {name: value for name, value in arguments.items() if name not in assigned}
-    env |= {name: value for name, value in arguments.items() if name in assigned}
-    reading = Reading(place.code, files, env, self_class=place.owner, strict=True, many=many)
+    reading = Reading(place.code, files, dict(arguments), self_class=place.owner, strict=True, many=many)
     for block, node in zip(place.blocks, (*place.above, place.loop), strict=True):
         for one in block[: next(at for at, other in enumerate(block) if other is node)]:
             _pass(reading, one)
@@ -154,15 +151,16 @@ def header(place: Place, reading: Reading) -> Header:
 
 
 def _range(variable: str, call: ast.Call, reading: Reading, node: ast.For) -> Header:
-    for one in call.args:
-        _check_bound(reading, one)
     if len(call.args) == 3:
         raise Refused("has a range with a step", node)
+    for one in call.args:
+        _check_bound(reading, one)
     if not call.args:
         raise Refused("has a range without an end", node)
     end = call.args[-1]
     known = reading.read(end)
     turns = reading.code.of(end)
+    _check_never_less(end, known)
     size = known.text or turns
     if len(call.args) == 1:
         return Header(Loop(variable, turns, size=size), frozenset({variable}))
@@ -178,8 +176,20 @@ def _less(turns: str, first: int) -> str:
     return str(int(turns) - first) if turns.isdigit() else f"{turns} - {first}"
 
 
+def _check_never_less(node: ast.expr, value: Value) -> None:
+    """Refuse an end that may lie before the beginning by more than one: a slice would count it from the end."""
+    for one in ast.walk(node):
+        if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Sub) and not value.text.startswith("self."):
+            if not (isinstance(one.right, ast.Constant) and one.right.value == 1):
+                raise Refused("has a range that may end before it begins", node)
+    if isinstance(node, ast.UnaryOp):
+        raise Refused("has a range that may end before it begins", node)
+
+
 def _check_bound(reading: Reading, node: ast.expr) -> None:
-    names = {one.func.attr for one in ast.walk(node) if isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute)}
+    names = {
+        one.func.attr for one in ast.walk(node) if isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute)
+    }
     if names & {"item", "max", "min", "sum", "tolist"}:
         raise Refused("has bounds that depend on data", node)
     if reading.read(node).is_tensor:
@@ -217,7 +227,9 @@ def _parts(node: ast.For, reading: Reading) -> Header:
     cut = "" if same else f"[:{turns}]"
     alias = {name: f"{text}{cut}" for (name, text) in zip(parts, texts, strict=True)}
     variable = index or "_"
-    return Header(Loop(variable, turns, size=turns), frozenset({*parts, *([index] if index else [])}), parts, alias, line)
+    return Header(
+        Loop(variable, turns, size=turns), frozenset({*parts, *([index] if index else [])}), parts, alias, line
+    )
 
 
 def _part(node: ast.expr, reading: Reading, loop: ast.For) -> tuple[Value, str, str]:
@@ -235,11 +247,9 @@ def _part(node: ast.expr, reading: Reading, loop: ast.For) -> tuple[Value, str, 
     right = rank
     axis = Axis(Count(0), right, right.extra if right.known else 0)
     size = value.sizes[0] if value.sizes else ""
-    return tensor(sizes, axis, rank=rank, made="part"), text, size
+    return tensor(sizes, axis, rank=rank, view=True, outside=True), text, size
 
 
 def _is_call(node: ast.expr, name: str) -> bool:
     return isinstance(node, ast.Call) and dotted_name(node.func) == name
 
-
-_ = Files

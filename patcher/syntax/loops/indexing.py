@@ -162,7 +162,7 @@ def _of_one_turn(reading: Reading, base: Value, node: ast.Subscript, elements: l
         _shorten(reading, node, elements, insert_before, base)
     sizes = _fixed(reading, replace(base, axis=None), node, elements).sizes if base.sizes is not None else None
     rank = base.rank.plus(more - gone) if base.rank else None
-    return Value(sizes, rank, Axis(left, right, max(0, least)), is_tensor=True, text="")
+    return Value(sizes, rank, Axis(left, right, max(0, least)), is_tensor=True, view=True, outside=base.outside)
 
 
 def _only_rest(elements: list[ast.expr], first: ast.expr) -> bool:
@@ -264,6 +264,8 @@ def _turns(reading: Reading, base: Value, node: ast.Subscript, elements: list[as
     check_tensor(reading, base, node, elements)
     place = Place(reading, node, elements)
     check_inside(reading, place, node)
+    if not base.is_tensor:
+        reading.unsure = True
     axis, rank, sizes = _axis(reading, base, place, node)
     whole = _whole(reading, base, node, elements, place, axis)
     if reading.loose:
@@ -277,7 +279,7 @@ def _turns(reading: Reading, base: Value, node: ast.Subscript, elements: list[as
         reading.sources.append(Source((start, end), whole, at, base_name))
     else:
         reading.put(node, whole)
-    return Value(sizes, rank, axis, is_tensor=True, made="part")
+    return Value(sizes, rank, axis, is_tensor=True, view=True, outside=True)
 
 
 def check_tensor(reading: Reading, base: Value, node: ast.Subscript, elements: list[ast.expr]) -> None:
@@ -285,9 +287,9 @@ def check_tensor(reading: Reading, base: Value, node: ast.Subscript, elements: l
     if base.is_tensor or len(elements) > 1:
         return
     name = reading.code.of(node.value)
-    if getattr(base.made, "kind", ""):
+    if base.module is not None:
         raise Refused(f"takes another module of `{name}` in every turn", node)
-    known = isinstance(base.made, ast.AST) or base.is_tensor is False
+    known = base.is_tensor is False
     raise Refused(f"takes items of `{name}`, {'which is no tensor' if known else 'which need not be a tensor'}", node)
 
 
@@ -366,7 +368,9 @@ def _whole(
     if place.block is not None:
         at = axis.left.extra if axis.left.known else -axis.right.extra
         count = loop.turns if loop.turns.isidentifier() else f"({loop.turns})"
-        size = place.block if place.block.replace(".", "").isidentifier() or place.block.isdigit() else f"({place.block})"
+        size = (
+            place.block if place.block.replace(".", "").isidentifier() or place.block.isdigit() else f"({place.block})"
+        )
         if loop.first != "0":
             raise Refused("takes blocks from another place than the first", node)
         texts[place.at] = f":{count} * {size}"
@@ -375,6 +379,7 @@ def _whole(
     if is_all:
         texts[place.at] = ":"
     else:
+        _check_end(reading, base, place, node)
         texts[place.at] = _range(loop.first, loop.turns, place.offset)
     while len(texts) > 1 and texts[-1] == ":" and "..." not in texts:
         texts.pop()
@@ -383,6 +388,20 @@ def _whole(
     if texts[-1] == ":" and texts[0] == "..." and len(texts) == 2:
         return reading.text(node.value)
     return f"{reading.text(node.value)}[{', '.join(texts)}]"
+
+
+def _check_end(reading: Reading, base: Value, place: Place, node: ast.Subscript) -> None:
+    """Refuse a slice that could end at -1, which counts from the end, but of a tensor that has just one place more."""
+    loop = reading.loop
+    assert loop is not None
+    end = _plus(loop.turns, int(loop.first) + place.offset) if loop.first.isdigit() else loop.turns
+    if " - 1" not in end:
+        return
+    sizes, at = base.sizes, len(place.before)
+    if _same_shape_text(base, place, end.rpartition(" - 1")[0]):
+        return
+    if sizes is None or "rest" in place.before or at >= len(sizes) or sizes[at] != end.rpartition(" - 1")[0]:
+        raise Refused("has a range that may end before it begins, of a tensor whose size is not known", node)
 
 
 def _range(first: str, turns: str, offset: int) -> str:
@@ -427,4 +446,3 @@ def _same_shape_text(base: Value, place: Place, turns: str) -> bool:
     at = len(place.before)
     written = [f"{base.text}.shape[{at}]", f"{base.text}.size({at})"] + ([f"len({base.text})"] if at == 0 else [])
     return turns in written
-

@@ -43,15 +43,17 @@ def attribute(reading: Reading, name: str) -> Value:
     owner, value = found
     module = _module(reading.files, owner, value)
     if module is not None:
-        return Value(is_tensor=False, made=module, text=text)
+        return Value(is_tensor=False, module=module, text=text)
     if reading.depth >= DEPTH:
         return Value(text=text)
-    inner = Reading(owner.code, reading.files, opened_env(owner), self_class=owner, strict=True, depth=reading.depth + 1)
+    inner = Reading(
+        owner.code, reading.files, opened_env(owner), self_class=owner, strict=True, depth=reading.depth + 1
+    )
     try:
         known = inner.read(value)
     except Refused:
         return Value(text=text)
-    return replace(known, text=text, fresh=False, made=None)
+    return replace(known, text=text, fresh=False, module=None)
 
 
 def _assigned(files: Files, owner: Defined, name: str) -> tuple[Defined, ast.expr] | None:
@@ -236,10 +238,12 @@ def _torch_module(reading: Reading, module: Module, values: list[Value], node: a
         raise Refused(f"calls `{reading.code.of(node.func)}`, a {name}, which takes each turn for a batch", node)
     if name in names.MODULES_OF_CHANCE and moving:
         if not any(isinstance(one, ast.Constant) and one.value in (0, 0.0) for one in arguments[:1]):
-            raise Refused(f"calls `{reading.code.of(node.func)}`, a {name}, which draws random numbers in training", node)
+            raise Refused(
+                f"calls `{reading.code.of(node.func)}`, a {name}, which draws random numbers in training", node
+            )
         return value
     if name in names.MODULES_OF_CHANCE | names.MODULES_PLACEWISE:
-        return replace(value, fresh=True, text="", made=None)
+        return replace(value, fresh=name != "Identity" and value.fresh, text="")
     if name in names.MODULES_LAST:
         shape = arguments[0] if arguments else None
         if name != "Linear" and isinstance(shape, ast.Tuple | ast.List) and len(shape.elts) != 1:
@@ -279,8 +283,8 @@ def call_of_tree(reading: Reading, node: ast.Call) -> Value | None:
         if method is not None:
             return _opened(reading, method, reading.self_class, _values_of(reading, node), node)
     held = _held(reading, node.func)
-    if isinstance(held.made, Module):
-        return called_module(reading, held.made, [reading.read(one) for one in node.args], node)
+    if isinstance(held.module, Module):
+        return called_module(reading, held.module, [reading.read(one) for one in node.args], node)
     defined = files_definition(reading, name)
     if defined is None:
         return None
@@ -335,7 +339,11 @@ def _opened(
             return Value()
         line = getattr(error.node, "lineno", function.lineno)
         place = f"{defined.code.path}:{line}"
-        reason = error.reason if ".py:" in error.reason else f"calls `{reading.code.of(node.func)}`, which {error.reason} ({place})"
+        reason = (
+            error.reason
+            if ".py:" in error.reason
+            else f"calls `{reading.code.of(node.func)}`, which {error.reason} ({place})"
+        )
         raise type(error)(reason, node) from None
 
 
@@ -383,7 +391,5 @@ def _bound(
     for word, default in zip(words[len(words) - len(defaults) :] if defaults else [], defaults, strict=True):
         if word not in handed and isinstance(default, ast.Constant):
             handed[word] = Value(is_tensor=False, constant=default.value, rank=None)
-    return env | {word: replace(value, fresh=False, made=value.made or "given") for word, value in handed.items()}
+    return env | {word: replace(value, fresh=False, view=True) for word, value in handed.items()}
 
-
-_ = Code

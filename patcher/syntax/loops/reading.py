@@ -51,7 +51,8 @@ class Reading:
     """Reads the expressions of one function. `self_class` is the class of `self`.
 
     `loose`: what is pure moves, wherever its axis is. `strict`: nothing may have to be edited. `assigned` is what a turn
-    writes to; `many` are the names that the function binds more than once, which are no sizes.
+    writes to; `many` are the names that the function binds more than once, which are no sizes. `unsure`: what is read
+    at the loop's variable may be an array of another library.
     """
 
     code: Code
@@ -67,6 +68,7 @@ class Reading:
     many: frozenset[str] = frozenset()
     edits: list[tuple[int, int, str]] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
+    unsure: bool = False
 
     # --- edits --------------------------------------------------------------------------------------------------------
 
@@ -126,7 +128,9 @@ class Reading:
     def _anything(self, node: ast.expr) -> Value:
         """Read what has no reading of its own: it may stand if nothing in it moves."""
         if isinstance(node, ast.Yield | ast.YieldFrom | ast.Await | ast.NamedExpr):
-            raise Refused("has a place that is left in the middle of a turn, or binds a name inside an expression", node)
+            raise Refused(
+                "has a place that is left in the middle of a turn, or binds a name inside an expression", node
+            )
         bound = {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
         for one in ast.walk(node):
             if isinstance(one, ast.Name) and one.id not in bound and self.named(one).moves:
@@ -198,8 +202,6 @@ class Reading:
             if transposed and base.sizes is not None:
                 return tensor((*base.sizes[:-2], base.sizes[-1], base.sizes[-2]))
             return Value(text=self.own(name))
-        if base.made is not None and node.attr in ("dtype", "device"):
-            return Value(is_tensor=False)
         if node.attr in ("dtype", "device", "requires_grad", "is_cuda"):
             return Value(is_tensor=False)
         if node.attr == "mT" and base.axis is not None and base.axis.at_right(2):

@@ -21,7 +21,7 @@ def _is_known(node: ast.Call, reading: Reading) -> bool:
     name = dotted_name(node.func)
     last = name.rpartition(".")[2] or (node.func.attr if isinstance(node.func, ast.Attribute) else "")
     if name.startswith("self.") and name.count(".") == 1 and reading.self_class is not None:
-        module = attribute(reading, last).made
+        module = attribute(reading, last).module
         return isinstance(module, Module) and _of_torch(module)
     pure = names.PLACEWISE | names.REDUCES | names.ALONG | names.PLAIN | names.LOSSES | names.CREATES | names.OF_CHANCE
     meant = reading.code.meaning(node.func)

@@ -48,8 +48,8 @@ def rewritten(place: Place, files: Files) -> Rewritten:
     _check_text(place)
     try:
         found = roles(place.loop, head.variables)
-        _check_behind(place, found.written | head.variables, found.sinks)
         text, form = _formed(place, reading, head, found)
+        _check_behind(place, found.written | head.variables, found.sinks)
     except Refused as refused:
         split = _split(place, reading, head)
         if split is None:
@@ -119,6 +119,8 @@ def _check_text(place: Place) -> None:
     lines = [one.lineno for one in place.loop.body]
     if len(set(lines)) != len(lines):
         raise Refused("has several statements on one line", place.loop)
+    if any(isinstance(one, ast.Try) for one in place.above):
+        raise Refused("stands in a `try`, whose handler may read what the turns before have left", place.loop)
     for node in ast.walk(place.loop):
         if isinstance(node, ast.Constant | ast.JoinedStr) and node.end_lineno != node.lineno:
             raise Refused("has a text over several lines", node)
@@ -193,7 +195,9 @@ class _Lines:
     def own(self, node: ast.stmt, text: str, *, deeper: str = "", shape: tuple[str, Value] | None = None) -> None:
         """Add a statement of the body with the comments around it."""
         for line in self.leading(node):
-            self.lines.append(f"{self.indent}{deeper}{line.strip()}" if line.strip() else line[self.step :][: len(self.plain)])
+            self.lines.append(
+                f"{self.indent}{deeper}{line.strip()}" if line.strip() else line[self.step :][: len(self.plain)]
+            )
         body = text.split("\n")
         first = self.code.line_start(node.lineno)
         step = self.code.span(node)[0] - first
@@ -320,6 +324,7 @@ class _Form:
         owned = held.fresh or (sink.target.startswith("self.") and held.is_tensor)
         if not owned:
             raise Refused(f"writes to `{sink.target}`, which the function did not make", sink.node)
+        _check_alone(self.place, sink.target, sink.node)
         self.reading.env[sink.target] = held
         loose, self.reading.loose = self.reading.loose, False
         try:
@@ -351,8 +356,6 @@ class _Form:
             raise Refused("gathers several things at once", sink.node)
         if not value.moves and sink.kind != "write":
             raise Refused("gathers what is the same at every turn", sink.node)
-        if value.merged_only if hasattr(value, "merged_only") else False:
-            raise Refused("gathers a slice", sink.node)
         return value
 
     def counted(self, sink: Sink) -> str:
@@ -382,7 +385,9 @@ class _Form:
             raise Unproved(f"counts with `{sink.counter}`, whose axes are not known", sink.node)
         lines = [f"{kept} = min({self.head.loop.turns}, {sink.size})"]
         turned = f"torch.arange({turns} - {kept}, {self.head.loop.turns}{device})"
-        if len(line := f"{name} = ({sink.counter} + {turned}) % {_closed(sink.size)}") <= WIDTH - len(self.lines.indent):
+        if len(line := f"{name} = ({sink.counter} + {turned}) % {_closed(sink.size)}") <= WIDTH - len(
+            self.lines.indent
+        ):
             return [*lines, line]
         steps = self.fresh("steps", "offsets")
         return [*lines, f"{steps} = {turned}", f"{name} = ({sink.counter} + {steps}) % {_closed(sink.size)}"]
@@ -390,6 +395,7 @@ class _Form:
     def ringed(self, sink: Sink, text: str, value: Value) -> str:
         """Return the write of all turns that stay in a ring."""
         name, kept = self.rings[sink.counter]
+        _check_alone(self.place, sink.target, sink.node)
         held = self.held(sink.target, sink.node)
         if not value.anywhere:
             assert value.axis is not None
@@ -403,6 +409,28 @@ class _Form:
 
 def _line(code: Code, offset: int) -> int:
     return code.data.count(b"\n", 0, offset) + 1
+
+
+def _viewed(place: Place, name: str) -> bool:
+    """Tell whether `view` is called behind a loop, which asks for the layout that a stack has."""
+    end = place.loop.end_lineno or 0
+    calls = [one for one in ast.walk(place.function) if isinstance(one, ast.Call) and one.lineno > end]
+    return any(isinstance(one.func, ast.Attribute) and one.func.attr == "view" for one in calls)
+
+
+def _check_alone(place: Place, key: str, node: ast.stmt) -> None:
+    """Refuse to write to what may be read under another name: only its own name is seen to be written to."""
+    inside = {id(one) for one in ast.walk(place.loop)}
+    above = {id(one): other for other in ast.walk(place.function) for one in ast.iter_child_nodes(other)}
+    for one in ast.walk(place.function):
+        if id(one) in inside or not isinstance(one, ast.Name | ast.Attribute) or dotted_name(one) != key:
+            continue
+        parent = above.get(id(one))
+        asked = isinstance(parent, ast.Attribute) and parent.attr in ("shape", "size", "dtype", "device", "ndim", "dim")
+        written = isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Store)
+        early = one.lineno < place.loop.lineno or any(isinstance(other, ast.For | ast.While) for other in place.above)
+        if isinstance(one.ctx, ast.Load) and early and not (asked or written):
+            raise Refused(f"writes to `{key}`, which may have another name too (line {one.lineno})", node)
 
 
 def _reads_own(sink: Sink) -> bool:
@@ -516,6 +544,12 @@ class _Inlined(_Form):
         if not value.is_tensor:
             raise Refused("gathers what is no tensor", sink.node)
         shown = self._joined(use, value, sink.target) if use.call is not None else None
+        if use.call is None and self.reading.unsure:
+            raise Refused("keeps a list of what need not be tensors", sink.node)
+        if shown is not None and value.outside:  # what is stacked is a copy
+            text = f"{_postfix(text)}.clone()"
+        if shown is not None and _viewed(self.place, sink.target) and not shown.endswith(")"):
+            shown = f"{shown}.contiguous()"
         if use.call is None or shown is None:
             if value.axis.merged:
                 raise Unproved("gathers slices in a list", sink.node)
@@ -596,6 +630,8 @@ class _Mapped(_Form):
         """Return the file's text."""
         if self.code.meaning(ast.Name("torch", ast.Load())) != "torch":
             raise Refused("needs `torch`, which the file does not import by this name", self.place.loop)
+        if any("jit" in ast.unparse(one) for one in self.place.function.decorator_list):
+            raise Refused("stands in TorchScript, which has no torch.func.vmap", self.place.loop)
         gathered = [sink for sink in self.roles.sinks if sink.kind not in ("count", "place")]
         by_node = {id(sink.node): sink for sink in self.roles.sinks}
         inside = [node for node in self.roles.live if id(node) not in by_node]
@@ -624,9 +660,7 @@ class _Mapped(_Form):
 
     def _parameters(self) -> dict[str, tuple[str, int]]:
         """Return the arguments of a turn, each with the tensor of all turns and its axis."""
-        found: dict[str, tuple[str, int]] = {
-            name: (self.head.alias[name], 0) for name in self.head.parts
-        }
+        found: dict[str, tuple[str, int]] = {name: (self.head.alias[name], 0) for name in self.head.parts}
         known: dict[tuple[str, int], str] = {}
         for source in self.reading.sources:
             key = (source.whole, source.axis)
@@ -745,5 +779,3 @@ def _operator(node: ast.stmt, code: Code) -> str:
 def _word(key: str) -> str:
     return key.rpartition(".")[2]
 
-
-_ = Files

@@ -77,7 +77,8 @@ class Value:
     `sizes` are its axes as text, empty where unknown; None if not even their number is. `rank` is that number. `axis` is
     there if it differs from turn to turn, `anywhere` if it does and nothing is known of its axes. `index` is the offset of
     what is the loop's variable plus a number. `items` are the values of a list or tuple. `shape_of`: it is the shape of
-    another value. `fresh`: the loop or the function made it, so that nobody else sees what is written to it.
+    another value. `fresh`: the function computed it, so that nobody else sees what is written to it. `view`: it is a part of
+    something else, `outside`: of what was there in front of the loop. `module` is the module that it is.
     """
 
     sizes: tuple[str, ...] | None = None
@@ -90,7 +91,9 @@ class Value:
     items: tuple[Value, ...] | None = None
     shape_of: Value | None = None
     fresh: bool = False
-    made: Any = field(default=None, compare=False)
+    view: bool = False
+    outside: bool = False
+    module: Any = field(default=None, compare=False)
     text: str = ""
 
     @property
@@ -101,7 +104,7 @@ class Value:
             or self.anywhere
             or self.index is not None
             or any(one.moves for one in self.items or ())
-            or (self.shape_of is not None and self.shape_of.anywhere)
+            or (self.shape_of is not None and self.shape_of.moves)
         )
 
     @property
@@ -150,7 +153,7 @@ def aligned(values: list[Value], node: Any) -> Value:
     widest = _widest(along, node)
     least = max(one.axis.least for one in along if one.axis)
     assert widest.axis is not None
-    return replace(widest, axis=replace(widest.axis, least=least), is_tensor=True, items=None, made=None, text="")
+    return tensor(widest.sizes, replace(widest.axis, least=least), rank=widest.rank, fresh=True)
 
 
 def _right_of(fixed: Value, axis: Axis) -> bool:
