@@ -471,6 +471,8 @@ def _viewed(reading: Reading, given: Given) -> Value:
     sizes = _sizes(reading, nodes, list(given.values[1:]))
     if value.axis is None or sizes is None or not inner or given.named or value.axis.merged or reading.loop is None:
         raise Unproved("changes the axes of one turn to what is not written one by one", given.node)
+    if "-1" in sizes and reading.may_be_empty:
+        raise Unproved("leaves a size to be found, which cannot be where there are no turns", given.node)
     left = value.axis.left
     kept = value.sizes is not None and left.known and value.sizes[: left.extra] == sizes[: left.extra]
     if not left.known or (left.extra and not (kept and all(sizes[: left.extra]))) or left.extra >= len(inner):

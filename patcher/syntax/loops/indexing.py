@@ -179,7 +179,7 @@ def _shorten(reading: Reading, node: ast.Subscript, elements: list[ast.expr], fi
     if whole and len(elements) >= 2 and cut == [elements[-1]] and isinstance(elements[-1], ast.Slice):
         start, end = reading.code.span(elements[0])[0], reading.code.span(elements[-1])[0]
         at = reading.code.span(first)[0]
-        reading.edits.remove((at, at, ":, "))
+        reading.edits[:] = [one for one in reading.edits if one != (at, at, ":, ")]
         reading.edit(start, end, "..., ", node)
 
 

@@ -52,7 +52,7 @@ class Reading:
 
     `loose`: what is pure moves, wherever its axis is. `strict`: nothing may have to be edited. `assigned` is what a turn
     writes to; `many` are the names that the function binds more than once, which are no sizes. `unsure`: what is read
-    at the loop's variable may be an array of another library.
+    at the loop's variable may be an array of another library. `may_be_empty`: without turns the loop does nothing, and does not fail.
     """
 
     code: Code
@@ -69,6 +69,7 @@ class Reading:
     edits: list[tuple[int, int, str]] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
     unsure: bool = False
+    may_be_empty: bool = False
 
     # --- edits --------------------------------------------------------------------------------------------------------
 

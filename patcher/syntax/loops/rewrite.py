@@ -278,6 +278,9 @@ class _Form:
             alias={} if self.loose else dict(head.alias),
             assigned=found.written,
             many=reading.many,
+            may_be_empty=any(
+                sink.kind != "append" or consumer(place, sink.target).call is None for sink in found.sinks
+            ),
         )
         self.rings: dict[str, tuple[str, str]] = {}
         if head.first_line:
