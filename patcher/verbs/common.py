@@ -30,6 +30,7 @@ __all__ = [
     "check_where",
     "checked_place",
     "compile_at",
+    "drops_comments",
     "edited",
     "findings",
     "in_scope",
@@ -52,6 +53,14 @@ SHARED_KEYS: Mapping[str, Shape] = {
     "needs": Shape.TEXTS,
     "place": Shape.TEXT,
 }
+
+
+def drops_comments(arguments: Mapping[str, Any]) -> bool:
+    """Return whether the comments in what goes may go too (`comments: drop`)."""
+    comments = arguments.get("comments", "keep")
+    if comments not in ("keep", "drop"):
+        raise PatternError(f"`{comments}` is neither keep nor drop.", ("comments",))
+    return bool(comments == "drop")
 
 
 def texts(value: Any) -> list[str]:
@@ -161,14 +170,17 @@ def packages_of(codes: Iterable[Code]) -> frozenset[str]:
     return frozenset[str]().union(*(code.roots_of_names for code in codes))
 
 
-def edited(source: Source, offset: int, make: Callable[[], list[Edit]]) -> Site:
-    """Return the site with its edits, or refused with the reason if it cannot be edited safely."""
+def edited(source: Source, offset: int, make: Callable[[], list[Edit]], *, drop: bool = False) -> Site:
+    """Return the site with its edits, or refused with the reason if it cannot be edited safely.
+
+    `drop`: comments may go with what they stand in.
+    """
     try:
         edits = make()
         keep_strings(source, edits)
     except SiteError as error:
         return Site(offset, Status.REFUSED, str(error))
-    lost = source.lost_comment(edits)
+    lost = None if drop else source.lost_comment(edits)
     if lost is not None:
         return Site(offset, Status.REFUSED, f"the comment `{lost}` would be lost; move it out of the way first")
     return Site(offset, Status.APPLIED, edits=tuple(edits))
@@ -221,7 +233,16 @@ class Work:
         """Return a result as it would read at a node, to be looked for there."""
         return as_spelled(code, self.source, node, packages_of(codes) | needs.packages)
 
-    def site(self, offset: int, spell: Spelling, match: Match, result: Code, make: Callable[[], list[Edit]]) -> Site:
+    def site(
+        self,
+        offset: int,
+        spell: Spelling,
+        match: Match,
+        result: Code,
+        make: Callable[[], list[Edit]],
+        *,
+        drop: bool = False,
+    ) -> Site:
         """Return the site with its edits, which write a result; what its names need is put in once for the file."""
         if self.draft.is_left_out(self.source.path, offset):
             return Site(offset, Status.ABSENT)
@@ -231,7 +252,7 @@ class Work:
             spell.check_locals(result, match.nodes)
             return make()
 
-        site = edited(self.source, offset, checked)
+        site = edited(self.source, offset, checked, drop=drop)
         if site.status is Status.APPLIED:
             self.spelled[site] = spell
         return site

@@ -26,7 +26,17 @@ from patcher.syntax.readers import Readers
 from patcher.syntax.source import Source
 from patcher.syntax.where import Where, compile_where
 from patcher.verbs.base import Findings, Shape
-from patcher.verbs.common import called, check_where, edited, findings, in_scope, literal_sets, pattern_at, texts
+from patcher.verbs.common import (
+    called,
+    check_where,
+    drops_comments,
+    edited,
+    findings,
+    in_scope,
+    literal_sets,
+    pattern_at,
+    texts,
+)
 
 __all__ = ["Delete"]
 
@@ -68,12 +78,9 @@ class Delete:
             if where.pop(hole) != {"unused": "yes"}:
                 raise PatternError("`unused` stands alone and is `yes`.", ("where", hole))
             _check_unused(hole, patterns)
-        comments = arguments.get("comments", "keep")
-        if comments not in ("keep", "drop"):
-            raise PatternError(f"`{comments}` is neither keep nor drop.", ("comments",))
         compiled = compile_where(where, local, arguments.get("inside"))
         check_where(compiled, *patterns)
-        return cls(patterns, compiled, next(iter(unused), None), comments == "drop")
+        return cls(patterns, compiled, next(iter(unused), None), drops_comments(arguments))
 
     @property
     def codes(self) -> tuple[Code, ...]:

@@ -26,6 +26,7 @@ from patcher.verbs.common import (
     called,
     check_where,
     compile_at,
+    drops_comments,
     known_holes,
     literal_sets,
     needs_of,
@@ -64,12 +65,14 @@ class Replace:
     where: Where
     needs: Needs
     already: tuple[Code, ...]
+    drops_comments: bool
 
     KEYS: ClassVar[Mapping[str, Shape]] = {
         "replace": Shape.CODE_OR_PAIRS,
         "with": Shape.TEXT,
         **SHARED_KEYS,
         "already": Shape.TEXTS,
+        "comments": Shape.TEXT,
     }
 
     @classmethod
@@ -86,7 +89,7 @@ class Replace:
             compile_at(text, local, "already", statement=statement) for text in texts(arguments.get("already"))
         )
         needs = needs_of(arguments, [pair.result for pair in pairs])
-        return cls(pairs, where, needs, already)
+        return cls(pairs, where, needs, already, drops_comments(arguments))
 
     @property
     def codes(self) -> tuple[Code, ...]:
@@ -170,7 +173,7 @@ class Replace:
             may_take(work.source, match, pair.pattern, pair.result.keywords - pair.pattern.keywords)
             return smallest(pair.pattern, pair.result, match, work.source, spell)
 
-        return work.site(offset, spell, match, pair.result, make)
+        return work.site(offset, spell, match, pair.result, make, drop=self.drops_comments)
 
 
 def _written(arguments: Mapping[str, Any]) -> list[tuple[str, str, tuple[str | int, ...]]]:

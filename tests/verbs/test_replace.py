@@ -201,6 +201,24 @@ def test_what_both_sides_share_keeps_its_bytes(pattern: str, result: str, before
     transformed(single(pattern, result), before, after)
 
 
+GUARDED = single("try:\n    $$$BODY\nexcept Exception:\n    $$$", "$$$BODY")
+
+
+def test_comments_of_what_goes_may_go_where_the_step_says_so() -> None:
+    before = "try:\n    # one\n    lib.f()  # two\nexcept Exception:\n    # three\n    lib.g()\n"
+    transformed({**GUARDED, "comments": "drop"}, before, "# one\nlib.f()  # two\n")
+
+
+def test_without_that_a_comment_of_what_goes_is_refused() -> None:
+    before = "try:\n    lib.f()\nexcept Exception:\n    # three\n    lib.g()\n"
+    noop(GUARDED, before, "2: refused: the comment `# three` would be lost; move it out of the way first")
+
+
+def test_comments_are_kept_or_dropped() -> None:
+    with pytest.raises(PatternError, match="neither keep nor drop"):
+        Replace.compile({**GUARDED, "comments": "lose"})
+
+
 def test_a_comment_that_would_be_lost_is_refused() -> None:
     step = single("lib.f($$$A)", "lib.none")
     reason = "the comment `# why` would be lost; move it out of the way first"
