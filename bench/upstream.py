@@ -2,7 +2,8 @@
 
     PATCHER_UPSTREAMS=FOLDER make upstream
 
-FOLDER has a clone of each upstream under its own name (HRM, SEDD, TRM). Without it nothing runs.
+FOLDER has a clone of each upstream under its own name (HRM, SEDD, TRM,
+protein_lig_sedd). Without it nothing runs.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ def main() -> int:
     """Run the tests, write the table, return pytest's exit code."""
     if not os.environ.get("PATCHER_UPSTREAMS"):
         print(
-            "PATCHER_UPSTREAMS must name a folder with the upstream repositories, as FOLDER/HRM, FOLDER/SEDD and FOLDER/TRM.",
+            "PATCHER_UPSTREAMS must name a folder with the upstream repositories, as FOLDER/HRM, FOLDER/SEDD,"
+            " FOLDER/TRM and FOLDER/protein_lig_sedd.",
             file=sys.stderr,
         )
         return 2
