@@ -205,8 +205,8 @@ GUARDED = single("try:\n    $$$BODY\nexcept Exception:\n    $$$", "$$$BODY")
 
 
 def test_comments_of_what_goes_may_go_where_the_step_says_so() -> None:
-    before = "try:\n    lib.f()  # one\nexcept Exception:\n    # two\n    lib.g()"
-    transformed({**GUARDED, "comments": "drop"}, before, "lib.f()  # one")
+    before = "try:\n    lib.f()  # one\n    # two\n    lib.g()\nexcept Exception:\n    # three\n    lib.h()"
+    transformed({**GUARDED, "comments": "drop"}, before, "lib.f()  # one\n# two\nlib.g()")
 
 
 def test_without_that_a_comment_of_what_goes_is_refused() -> None:
