@@ -201,12 +201,12 @@ def test_what_both_sides_share_keeps_its_bytes(pattern: str, result: str, before
     transformed(single(pattern, result), before, after)
 
 
-GUARDED = single("try:\n    $$$BODY\nexcept Exception:\n    $$$", "$$$BODY\nlib.end()")
+GUARDED = single("try:\n    $$$BODY\nexcept Exception:\n    $$$", "if lib.sure:\n    $$$BODY")
 
 
 def test_comments_of_what_goes_may_go_where_the_step_says_so() -> None:
     before = "try:\n    lib.f()  # one\n    # two\n    lib.g()\nexcept Exception:\n    # three\n    lib.h()"
-    transformed({**GUARDED, "comments": "drop"}, before, "lib.f()  # one\n# two\nlib.g()\nlib.end()")
+    transformed({**GUARDED, "comments": "drop"}, before, "if lib.sure:\n    lib.f()  # one\n    # two\n    lib.g()")
 
 
 def test_without_that_a_comment_of_what_goes_is_refused() -> None:
