@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import libcst as cst
 
@@ -11,13 +11,14 @@ from patcher.errors import SiteError
 from patcher.model import Edit
 from patcher.syntax.holes import short
 from patcher.syntax.layout import indent_of, line_of
-from patcher.syntax.matching import Match, match_at
+from patcher.syntax.matching import Match, candidates, match_at
 from patcher.syntax.pattern import Code, statements
 from patcher.syntax.source import Source
 
 __all__ = [
     "block_of",
     "deletion",
+    "holds",
     "imported_aliases",
     "insertion",
     "is_block",
@@ -59,6 +60,16 @@ def stands_in(source: Source, block: cst.CSTNode, code: Code, match: Match) -> c
         found = lines[at : at + count]
         if source.together(found) and match_at(code, source, found, captures=match.captures):
             return lines[at]
+    return None
+
+
+def holds(source: Source, block: cst.CSTNode, codes: Iterable[Code], match: Match) -> cst.CSTNode | None:
+    """Return where one of some patterns stands in a block or below it, with what an anchor captured, or None."""
+    for code in codes:
+        for nodes in candidates(code, source):
+            found = match_at(code, source, nodes, captures=match.captures)
+            if found is not None and any(above is block for above in source.ancestors(found.node)):
+                return found.node
     return None
 
 

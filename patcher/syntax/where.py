@@ -10,6 +10,7 @@ from typing import Any
 import libcst as cst
 
 from patcher.errors import PatternError
+from patcher.syntax.buffers import is_buffer
 from patcher.syntax.flow import made_of
 from patcher.syntax.holes import hole_of, short
 from patcher.syntax.matching import Captured, Match, match_at
@@ -19,26 +20,36 @@ from patcher.syntax.source import Source
 
 __all__ = ["Where", "compile_where", "of_arguments"]
 
+FLAGS = ("named", "buffer")
+
 
 @dataclass(frozen=True, slots=True)
 class _Hole:
-    """What one hole must be: one of `any_of`, none of `none_of`, from one of `sources`, by name if `named`."""
+    """What one hole must be: one of `any_of`, none of `none_of`, from one of `sources` and none of `not_sources`.
+
+    Its arguments are given by name if `named`; it is a buffer of its class if `buffer`.
+    """
 
     any_of: tuple[Code, ...] = ()
     none_of: tuple[Code, ...] = ()
     sources: tuple[Code, ...] = ()
+    not_sources: tuple[Code, ...] = ()
     named: bool = False
+    buffer: bool = False
 
     @property
     def codes(self) -> tuple[Code, ...]:
         """All patterns of the constraint."""
-        return (*self.any_of, *self.none_of, *self.sources)
+        return (*self.any_of, *self.none_of, *self.sources, *self.not_sources)
 
     def sentence(self, name: str) -> str:
         """Say what the constraint asks of a hole."""
         asked = (("is", self.any_of), ("is not", self.none_of), ("comes from", self.sources))
-        clauses = [f"{verb} {_listed(codes)}" for verb, codes in asked if codes]
-        return f"${name} {' and '.join([*clauses, *(['is given by name'] if self.named else [])])}."
+        clauses = [
+            f"{verb} {_listed(codes)}" for verb, codes in (*asked, ("comes not from", self.not_sources)) if codes
+        ]
+        flags = (("is given by name", self.named), ("is a buffer that its class registers", self.buffer))
+        return f"${name} {' and '.join([*clauses, *(said for said, held in flags if held)])}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +156,7 @@ class Where:
         """Words that must stand in every file in which the constraints can hold."""
         words: frozenset[bytes] = frozenset()
         for hole in self.holes.values():
+            words |= {b"register_buffer"} if hole.buffer else frozenset()
             for group in (hole.any_of, hole.sources):
                 if group:
                     words |= frozenset.intersection(*(code.literals for code in group))
@@ -181,16 +193,18 @@ def _compile_hole(name: str, value: Any, local: tuple[str, ...]) -> _Hole:
         return _Hole(any_of=_codes(value, local, (name,)))
     groups: dict[str, tuple[Code, ...]] = {}
     for key, patterns in value.items():
-        if key not in ("not", "from", "named"):
+        if key not in ("not", "from", "not_from", *FLAGS):
             raise PatternError(
-                f"`{key}` is no constraint of a hole; write `not`, `from` or `named`, or patterns alone.",
+                f"`{key}` is no constraint of a hole; write `not`, `from`, `not_from`, `named` or `buffer`, or "
+                "patterns alone.",
                 ("where", name),
             )
-        if key != "named":
+        if key not in FLAGS:
             groups[key] = _codes(patterns, local, (name, key))
         elif patterns != "yes":
-            raise PatternError("`named` is `yes`, or is left out.", ("where", name, key))
-    return _Hole(none_of=groups.get("not", ()), sources=groups.get("from", ()), named="named" in value)
+            raise PatternError(f"`{key}` is `yes`, or is left out.", ("where", name, key))
+    none_of, sources, not_sources = (groups.get(key, ()) for key in ("not", "from", "not_from"))
+    return _Hole((), none_of, sources, not_sources, *(flag in value for flag in FLAGS))
 
 
 def _codes(value: Any, local: tuple[str, ...], at: tuple[str, ...]) -> tuple[Code, ...]:
@@ -247,6 +261,14 @@ def _hole_failure(subject: Source | Code, match: Match, name: str, wanted: _Hole
         return f"{shown} is {_listed(wanted.none_of)}, which ${name} must not be"
     if wanted.sources and not _comes_from(subject, captured, wanted.sources, name, match.captures):
         return f"{shown} does not come from {_listed(wanted.sources)}"
+    if (
+        wanted.not_sources
+        and isinstance(subject, Source)
+        and _comes_from(subject, captured, wanted.not_sources, name, match.captures)
+    ):
+        return f"{shown} comes from {_listed(wanted.not_sources)}, which ${name} must not"
+    if wanted.buffer and isinstance(subject, Source) and not is_buffer(subject, captured):
+        return f"{shown} is no buffer that its class registers"
     return None
 
 

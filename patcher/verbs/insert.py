@@ -1,4 +1,7 @@
-"""`insert`: lines before or behind an anchor, or first or last in its body; once a block unless `each: yes`."""
+"""`insert`: lines before or behind an anchor, or first or last in its body; once a block unless `each: yes`.
+
+They are already there if they stand anywhere in that block, or if what `already` lists stands in it, however deep.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any, ClassVar, Self
 
 from patcher.errors import PatternError
 from patcher.model import Edit, Site, Status, Step
-from patcher.syntax.blocks import block_of, insertion, line_beside, stands_in
+from patcher.syntax.blocks import block_of, holds, insertion, line_beside, stands_in
 from patcher.syntax.draft import Draft
 from patcher.syntax.matching import Match, find
 from patcher.syntax.needs import Needs
@@ -20,6 +23,7 @@ from patcher.verbs.base import Findings, Shape
 from patcher.verbs.common import (
     SHARED_KEYS,
     Work,
+    compile_at,
     known_holes,
     literal_sets,
     needs_of,
@@ -45,11 +49,13 @@ class Insert:
     each: bool
     where: Where
     needs: Needs
+    already: tuple[Code, ...]
 
     KEYS: ClassVar[Mapping[str, Shape]] = {
         "insert": Shape.TEXT,
         **dict.fromkeys(PLACES, Shape.TEXT),
         "each": Shape.TEXT,
+        "already": Shape.TEXTS,
         **SHARED_KEYS,
     }
 
@@ -70,7 +76,8 @@ class Insert:
         code = result_at(arguments["insert"], arguments, "insert", statement=True, new=True)
         where = where_of(arguments, anchor)
         known_holes(code, anchor.holes | where.bound, "insert")
-        return cls(code, place, anchor, each == "yes", where, needs_of(arguments, (code,)))
+        already = tuple(compile_at(text, local, "already") for text in texts(arguments.get("already")))
+        return cls(code, place, anchor, each == "yes", where, needs_of(arguments, (code,)), already)
 
     @property
     def codes(self) -> tuple[Code, ...]:
@@ -99,6 +106,7 @@ class Insert:
         match = self.where.completed(source, match)
         beside = line_beside(source, match, self.place)
         standing = stands_in(source, block, work.result(self.code, beside, self.needs, (self.anchor,)), match)
+        standing = standing or holds(source, block, self.already, match)
         if standing is not None:
             return Site(source.span(standing)[0], Status.ALREADY)
         position = source.span(beside)[self.place in ("after", "last_in")]

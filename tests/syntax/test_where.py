@@ -248,3 +248,57 @@ def test_in_a_recipe_s_own_code_a_hole_is_what_it_may_be() -> None:
         match = match_at(pattern, result, result.roots)
         assert match is not None
         assert (where.failure(result, match) is None) == fits
+
+
+# --- what it does not come from, and buffers -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("f(x)", True),
+        ("f(max(1, x))", False),
+        ("s = max(1, x)\nf(s)", False),
+        ("s = max(1, x)\ns = x\nf(s)", True),
+        ("s = x - 1\nt = s\nf(t)", True),
+    ],
+)
+def test_what_a_hole_must_not_come_from(text: str, fits: bool) -> None:
+    assert bool(found("f($D)", f"{text}\n", "f", where={"D": {"not_from": "max($$$)"}})) is fits
+
+
+BUFFER = """
+class K(Module):
+    def __init__(self):
+        self.register_buffer("ring", zeros(4))
+        self.register_buffer(name='place', tensor=zeros(1))
+        self.plain = zeros(4)
+
+    def forward(self, v, other):
+        {line} = v
+
+class L(Module):
+    def forward(self):
+        self.ring = 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "count"),
+    [("self.ring", 1), ("self.place", 1), ("self.plain", 0), ("other.ring", 0), ("ring", 0), ("self.ring.data", 0)],
+)
+def test_a_buffer_is_what_its_own_class_registers(line: str, count: int) -> None:
+    where = {"B": {"buffer": "yes"}}
+    assert len(found("$B = v", BUFFER.format(line=line), "v", where=where)) == count
+
+
+def test_a_flag_is_yes_or_left_out() -> None:
+    with pytest.raises(PatternError, match="`buffer` is `yes`, or is left out"):
+        compile_where({"B": {"buffer": "no"}}, ())
+
+
+def test_what_is_asked_is_said() -> None:
+    where = compile_where({"B": {"not_from": "max($$$)", "buffer": "yes"}}, ())
+    assert [said for _, said, _ in where.asked()] == [
+        "$B comes not from `max($$$)` and is a buffer that its class registers."
+    ]

@@ -44,6 +44,29 @@ def test_first_in_a_function_stands_behind_its_docstring() -> None:
     )
 
 
+def test_what_is_listed_as_already_there_counts_however_deep_in_the_block() -> None:
+    step = {**SEED, "already": ["numpy.random.seed($$$)", "transformers.set_seed($$$)"]}
+    text = "import torch\nfrom numpy import random\n\ndef f(s):\n    torch.manual_seed(s)\n    if s:\n        random.seed(s)\n"
+    check_noop(step, text, "7: already")
+
+
+def test_what_stands_in_another_block_is_not_already_there() -> None:
+    step = {**SEED, "already": ["numpy.random.seed($$$)"]}
+    check_transformed(
+        step,
+        "import numpy\nimport torch\nimport random\n\nnumpy.random.seed(0)\n\ndef f(s):\n    torch.manual_seed(s)\n",
+        "import numpy\nimport torch\nimport random\n\nnumpy.random.seed(0)\n\ndef f(s):\n    torch.manual_seed(s)\n"
+        "    random.seed(0)\n",
+    )
+
+
+def test_what_is_already_there_may_use_what_the_anchor_binds() -> None:
+    step = {"insert": "$G = $G.clamp(-1, 1)", "first_in": "for $P, $G in zip($$$)", "already": ["torch.clamp($G, $$$)"]}
+    other = "import torch\n\nfor p, g in zip(a, b):\n    p -= torch.clamp(p, 0)\n"
+    check_noop(step, other.replace("torch.clamp(p", "torch.clamp(g"), "4: already")
+    check_transformed(step, other, other.replace("    p", "    g = g.clamp(-1, 1)\n    p"))
+
+
 def test_last_in_a_loop() -> None:
     check_transformed(
         {"insert": "done.append($I)", "last_in": "for $I in $_", "local": ["done"]},
