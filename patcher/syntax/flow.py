@@ -14,7 +14,7 @@ from patcher.syntax.names import Binding
 from patcher.syntax.nodes import walk
 from patcher.syntax.source import Source
 
-__all__ = ["Loops", "is_certain", "made_of"]
+__all__ = ["Loops", "is_certain", "made_of", "values_of"]
 
 Loops = (cst.For, cst.While)
 Blocks = (cst.Module, cst.IndentedBlock, cst.SimpleStatementSuite)
@@ -31,6 +31,17 @@ def made_of(source: Source, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
                 new = [origin for origin in _assigned(source, name) if origin not in seen]
                 seen.update(new)
                 pending += new
+
+
+def values_of(source: Source, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """Yield an expression and, where it is a variable, what may have been assigned to it as a whole."""
+    pending, seen = [node], {node}
+    while pending:
+        value = pending.pop()
+        yield value
+        new = _assigned(source, value) if isinstance(value, cst.Name) and source.names.is_read(value) else []
+        pending += [origin for origin in new if origin not in seen]
+        seen.update(new)
 
 
 def _assigned(source: Source, name: cst.Name) -> list[cst.CSTNode]:

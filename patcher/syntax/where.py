@@ -11,7 +11,7 @@ import libcst as cst
 
 from patcher.errors import PatternError
 from patcher.syntax.buffers import is_buffer
-from patcher.syntax.flow import made_of
+from patcher.syntax.flow import made_of, values_of
 from patcher.syntax.holes import hole_of, short
 from patcher.syntax.matching import Captured, Match, match_at
 from patcher.syntax.nodes import walk
@@ -46,7 +46,7 @@ class _Hole:
         """Say what the constraint asks of a hole."""
         asked = (("is", self.any_of), ("is not", self.none_of), ("comes from", self.sources))
         clauses = [
-            f"{verb} {_listed(codes)}" for verb, codes in (*asked, ("comes not from", self.not_sources)) if codes
+            f"{verb} {_listed(codes)}" for verb, codes in (*asked, ("was not assigned", self.not_sources)) if codes
         ]
         flags = (("is given by name", self.named), ("is a buffer that its class registers", self.buffer))
         return f"${name} {' and '.join([*clauses, *(said for said, held in flags if held)])}."
@@ -261,12 +261,9 @@ def _hole_failure(subject: Source | Code, match: Match, name: str, wanted: _Hole
         return f"{shown} is {_listed(wanted.none_of)}, which ${name} must not be"
     if wanted.sources and not _comes_from(subject, captured, wanted.sources, name, match.captures):
         return f"{shown} does not come from {_listed(wanted.sources)}"
-    if (
-        wanted.not_sources
-        and isinstance(subject, Source)
-        and _comes_from(subject, captured, wanted.not_sources, name, match.captures)
-    ):
-        return f"{shown} comes from {_listed(wanted.not_sources)}, which ${name} must not"
+    assigned = values_of(subject, captured) if isinstance(subject, Source) else ()
+    if any(_matches_any(wanted.not_sources, subject, value, match.captures) for value in assigned):
+        return f"{shown} is or was assigned {_listed(wanted.not_sources)}, which ${name} must not"
     if wanted.buffer and isinstance(subject, Source) and not is_buffer(subject, captured):
         return f"{shown} is no buffer that its class registers"
     return None

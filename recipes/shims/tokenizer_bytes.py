@@ -1,8 +1,9 @@
 """A tokenizer of bytes, for a machine on which the tokenizer that a program asks for cannot be had.
 
-`load(GPT2Tokenizer, "gpt2")` stands in for `GPT2Tokenizer.from_pretrained("gpt2")`. It returns what that returns, if
-that has tokens. Without network it has none: transformers 4 raises OSError, and transformers 5 returns a tokenizer with
-a vocabulary of 0 and raises nothing. Then a warning says so, and `ByteTokenizer` is returned.
+`load_tokenizer(GPT2Tokenizer, "gpt2")` stands in for `GPT2Tokenizer.from_pretrained("gpt2")`. It returns what that returns, if
+that has tokens. Without network it has none: transformers 4 raises OSError, or TypeError as it opens a file None, and
+transformers 5 returns a tokenizer with a vocabulary of 0 and raises nothing. Then a warning says so, and
+`ByteTokenizer` is returned.
 
 ByteTokenizer has the calls of a tokenizer of transformers that a training program makes: encode, decode, batch_decode,
 tokenizer(texts), pad_token and its like. A token is a byte of the UTF-8 text, and 256 ends a text; so every text has
@@ -17,17 +18,19 @@ Works with Python >= 3.8; return_tensors="pt" needs torch.
 
 import warnings
 
-__all__ = ["ByteTokenizer", "load"]
+__all__ = ["ByteTokenizer", "load_tokenizer"]
 
 EOS = 256
 
 
-def load(kind, name, *arguments, **options):
+def load_tokenizer(kind, name, *arguments, **options):
     """Return `kind.from_pretrained(name)` if that has tokens, else, with a warning, a tokenizer of bytes."""
     try:
         found = kind.from_pretrained(name, *arguments, **options)
         reason = "it has no tokens, as without network"
-    except OSError as error:  # what transformers raises for files that are not here and cannot be fetched
+    except (OSError, TypeError) as error:  # files that are not here and cannot be fetched
+        if isinstance(error, TypeError) and "NoneType" not in str(error):
+            raise
         found, reason = None, str(error).strip().partition("\n")[0]
     if found is not None and found.vocab_size > 0:
         return found
@@ -64,7 +67,7 @@ class ByteTokenizer:
     is_fast = False
 
     def __init__(self):
-        self.eos_token = self.bos_token = self.unk_token = "<|endoftext|>"
+        self.eos_token = self.bos_token = self.unk_token = "<|endoftext|>"  # noqa: S105 (no password)
         self.pad_token = None
 
     eos_token_id = bos_token_id = unk_token_id = EOS
@@ -121,7 +124,9 @@ class ByteTokenizer:
         masks = [[1] * len(row) for row in rows]
         if padding:
             if self.pad_token is None:
-                raise ValueError("tokenizer_bytes: there is no pad_token; set tokenizer.pad_token = tokenizer.eos_token")
+                raise ValueError(
+                    "tokenizer_bytes: there is no pad_token; set tokenizer.pad_token = tokenizer.eos_token"
+                )
             width = max_length if padding == "max_length" else max(map(len, rows), default=0)
             masks = [mask + [0] * (width - len(mask)) for mask in masks]
             rows = [row + [self.pad_token_id] * (width - len(row)) for row in rows]

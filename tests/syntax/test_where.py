@@ -261,6 +261,8 @@ def test_in_a_recipe_s_own_code_a_hole_is_what_it_may_be() -> None:
         ("s = max(1, x)\nf(s)", False),
         ("s = max(1, x)\ns = x\nf(s)", True),
         ("s = x - 1\nt = s\nf(t)", True),
+        ("s = max(1, x)\nt = s\nf(t)", False),
+        ("s = max(1, x)\nf(s - 1)", True),
     ],
 )
 def test_what_a_hole_must_not_come_from(text: str, fits: bool) -> None:
@@ -300,5 +302,5 @@ def test_a_flag_is_yes_or_left_out() -> None:
 def test_what_is_asked_is_said() -> None:
     where = compile_where({"B": {"not_from": "max($$$)", "buffer": "yes"}}, ())
     assert [said for _, said, _ in where.asked()] == [
-        "$B comes not from `max($$$)` and is a buffer that its class registers."
+        "$B was not assigned `max($$$)` and is a buffer that its class registers."
     ]
