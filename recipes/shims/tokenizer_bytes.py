@@ -1,8 +1,8 @@
 """A tokenizer of bytes, for a machine on which the tokenizer that a program asks for cannot be had.
 
-`load_tokenizer(GPT2Tokenizer, "gpt2")` stands in for `GPT2Tokenizer.from_pretrained("gpt2")`. It returns what that returns, if
-that has tokens. Without network it has none: transformers 4 raises OSError, or TypeError as it opens a file None, and
-transformers 5 returns a tokenizer with a vocabulary of 0 and raises nothing. Then a warning says so, and
+`load_tokenizer(GPT2Tokenizer, "gpt2")` stands in for `GPT2Tokenizer.from_pretrained("gpt2")`. It returns what that
+returns, if that has tokens. Without network it has none: transformers 4 raises OSError, or TypeError as it opens a file
+None, and transformers 5 returns a tokenizer with a vocabulary of 0 and raises nothing. Then a warning says so, and
 `ByteTokenizer` is returned.
 
 ByteTokenizer has the calls of a tokenizer of transformers that a training program makes: encode, decode, batch_decode,

@@ -2,8 +2,8 @@
 
     python offline.py OUTDIR
 
-    OUTDIR/packages/transformers.py    GPT2Tokenizer.from_pretrained as transformers 5 has it without network: a tokenizer
-                                       without a token, and no exception
+    OUTDIR/packages/transformers.py    GPT2Tokenizer.from_pretrained as transformers 5 has it without network: no
+                                       exception, and a tokenizer without a token
     OUTDIR/packages/matplotlib/        calls that draw nothing, and seaborn.py beside it
     OUTDIR/texts.json                  40 texts of four sentences each, drawn from letters
     OUTDIR/tiny.py                     beside this file: trains and evaluates
@@ -57,8 +57,8 @@ PACKAGES = {
 
 
 def texts(count=40):
-    """Return texts in which each word is the one before with one letter moved on, so that there is something to learn."""
-    draw = random.Random(0)  # of which Python promises that `random` gives the same everywhere
+    """Return texts in which each word is the one before with one letter moved on: there is something to learn."""
+    draw = random.Random(0)  # noqa: S311 (Python promises that its `random` is the same everywhere)
     return [". ".join(" ".join(_words(draw, 7)) for _ in range(4)) for _ in range(count)]
 
 

@@ -1,17 +1,16 @@
 """Run Atlas at a tiny size: main.py trains for ten steps and evaluates, then train.py trains for two.
 
-    python tiny.py TREE FOLDER [main|train]
+    python tiny.py TREE FOLDER
 
-It is started where texts.json is, which main.py trains on. Without a third word it does both, each in a process of its
-own, and lets data_utils.py make its samples; FOLDER gets what they write. Sizes are set where the programs read them:
-in the defaults of config.py for main.py, and in the call of AtlasConfig for train.py. What fails is told by the exit
-code, also where main.py prints the error and ends as if all were well.
+main.py trains on texts.json, which lies beside this file; in the end data_utils.py makes its own samples. FOLDER gets
+what they write. Sizes are set where the programs read them: in the defaults of config.py for main.py, and in the call
+of AtlasConfig for train.py. What fails is told by the exit code, also where main.py prints it and ends as if all were
+well.
 """
 
 import importlib
 import os
 import runpy
-import subprocess
 import sys
 
 MODEL = {
@@ -23,7 +22,7 @@ MODEL = {
     "memory_hidden_size": 16,
     "context_window_size": 24,  # fewer than the tokens of a sequence: the ring is overwritten
 }
-TRAINING = {"batch_size": 4, "learning_rate": 1e-3, "warmup_steps": 3, "max_steps": 10, "eval_steps": 1000}
+TRAINING = {"batch_size": 4, "learning_rate": 1e-3, "warmup_steps": 3, "max_steps": 10, "eval_steps": 5}
 DATA = {"max_length": 48, "num_workers": 0, "dataset_path": os.path.dirname(os.path.abspath(__file__))}
 SHORT = {"max_seq_length": 4096, "max_steps": 2, "batch_size": 2}  # as many bytes as its texts have tokens of GPT-2
 SAMPLES = 10  # of train.py, where 800 take a while
@@ -51,8 +50,9 @@ def run_main():
 
     config.Config = lambda: sized(whole)
     evaluate.AtlasEvaluator.run_full_evaluation = run_full_evaluation
-    sys.argv[1:] = ["--mode", "both"]
+    words, sys.argv = sys.argv, ["main.py", "--mode", "both"]
     runpy.run_path(os.path.join(sys.path[0], "main.py"), run_name="__main__")
+    sys.argv, config.Config = words, whole
     if not evaluated:
         raise RuntimeError("main.py did not get to the end of its evaluation")
 
@@ -91,22 +91,14 @@ def make_samples():
         raise RuntimeError("of the sample texts only the first windows are used")
 
 
-def main(tree, folder, part=""):
+def main(tree, folder):
     os.makedirs(folder, exist_ok=True)
-    if part:
-        os.chdir(folder)
-        sys.path.insert(0, tree)
-        if part == "main":
-            return run_main()
-        run_train()
-        return make_samples()
-    for part in ("main", "train"):
-        words = [sys.executable, os.path.abspath(__file__), os.path.abspath(tree), os.path.abspath(folder), part]
-        code = subprocess.run(words).returncode  # noqa: S603
-        if code != 0:
-            return code
-    return 0
+    os.chdir(folder)
+    sys.path.insert(0, tree)
+    run_main()
+    run_train()
+    make_samples()
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    main(*map(os.path.abspath, sys.argv[1:]))
