@@ -308,6 +308,7 @@ def e27() -> None:
         os.chdir(folder)
         drawn = []
         for _ in range(2):
+            random.seed()
             module("main").setup_environment(config)
             drawn.append(random.getstate())
     assert drawn[0] == drawn[1]
