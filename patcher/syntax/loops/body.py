@@ -194,7 +194,9 @@ def _augmented(reading: Reading, node: ast.AugAssign) -> None:
 
 def assign(reading: Reading, target: ast.expr, value: Value) -> None:
     """Give a target its value."""
-    if isinstance(target, ast.Name) and (target.id in reading.many or reading.depth):
+    if isinstance(target, ast.Name) and reading.depth:
+        reading.env[target.id] = value
+    elif isinstance(target, ast.Name) and target.id in reading.many:
         reading.env[target.id] = replace(value, text="") if value.text == target.id else value
     elif isinstance(target, ast.Name):
         if not value.moves and value.shape_of is None and value.items is None and value.is_tensor is not False:

@@ -407,7 +407,10 @@ class _Form:
             if value.axis.left != Count(0):
                 text = f"{_postfix(text)}.movedim({_at(value)}, 0)"
         first = f"{_closed(self.head.loop.turns)} - {kept}"
-        return f"{sink.target}[{name}] = {_postfix(text)}[{first}:].to({sink.target})"
+        # What is detached stays so to the end, for whoever asks whether what is stored is.
+        inner = text.removesuffix(".detach()")
+        detached = ".detach()" if inner != text else ""
+        return f"{sink.target}[{name}] = {_postfix(inner)}[{first}:].to({sink.target}){detached}"
 
 
 def _line(code: Code, offset: int) -> int:
