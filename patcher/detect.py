@@ -44,6 +44,11 @@ class Fit:
     origin: str = ""
     part_of: tuple[str, ...] = ()
 
+    @property
+    def whole(self) -> bool:
+        """Whether no step that the recipe counts on lacks its place."""
+        return self.verdict in (Verdict.FITS, Verdict.APPLIED)
+
 
 def detect(recipes: Iterable[Recipe], checkout: Checkout, shims: Path) -> tuple[Fit, ...]:
     """Return how recipes stand to a checkout: those of an upstream first, and the better before the worse.
@@ -52,7 +57,7 @@ def detect(recipes: Iterable[Recipe], checkout: Checkout, shims: Path) -> tuple[
         TargetError: the checkout cannot be read.
     """
     found = sorted((_fit(recipe, checkout, shims) for recipe in recipes), key=_rank)
-    whole = [fit for fit in found if fit.verdict in (Verdict.FITS, Verdict.APPLIED) and fit.recipe.upstream]
+    whole = [fit for fit in found if fit.whole and fit.recipe.upstream]
     return tuple(_with_users(fit, whole) for fit in found)
 
 
@@ -62,8 +67,22 @@ def _with_users(fit: Fit, whole: Iterable[Fit]) -> Fit:
     return Fit(fit.recipe, fit.verdict, fit.places, fit.lacking, fit.origin, users)
 
 
-def _rank(fit: Fit) -> tuple[int, bool, int, str]:
-    return list(Verdict).index(fit.verdict), fit.recipe.upstream is None, -len(fit.places), fit.recipe.name
+def _rank(fit: Fit) -> tuple[bool, bool, bool, int, int, int, str]:
+    """Return what sorts the better before the worse: among upstreams, the one of which more steps find something.
+
+    A fork's recipe fits the tree that it was forked from too, and has more to do in general, but fewer of its steps.
+    """
+    general, steps = fit.recipe.upstream is None, len({step for step, _ in fit.places})
+    verdict = list(Verdict).index(fit.verdict)
+    return (
+        not fit.whole,
+        general,
+        not fit.origin,
+        verdict if general or not fit.whole else 0,
+        -steps,
+        -len(fit.places),
+        fit.recipe.name,
+    )
 
 
 def _fit(recipe: Recipe, checkout: Checkout, shims: Path) -> Fit:
@@ -91,10 +110,14 @@ def _verdict(places: tuple[tuple[str, Place], ...], lacking: tuple[str, ...]) ->
 
 
 def _places(outcomes: Iterable[Outcome]) -> Iterator[tuple[str, Place]]:
-    """Yield the places of code that speak for a recipe; that a list of requirements lacks something says nothing."""
+    """Yield the places of code that speak for a recipe.
+
+    That a list of requirements lacks something says nothing, and neither does that code to be deleted is not there.
+    """
     for outcome in outcomes:
         if outcome.step.verb != "requirements" and outcome.status is not Status.DRIFTED:
-            for place in outcome.places:
+            silent = outcome.step.verb == "delete" and outcome.status is Status.ALREADY
+            for place in () if silent else outcome.places:
                 if place.status in (Status.APPLIED, Status.ALREADY, Status.REFUSED):
                     yield outcome.step.id, place
 

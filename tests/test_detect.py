@@ -90,3 +90,19 @@ def test_a_folder_that_is_not_there(patcher: Patcher, tmp_path: Path) -> None:
     told = patcher("detect", tmp_path / "none")
     assert told.code == 5
     assert "There is no folder" in told.stderr
+
+
+def test_of_two_upstreams_the_one_of_which_more_steps_find_something_comes_first(
+    patcher: Patcher, tmp_path: Path
+) -> None:
+    tree = fixture_tree("sedd", tmp_path / "sedd")
+    whole = [name for name, one in fits(patcher, tree).items() if one["verdict"] == "fits" and one["upstream"]]
+    assert whole == ["sedd", "protlig"]
+    assert f"patcher apply {tree} --recipe sedd --diff" in patcher("detect", tree).out
+    assert patcher("apply", tree, "-r", "sedd").code == 0
+    assert next(iter(fits(patcher, tree))) == "sedd"
+
+
+def test_that_nothing_is_there_to_be_deleted_is_no_evidence(patcher: Patcher, tmp_path: Path) -> None:
+    places = fits(patcher, fixture_tree("sedd", tmp_path / "sedd"))["protlig"]["places"]
+    assert "unused-fused" not in {place["step"] for place in places}

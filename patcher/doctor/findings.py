@@ -30,18 +30,14 @@ def findings(seen: Seen) -> tuple[Finding, ...]:
 
 
 def _recipe(seen: Seen) -> Iterator[Finding]:
-    for fit in seen.fits:
-        if fit.recipe.upstream is None or fit.verdict not in (Verdict.FITS, Verdict.APPLIED):
-            continue
-        if fit.verdict is Verdict.APPLIED:
-            yield Finding("recipe", State.OK, f"{fit.recipe.name} is applied.")
-        else:
-            yield Finding(
-                "recipe",
-                State.MISSING,
-                f"The tree is as its upstream has it, and {fit.recipe.name} fits: {fit.recipe.summary}.",
-                f"patcher apply {shlex.quote(seen.tree)} --recipe {fit.recipe.name}",
-            )
+    if seen.own is None:
+        return
+    recipe = seen.own.recipe
+    if seen.own.verdict is Verdict.APPLIED:
+        yield Finding("recipe", State.OK, f"{recipe.name} is applied.")
+    else:
+        what = f"{recipe.name} fits and is not applied: {recipe.summary}."
+        yield Finding("recipe", State.MISSING, what, f"patcher apply {shlex.quote(seen.tree)} --recipe {recipe.name}")
 
 
 def _data(seen: Seen) -> Iterator[Finding]:
@@ -53,7 +49,7 @@ def _data(seen: Seen) -> Iterator[Finding]:
             if there is not None:
                 yield Finding("data", State.OK, f"{there} is there.")
             else:
-                run = hint.run.replace("{tree}", ".")
+                run = f"cd {shlex.quote(seen.tree)} && {hint.run.replace('{tree}', '.')}"
                 yield Finding("data", State.MISSING, f"Nothing in the tree is {hint.makes}: {hint.why}.", run)
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,8 @@ from typing import Any
 
 from patcher.doctor.wants import Wanted
 from patcher.errors import TargetError
+from patcher.files.requirements import canonical
+from patcher.verify.environment import packages
 
 __all__ = ["Imported", "Machine", "machine"]
 
@@ -74,7 +76,8 @@ class Imported:
 class Machine:
     """The interpreter and what is around it.
 
-    `driver` is the newest CUDA that the driver runs, `toolkit` nvcc's; `memory` are the bytes of the first GPU.
+    `driver` is the newest CUDA that the driver runs, `toolkit` nvcc's; `memory` are the bytes of the first GPU;
+    `absent` are distributions that are listed and not installed, each with where.
     """
 
     python: str
@@ -88,10 +91,11 @@ class Machine:
     driver: str = ""
     toolkit: str = ""
     compiler: str = ""
+    absent: tuple[tuple[str, str], ...] = ()
 
 
-def machine(python: str, wanted: Iterable[Wanted]) -> Machine:
-    """Ask an interpreter for all that is wanted.
+def machine(python: str, wanted: Iterable[Wanted], listed: Mapping[str, str] | None = None) -> Machine:
+    """Ask an interpreter for all that is wanted, and for distributions that are `listed`, each somewhere.
 
     Raises:
         TargetError: it is no Python that runs.
@@ -113,7 +117,15 @@ def machine(python: str, wanted: Iterable[Wanted]) -> Machine:
         driver=_word_behind("CUDA Version:", ["nvidia-smi"]),
         toolkit=_word_behind("release", ["nvcc", "--version"]),
         compiler=_compiler(),
+        absent=_absent(python, imports, listed or {}),
     )
+
+
+def _absent(python: str, imports: Iterable[Imported], listed: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return those of the distributions that are not installed, and that no import has told already."""
+    told = {canonical(one.absent.partition(".")[0]) for one in imports if one.absent}
+    there = packages(python, [*listed]) if listed else {}
+    return tuple((name, listed[name]) for name in listed if name not in there and name not in told)
 
 
 def _called_for(python: str, wanted: Iterable[Wanted]) -> list[Wanted]:

@@ -9,11 +9,13 @@ from typing import Any
 from patcher.detect import Verdict
 from patcher.doctor.machine import Imported, Machine
 from patcher.doctor.seen import Finding, Seen, State
+from patcher.files.requirements import canonical
 
 __all__ = ["packages", "torch"]
 
 # Distributions that are not called as the package that they bring.
 DISTRIBUTIONS = {
+    "Bio": "biopython",
     "PIL": "pillow",
     "attr": "attrs",
     "bs4": "beautifulsoup4",
@@ -22,8 +24,6 @@ DISTRIBUTIONS = {
     "dotenv": "python-dotenv",
     "git": "GitPython",
     "hydra": "hydra-core",
-    "pytorch_lightning": "pytorch-lightning",
-    "rdkit": "rdkit",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
     "yaml": "PyYAML",
@@ -57,10 +57,17 @@ def packages(seen: Seen) -> Iterator[Finding]:
         elif (one.absent or package) not in told:
             told.add(one.absent or package)
             yield Finding(package, State.MISSING, _amiss(one), _mended(seen, one))
+    yield from _unimported(seen)
     if fine:
         yield Finding(
             "packages", State.OK, f"{fine} module{'s' if fine > 1 else ''} that the tree imports can be imported."
         )
+
+
+def _unimported(seen: Seen) -> Iterator[Finding]:
+    """Yield what the tree lists and its runs need, and no file imports: a plugin, say."""
+    for name, place in seen.machine.absent:
+        yield Finding(name, State.MISSING, f"{name} is not installed, and {place} lists it.", _pip(seen.machine, name))
 
 
 def _amiss(one: Imported) -> str:
@@ -84,8 +91,22 @@ def _mended(seen: Seen, one: Imported) -> str:
     for fit in seen.fits:
         if fit.verdict is Verdict.FITS and any(_is_about(step.arguments, package) for step in fit.recipe.steps):
             return f"patcher apply {shlex.quote(seen.tree)} --recipe {fit.recipe.name}"
+    if one.missing:
+        brought = " and ".join(name for name, _ in one.versions) or package
+        return f"Uninstall {brought}, and install what has {', '.join(one.missing)}."
     missing = (one.absent or package).partition(".")[0]
-    return _pip(seen.machine, DISTRIBUTIONS.get(missing, missing.replace("_", "-")))
+    if one.versions and missing.startswith(f"{package}_"):
+        return _anew(seen.machine, *(name for name, _ in one.versions))
+    name = DISTRIBUTIONS.get(missing, missing.replace("_", "-"))
+    if missing in DISTRIBUTIONS or canonical(name) in seen.wants.listed:
+        return _pip(seen.machine, name)
+    return f"The tree's requirements do not list it; if PyPI's {name} is what is meant: {_pip(seen.machine, name)}"
+
+
+def _anew(machine: Machine, *names: str) -> str:
+    """Return how to compile a package whose own compiled part is not there."""
+    words = ("--no-build-isolation", "--no-cache-dir", "--no-deps", "--force-reinstall")
+    return f"With nvcc, compile it here: {_pip(machine, *words, *names)}"
 
 
 def _is_about(arguments: Mapping[str, Any], package: str) -> bool:

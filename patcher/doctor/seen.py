@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from patcher.checkout import Checkout
-from patcher.detect import Fit, Verdict
+from patcher.detect import Fit
 from patcher.doctor.machine import Machine
 from patcher.doctor.wants import Wants
 from patcher.model import Recipe
 
-__all__ = ["Finding", "Seen", "State"]
+__all__ = ["Finding", "Seen", "State", "own"]
 
 
 class State(StrEnum):
@@ -47,7 +47,16 @@ class Seen:
     home: Path
 
     @property
+    def own(self) -> Fit | None:
+        """The recipe for this very upstream, if there is one."""
+        return own(self.fits)
+
+    @property
     def recipes(self) -> tuple[Recipe, ...]:
-        """The recipes for this very upstream that fit or are applied; where there is none, the general ones."""
-        whole = [fit for fit in self.fits if fit.verdict in (Verdict.FITS, Verdict.APPLIED)]
-        return tuple(fit.recipe for fit in ([fit for fit in whole if fit.recipe.upstream] or whole))
+        """The recipe for this very upstream; where there is none, the general ones that fit or are applied."""
+        return (self.own.recipe,) if self.own else tuple(fit.recipe for fit in self.fits if fit.whole)
+
+
+def own(fits: Iterable[Fit]) -> Fit | None:
+    """Return the recipe for this very upstream that fits, or is applied; the best of them where a fork's does too."""
+    return next((fit for fit in fits if fit.recipe.upstream and fit.whole), None)

@@ -9,11 +9,12 @@ import ast
 import re
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from patcher.checkout import Checkout
 from patcher.errors import TargetError
+from patcher.files.requirements_tree import find
 
 __all__ = ["Wanted", "Wants", "wants"]
 
@@ -43,9 +44,13 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Wants:
-    """All that a tree wants. `compiles`, `logs`, `processes` and `literal` are the first place of each, or nothing."""
+    """All that a tree wants. `compiles`, `logs`, `processes` and `literal` are the first place of each, or nothing.
+
+    `listed` is what its lists of requirements name, in pip's one spelling, each with its file.
+    """
 
     modules: tuple[Wanted, ...]
+    listed: Mapping[str, str] = field(default_factory=dict)
     compiles: str = ""
     logs: str = ""
     processes: str = ""
@@ -80,7 +85,19 @@ def wants(checkout: Checkout, paths: Iterable[str] | None = None) -> Wants:
                 known = found.get(one.module)
                 found[one.module] = _both(known, one) if known else one
     logs = next((one.place for one in found.values() if one.package == "wandb"), "")
-    return Wants(tuple(found[name] for name in sorted(found)), logs=logs, skipped=tuple(skipped), **first)
+    modules = tuple(found[name] for name in sorted(found))
+    return Wants(modules, _listed(checkout), logs=logs, skipped=tuple(skipped), **first)
+
+
+def _listed(checkout: Checkout) -> dict[str, str]:
+    def read(path: str) -> bytes | None:
+        try:
+            return checkout.read(path)
+        except TargetError:
+            return None
+
+    files = reversed(find(checkout.paths, read))  # of several, the top-most is told
+    return {one.name: file.path for file in files for one in file.listing.entries if one.name and not one.mention}
 
 
 def _both(one: Wanted, other: Wanted) -> Wanted:

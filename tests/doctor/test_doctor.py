@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import Patcher, commit_all, git, write_tree
+from tests.helpers import Patcher, commit_all, fixture_tree, git, write_tree
 
 
 @pytest.fixture
@@ -28,6 +28,34 @@ def test_nothing_is_missing(patcher: Patcher, tmp_path: Path) -> None:
     tree = write_tree(tmp_path / "tree", {"a.py": "import yaml\nfrom click import echo\n"})
     told = patcher("doctor", tree, "--python", sys.executable)
     assert (told.code, told.out.splitlines()[-1]) == (0, "Nothing is missing.")
+
+
+def test_what_the_recipe_of_the_upstream_leaves_alone_is_not_asked_for(patcher: Patcher, tmp_path: Path) -> None:
+    tree = fixture_tree("sedd", tmp_path / "tree")
+    write_tree(tree, {"model/fused_dense.py": "import no_such_package\n"})
+    step = {"id": "a", "why": "w", "replace": "numpy.minimum($A, $B)", "with": "min($A, $B)", "effect": "exact"}
+    recipe = {"recipe": "mine", "summary": "s", "upstream": {"repository": "x"}, "steps": [step]}
+    found = {}
+    for name, left in (("all", {}), ("less", {"leave": {"**/fused_dense.py": "vendored"}})):
+        path = write_tree(tmp_path / name, {"recipe.yaml": json.dumps({**recipe, **left})}) / "recipe.yaml"
+        found[name] = "no_such_package" in patcher("doctor", tree, "-r", path, "--python", sys.executable).out
+    assert found == {"all": True, "less": False}
+
+
+def test_what_the_upstream_lists_and_its_runs_need_is_asked_for_though_no_file_imports_it(
+    patcher: Patcher, tmp_path: Path
+) -> None:
+    tree = write_tree(
+        tmp_path / "tree", {"a.py": "import json\njson.loads(x)\n", "requirements.txt": "No_such.plugin\nno-other\n"}
+    )
+    check = {"id": "t", "why": "w", "run": ["python", "a.py"], "packages": ["no-such-plugin", "no-choice"]}
+    step = {"id": "s", "why": "w", "replace": "json.loads($A)", "with": "json.load($A)", "effect": "exact"}
+    text = {"recipe": "mine", "summary": "s", "upstream": {"repository": "x"}, "steps": [step], "checks": [check]}
+    path = write_tree(tmp_path / "mine", {"recipe.yaml": json.dumps(text)}) / "recipe.yaml"
+    told = patcher("doctor", tree, "-r", path, "--python", sys.executable).out
+    assert "no-such-plugin is not installed, and requirements.txt lists it." in told
+    assert "no-other" not in told
+    assert "no-choice" not in told
 
 
 def test_as_json(patcher: Patcher, tree: Path) -> None:

@@ -36,7 +36,7 @@ def imported(module: str, **told: Any) -> Imported:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    return write_tree(tmp_path, {"a.py": "import torch\nx = 1\n"})
+    return write_tree(tmp_path, {"a.py": "import torch\nx = 1\n", "requirements.txt": "torch\neinops>=0.7\na.b\n"})
 
 
 # --- packages -------------------------------------------------------------------------------------------------------
@@ -56,6 +56,14 @@ def test_a_package_is_installed_by_the_name_of_its_distribution(tree: Path, pack
     assert one.remedy == f"python -m pip install {distribution}"
 
 
+def test_a_name_that_the_tree_does_not_list_is_not_told_to_be_installed_blindly(tree: Path) -> None:
+    (one,) = told(tree, "run_train", imported("run_train", error="ModuleNotFoundError: x", absent="run_train"))
+    assert one.text == "run_train is not installed, and a.py:1 imports it."
+    assert one.remedy == (
+        "The tree's requirements do not list it; if PyPI's run-train is what is meant: python -m pip install run-train"
+    )
+
+
 def test_a_package_that_installs_and_does_not_import(tree: Path) -> None:
     lacks = imported(
         "adam_atan2",
@@ -65,6 +73,26 @@ def test_a_package_that_installs_and_does_not_import(tree: Path) -> None:
     )
     (one,) = told(tree, "adam_atan2", lacks)
     assert one.text == "adam-atan2 0.0.3 is installed and does not import, as a.py:1 does: it lacks adam_atan2_backend."
+    assert one.remedy == (  # there is no adam-atan2-backend to be installed
+        "With nvcc, compile it here: python -m pip install --no-build-isolation --no-cache-dir --no-deps "
+        "--force-reinstall adam-atan2"
+    )
+
+
+def test_a_package_that_lacks_another_one(tree: Path) -> None:
+    lacks = imported("hydra", error="ModuleNotFoundError: x", absent="einops", versions=(("hydra-core", "1.3"),))
+    (one,) = told(tree, "hydra", lacks)
+    assert one.text == "hydra-core 1.3 is installed and does not import, as a.py:1 does: it lacks einops."
+    assert one.remedy == "python -m pip install einops"
+
+
+def test_what_is_listed_and_imported_by_no_file(tree: Path) -> None:
+    (one,) = told(tree, "hydra-submitit-launcher", absent=(("hydra-submitit-launcher", "environment.yml"),))
+    assert (one.state, one.text, one.remedy) == (
+        State.MISSING,
+        "hydra-submitit-launcher is not installed, and environment.yml lists it.",
+        "python -m pip install hydra-submitit-launcher",
+    )
 
 
 def test_the_remedy_is_the_recipe_that_does_without_the_package(tmp_path: Path) -> None:
@@ -79,6 +107,7 @@ def test_an_empty_placeholder(tree: Path) -> None:
     (one,) = told(tree, "flash_attn_interface", empty)
     assert one.state is State.MISSING
     assert "what flash-attn-interface 0.1 brings has no flash_attn_func" in one.text
+    assert one.remedy == "Uninstall flash-attn-interface, and install what has flash_attn_func."
 
 
 def test_a_package_is_told_once(tree: Path) -> None:
@@ -144,7 +173,8 @@ def test_a_cuda_compiler_of_another_release_than_torch(tree: Path, toolkit: str,
 def test_a_dataset_that_is_not_built(tmp_path: Path) -> None:
     tree = fixture_tree("hrm", tmp_path / "hrm")
     (one,) = told(tree, "data", recipes=("hrm",))
-    assert (one.state, one.remedy.split()[:2]) == (State.MISSING, ["python", "dataset/build_sudoku_dataset.py"])
+    assert one.state is State.MISSING
+    assert one.remedy.startswith("cd tree && python dataset/build_sudoku_dataset.py ")
     write_tree(tree, {"data/mine/train/dataset.json": "{}"})
     (one,) = told(tree, "data", recipes=("hrm",))
     assert (one.state, one.text) == (State.OK, "data/mine/train/dataset.json is there.")
@@ -212,6 +242,13 @@ def test_the_recipe_of_the_upstream(tmp_path: Path) -> None:
     tree = fixture_tree("hrm", tmp_path / "hrm")
     (one,) = told(tree, "recipe", recipes=("hrm", "device"))
     assert (one.state, one.remedy) == (State.MISSING, "patcher apply tree --recipe hrm")
+
+
+def test_the_recipe_of_a_fork_is_not_offered_to_the_tree_that_it_was_forked_from(tmp_path: Path) -> None:
+    tree = fixture_tree("sedd", tmp_path / "sedd")
+    (one,) = told(tree, "recipe", recipes=("device", "protlig", "sedd"))
+    assert one.text.startswith("sedd fits and is not applied: ")
+    assert one.remedy == "patcher apply tree --recipe sedd"
 
 
 def test_only_what_is_missing_asks_for_an_exit_code() -> None:
