@@ -12,6 +12,7 @@ from pathlib import Path
 from patcher.detect import Verdict
 from patcher.doctor.packages import packages, torch
 from patcher.doctor.seen import Finding, Seen, State
+from patcher.model import Recipe
 from patcher.syntax.draft import glob_match
 
 __all__ = ["findings", "worst"]
@@ -37,7 +38,7 @@ def _recipe(seen: Seen) -> Iterator[Finding]:
         yield Finding("recipe", State.OK, f"{recipe.name} is applied.")
     else:
         what = f"{recipe.name} fits and is not applied: {recipe.summary}."
-        yield Finding("recipe", State.MISSING, what, f"patcher apply {shlex.quote(seen.tree)} --recipe {recipe.name}")
+        yield Finding("recipe", State.MISSING, what, seen.apply(recipe))
 
 
 def _data(seen: Seen) -> Iterator[Finding]:
@@ -87,7 +88,7 @@ def _cuda(seen: Seen) -> Iterator[Finding]:
             "cuda",
             State.MISSING,
             f"torch sees no CUDA device, and {seen.wants.literal} asks for one.",
-            f"patcher apply {shlex.quote(seen.tree)} --recipe {_with_device(seen)}",
+            seen.apply(_with_device(seen)),
         )
     elif machine.torch:
         yield Finding("cuda", State.OK, "torch sees no CUDA device; the tree runs on the CPU.")
@@ -97,9 +98,10 @@ def _device_is_mended(seen: Seen) -> bool:
     return not any(fit.recipe.name == "device" and fit.verdict is Verdict.FITS for fit in seen.fits)
 
 
-def _with_device(seen: Seen) -> str:
+def _with_device(seen: Seen) -> Recipe:
+    """Return the recipe for this upstream, if it uses the one that is about devices; else that."""
     fit = next(fit for fit in seen.fits if fit.recipe.name == "device")
-    return next(iter(fit.part_of), "device")
+    return seen.own.recipe if seen.own and seen.own.recipe.name in fit.part_of else fit.recipe
 
 
 def _toolkit(seen: Seen) -> Iterator[Finding]:

@@ -71,6 +71,11 @@ class Imported:
     missing: tuple[str, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def works(self) -> bool:
+        """Whether it can be imported, with every name."""
+        return not self.error and not self.missing
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -103,8 +108,7 @@ def machine(python: str, wanted: Iterable[Wanted], listed: Mapping[str, str] | N
     told = _ask(python, TORCH)
     if "python" not in told:
         raise TargetError(f"{python} could not be asked for its packages; is it a Python? See --python.")
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        imports = tuple(pool.map(lambda one: _imported(python, one), _called_for(python, wanted)))
+    imports = _all_imported(python, [*wanted])
     return Machine(
         python=python,
         version=told["python"],
@@ -128,11 +132,19 @@ def _absent(python: str, imports: Iterable[Imported], listed: Mapping[str, str])
     return tuple((name, listed[name]) for name in listed if name not in there and name not in told)
 
 
-def _called_for(python: str, wanted: Iterable[Wanted]) -> list[Wanted]:
-    """Return what is wanted, but for what stands in for a module that can be imported."""
-    every = list(wanted)
-    known = {name: not _imported(python, Wanted(name, "")).error for one in every for name in one.unless}
-    return [one for one in every if not any(known[name] for name in one.unless)]
+def _all_imported(python: str, every: Sequence[Wanted]) -> tuple[Imported, ...]:
+    """Import all that is wanted, but for what stands in for a module that can be imported.
+
+    Where that cannot be either, what is installed under its name, a placeholder or a broken build, is told too.
+    """
+    tried = dict.fromkeys(first for one in every for first in one.unless)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        known = dict(zip(tried, pool.map(lambda one: _imported(python, one), tried), strict=True))
+        needed = [one for one in every if not any(known[first].works for first in one.unless)]
+        found = [*pool.map(lambda one: _imported(python, one), needed)]
+    failed = [one for one in found if not one.works]
+    hollow = {known[first].wanted.module: known[first] for one in failed for first in one.wanted.unless}
+    return (*found, *(one for one in hollow.values() if one.missing or one.versions))
 
 
 def _imported(python: str, wanted: Wanted) -> Imported:

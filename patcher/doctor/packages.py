@@ -52,7 +52,7 @@ def packages(seen: Seen) -> Iterator[Finding]:
         package = one.wanted.package
         if package == "torch" and not seen.machine.torch:
             continue
-        if not one.error and not one.missing:
+        if one.works:
             fine += 1
         elif (one.absent or package) not in told:
             told.add(one.absent or package)
@@ -90,7 +90,7 @@ def _mended(seen: Seen, one: Imported) -> str:
     package = one.wanted.package
     for fit in seen.fits:
         if fit.verdict is Verdict.FITS and any(_is_about(step.arguments, package) for step in fit.recipe.steps):
-            return f"patcher apply {shlex.quote(seen.tree)} --recipe {fit.recipe.name}"
+            return seen.apply(fit.recipe)
     if one.missing:
         brought = " and ".join(name for name, _ in one.versions) or package
         return f"Uninstall {brought}, and install what has {', '.join(one.missing)}."

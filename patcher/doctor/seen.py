@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -55,6 +56,11 @@ class Seen:
     def recipes(self) -> tuple[Recipe, ...]:
         """The recipe for this very upstream; where there is none, the general ones that fit or are applied."""
         return (self.own.recipe,) if self.own else tuple(fit.recipe for fit in self.fits if fit.whole)
+
+    def apply(self, recipe: Recipe) -> str:
+        """Return the command that applies a recipe, by its name, or by its path where no name leads to it."""
+        named = recipe.name if recipe.bundled else str(Path(recipe.folder).resolve())
+        return f"patcher apply {shlex.quote(self.tree)} --recipe {shlex.quote(named)}"
 
 
 def own(fits: Iterable[Fit]) -> Fit | None:

@@ -28,13 +28,13 @@ LITERAL = re.compile(rb"""['"]cuda(?::\d+)?['"]|\.cuda\(|['"]nccl['"]""")
 class Wanted:
     """A module that the tree imports where nothing catches that it is not there: where, and which names of it.
 
-    One that a handler imports is wanted only where none of those in its `unless` can be imported.
+    One that a handler imports is wanted only where none of those in its `unless` can be imported with its names.
     """
 
     module: str
     place: str
     names: frozenset[str] = frozenset()
-    unless: frozenset[str] = frozenset()
+    unless: frozenset[Wanted] = frozenset()
 
     @property
     def package(self) -> str:
@@ -101,7 +101,7 @@ def _listed(checkout: Checkout) -> dict[str, str]:
 
 
 def _both(one: Wanted, other: Wanted) -> Wanted:
-    unless = one.unless | other.unless if one.unless and other.unless else frozenset()
+    unless = one.unless | other.unless if one.unless and other.unless else frozenset[Wanted]()
     return Wanted(one.module, one.place, one.names | other.names, unless)
 
 
@@ -141,7 +141,7 @@ def _imports(nodes: Iterable[ast.AST], path: str) -> Iterator[Wanted]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield Wanted(node.module, place, frozenset(alias.name for alias in node.names if alias.name != "*"))
         elif isinstance(node, ast.Try) and any(map(_catches, node.handlers)):
-            tried = frozenset(one.module for one in _imports(node.body, path))
+            tried = frozenset(_imports(node.body, path))
             for handler in node.handlers if tried else ():  # the other way; one of both is enough
                 for one in _imports(handler.body, path):
                     yield Wanted(one.module, one.place, one.names, one.unless | tried)

@@ -98,6 +98,29 @@ def test_a_stub_of_a_package_that_lacks_the_names(
     assert (told.code, "has no flash_attn_func, which a.py:1 asks for" in told.out) == (1, True)
 
 
+EITHER = "try:\n    from fa3 import f\nexcept ImportError:\n    from fa2 import f\n"
+
+
+@pytest.mark.parametrize(
+    ("packages", "told"),
+    [
+        ({"fa3.py": "f = 1\n"}, set()),
+        ({"fa3.py": "", "fa2.py": "f = 1\n"}, set()),
+        ({"fa3.py": ""}, {"fa2", "fa3"}),
+        ({"fa3.py": "import no_such_part\n"}, {"fa2"}),
+    ],
+    ids=["first", "second", "placeholder", "broken"],
+)
+def test_one_of_two_ways_is_enough(
+    patcher: Patcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packages: dict[str, str], told: set[str]
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(write_tree(tmp_path / "packages", packages)))
+    tree = write_tree(tmp_path / "tree", {"a.py": EITHER})
+    result = patcher("doctor", tree, "-r", "flash-attn", "--python", sys.executable, "--format", "json")
+    found = json.loads(result.stdout)["findings"]
+    assert {one["about"] for one in found if one["state"] == "missing"} == told
+
+
 def test_a_program_that_is_no_python(patcher: Patcher, tree: Path) -> None:
     told = patcher("doctor", tree, "--python", "true")
     assert told.code == 5
