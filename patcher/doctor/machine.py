@@ -14,7 +14,6 @@ from typing import Any
 
 from patcher.doctor.wants import Wanted
 from patcher.errors import TargetError
-from patcher.files.requirements import canonical
 from patcher.verify.environment import packages
 
 __all__ = ["Imported", "Machine", "machine"]
@@ -121,15 +120,14 @@ def machine(python: str, wanted: Iterable[Wanted], listed: Mapping[str, str] | N
         driver=_word_behind("CUDA Version:", ["nvidia-smi"]),
         toolkit=_word_behind("release", ["nvcc", "--version"]),
         compiler=_compiler(),
-        absent=_absent(python, imports, listed or {}),
+        absent=_absent(python, listed or {}),
     )
 
 
-def _absent(python: str, imports: Iterable[Imported], listed: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return those of the distributions that are not installed, and that no import has told already."""
-    told = {canonical(one.absent.partition(".")[0]) for one in imports if one.absent}
+def _absent(python: str, listed: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return those of the distributions that are not installed."""
     there = packages(python, [*listed]) if listed else {}
-    return tuple((name, listed[name]) for name in listed if name not in there and name not in told)
+    return tuple((name, where) for name, where in listed.items() if name not in there)
 
 
 def _all_imported(python: str, every: Sequence[Wanted]) -> tuple[Imported, ...]:

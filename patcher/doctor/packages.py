@@ -28,6 +28,11 @@ DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
     "yaml": "PyYAML",
 }
+# Packages that are known to be what is meant by their names, though a tree lists them nowhere.
+KNOWN = {
+    "datasets", "einops", "huggingface_hub", "matplotlib", "numpy", "omegaconf", "pandas", "pydantic", "rdkit",
+    "requests", "scipy", "seaborn", "torch", "torchvision", "tqdm", "transformers", "wandb",
+}  # fmt: skip
 
 
 def torch(seen: Seen) -> Iterator[Finding]:
@@ -66,8 +71,18 @@ def packages(seen: Seen) -> Iterator[Finding]:
 
 def _unimported(seen: Seen) -> Iterator[Finding]:
     """Yield what the tree lists and its runs need, and no file imports: a plugin, say."""
+    told = {canonical(_distribution(one.absent)) for one in seen.machine.imports if one.absent}
     for name, place in seen.machine.absent:
-        yield Finding(name, State.MISSING, f"{name} is not installed, and {place} lists it.", _pip(seen.machine, name))
+        if canonical(name) not in told:
+            yield Finding(
+                name, State.MISSING, f"{name} is not installed, and {place} lists it.", _pip(seen.machine, name)
+            )
+
+
+def _distribution(module: str) -> str:
+    """Return what a module's package is called by pip, as far as its name tells."""
+    package = module.partition(".")[0]
+    return DISTRIBUTIONS.get(package, package.replace("_", "-"))
 
 
 def _amiss(one: Imported) -> str:
@@ -97,8 +112,8 @@ def _mended(seen: Seen, one: Imported) -> str:
     missing = (one.absent or package).partition(".")[0]
     if one.versions and missing.startswith(f"{package}_"):
         return _anew(seen.machine, *(name for name, _ in one.versions))
-    name = DISTRIBUTIONS.get(missing, missing.replace("_", "-"))
-    if missing in DISTRIBUTIONS or canonical(name) in seen.wants.listed:
+    name = _distribution(missing)
+    if missing in DISTRIBUTIONS or missing in KNOWN or canonical(name) in seen.wants.listed:
         return _pip(seen.machine, name)
     return f"The tree's requirements do not list it; if PyPI's {name} is what is meant: {_pip(seen.machine, name)}"
 

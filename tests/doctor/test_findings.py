@@ -49,7 +49,7 @@ def test_a_package_that_is_not_installed(tree: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("package", "distribution"), [("hydra", "hydra-core"), ("cv2", "opencv-python"), ("a_b", "a-b")]
+    ("package", "distribution"), [("hydra", "hydra-core"), ("cv2", "opencv-python"), ("a_b", "a-b"), ("numpy", "numpy")]
 )
 def test_a_package_is_installed_by_the_name_of_its_distribution(tree: Path, package: str, distribution: str) -> None:
     (one,) = told(tree, package, imported(package, error="ModuleNotFoundError: x", absent=package))
@@ -100,6 +100,11 @@ def test_the_remedy_is_the_recipe_that_does_without_the_package(tmp_path: Path) 
     lacks = imported("adam_atan2", error="ModuleNotFoundError: x", absent="adam_atan2")
     (one,) = told(tree, "adam_atan2", lacks, recipes=("adam-atan2",))
     assert one.remedy == "patcher apply tree --recipe adam-atan2"
+
+
+def test_what_an_import_told_already_is_not_told_again(tree: Path) -> None:
+    lacks = imported("hydra.utils", error="ModuleNotFoundError: x", absent="hydra")
+    assert told(tree, "hydra-core", lacks, absent=(("hydra-core", "environment.yml"),)) == []
 
 
 def test_an_empty_placeholder(tree: Path) -> None:
