@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,30 @@ def test_ten_steps_and_samples_are_those_of_the_golden(
 def test_modernize_changes_no_number(patcher: Patcher, tree: Path, record_property: Property) -> None:
     patcher("apply", tree, "-r", "sedd", "-p", "modernize=yes")
     same(verified(patcher, tree, "sedd", "train", "-p", "modernize=yes"), record_property)
+
+
+@pytest.mark.train
+def test_modernize_leaves_no_warning_of_what_it_is_about(patcher: Patcher, tree: Path, tmp_path: Path) -> None:
+    about = re.compile(r"torch\.cuda\.amp\.\w+\(args\.\.\.\)` is deprecated|invalid escape")
+    patcher("apply", tree, "-r", "sedd")
+    before = trained(tree, tmp_path / "before", 1, PYTHONWARNINGS="always")
+    assert len(set(about.findall(before))) == 3  # autocast, GradScaler and the escape
+    patcher("apply", tree, "-r", "sedd", "-p", "modernize=yes")
+    after = trained(tree, tmp_path / "after", 1, PYTHONWARNINGS="always")
+    assert "step: 1, training_loss" in after
+    assert about.findall(after) == []
+
+
+@pytest.mark.train
+@pytest.mark.parametrize("parameter", ["modernize=yes", "resume=trusted"])
+def test_no_claim_of_a_step_that_is_asked_for_is_false(
+    patcher: Patcher, tree: Path, parameter: str, record_property: Property
+) -> None:
+    patcher("apply", tree, "-r", "sedd", "-p", parameter)
+    measured = claims(verified(patcher, tree, "sedd", "train", "-p", parameter, "--ablate"), record_property)
+    exact = {"amp/autocast", "amp/scaler", "amp/unused"} if parameter == "modernize=yes" else {"trusted"}
+    assert {step for step in measured if step.startswith("amp/") or step == "trusted"} == exact
+    assert {measured[step] for step in exact} == {"exact"}
 
 
 @pytest.mark.train
@@ -147,7 +172,7 @@ def test_its_call_is_a_float64_softmax_whatever_the_lengths(
 # --- resuming ---------------------------------------------------------------------------------------------------------
 
 
-def trained(tree: Path, folder: Path, iterations: int) -> str:
+def trained(tree: Path, folder: Path, iterations: int, **variables: str) -> str:
     """Train in a folder, from its checkpoint if it has one, and return what was said."""
     recipe = load("sedd", {})
     check = recipe.checks[0]
@@ -156,7 +181,7 @@ def trained(tree: Path, folder: Path, iterations: int) -> str:
     words = [word for word in check.run if "=" in word and "n_iters" not in word and "preemption" not in word]
     words += [f"training.n_iters={iterations}", "training.snapshot_freq_for_preemption=1"]
     command = [sys.executable, "-B", "train.py", *words, f"hydra.run.dir={folder / 'run'}"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "2", "PYTHONPATH": str(data / "packages")}
+    environment = {**os.environ, "OMP_NUM_THREADS": "2", "PYTHONPATH": str(data / "packages"), **variables}
     done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, "train.py ends well, whatever became of the training"
     return done.stdout + done.stderr
