@@ -37,7 +37,7 @@ def examine(
     """
     fits = detect(recipes, checkout, shims)
     wanted = wants(checkout, _read(checkout, fits))
-    asked = machine(python, wanted.modules, _needed(wanted, fits))
+    asked = machine(python, wanted.modules, _needed(wanted, fits), "wandb" if wanted.logs else "")
     seen = Seen(tree, checkout, wanted, asked, fits, os.environ, Path.home())
     return (*findings(seen), *_sized(seen, measure))
 

@@ -139,8 +139,7 @@ def _compiler(seen: Seen) -> Iterator[Finding]:
 
 
 def _logger(seen: Seen) -> Iterator[Finding]:
-    there = any(one.wanted.package == "wandb" and not one.error for one in seen.machine.imports)
-    if not seen.wants.logs or not there:
+    if not seen.wants.logs or not seen.machine.logger:
         return
     mode = seen.variables.get("WANDB_MODE", "")
     if mode in SILENT:

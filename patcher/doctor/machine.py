@@ -81,7 +81,7 @@ class Machine:
     """The interpreter and what is around it.
 
     `driver` is the newest CUDA that the driver runs, `toolkit` nvcc's; `memory` are the bytes of the first GPU;
-    `absent` are distributions that are listed and not installed, each with where.
+    `absent` are distributions that are listed and not installed, each with where; `logger`: it can be imported.
     """
 
     python: str
@@ -96,10 +96,13 @@ class Machine:
     toolkit: str = ""
     compiler: str = ""
     absent: tuple[tuple[str, str], ...] = ()
+    logger: bool = False
 
 
-def machine(python: str, wanted: Iterable[Wanted], listed: Mapping[str, str] | None = None) -> Machine:
-    """Ask an interpreter for all that is wanted, and for distributions that are `listed`, each somewhere.
+def machine(
+    python: str, wanted: Iterable[Wanted], listed: Mapping[str, str] | None = None, logger: str = ""
+) -> Machine:
+    """Ask an interpreter for all that is wanted, for distributions that are `listed` somewhere, and for a logger.
 
     Raises:
         TargetError: it is no Python that runs.
@@ -121,6 +124,7 @@ def machine(python: str, wanted: Iterable[Wanted], listed: Mapping[str, str] | N
         toolkit=_word_behind("release", ["nvcc", "--version"]),
         compiler=_compiler(),
         absent=_absent(python, listed or {}),
+        logger=bool(logger) and _imported(python, Wanted(logger, "")).works,
     )
 
 

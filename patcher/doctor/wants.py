@@ -15,13 +15,16 @@ from dataclasses import dataclass, field
 from patcher.checkout import Checkout
 from patcher.errors import TargetError
 from patcher.files.requirements_tree import find
+from patcher.syntax.shims import STAMP
 
 __all__ = ["Wanted", "Wants", "wants"]
 
 CATCHES = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 COMPILES = re.compile(rb"\btorch\.compile\(|\btorch\._dynamo\b")
+LOGS = re.compile(rb"^\s*(?:import|from)\s+wandb\b")  # in a `try` too: where it can be imported, it asks for its key
 PROCESSES = re.compile(rb"\bmp\.spawn\(|multiprocessing\.spawn\(|\bLOCAL_RANK\b|\binit_process_group\(")
 LITERAL = re.compile(rb"""['"]cuda(?::\d+)?['"]|\.cuda\(|['"]nccl['"]""")
+PATTERNS = (("compiles", COMPILES), ("logs", LOGS), ("processes", PROCESSES), ("literal", LITERAL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,9 @@ def wants(checkout: Checkout, paths: Iterable[str] | None = None) -> Wants:
         except TargetError:
             skipped.append(path)
             continue
-        for name, pattern in (("compiles", COMPILES), ("processes", PROCESSES), ("literal", LITERAL)):
+        if STAMP.match(data):
+            continue  # a copied shim asks for no more than torch, and compiles on CUDA alone
+        for name, pattern in PATTERNS:
             line = _first_line(data, pattern)
             if line:
                 first.setdefault(name, f"{path}:{line}")
@@ -84,9 +89,8 @@ def wants(checkout: Checkout, paths: Iterable[str] | None = None) -> Wants:
             if one.package not in own and one.package not in sys.stdlib_module_names:
                 known = found.get(one.module)
                 found[one.module] = _both(known, one) if known else one
-    logs = next((one.place for one in found.values() if one.package == "wandb"), "")
     modules = tuple(found[name] for name in sorted(found))
-    return Wants(modules, _listed(checkout), logs=logs, skipped=tuple(skipped), **first)
+    return Wants(modules, _listed(checkout), skipped=tuple(skipped), **first)
 
 
 def _listed(checkout: Checkout) -> dict[str, str]:

@@ -214,7 +214,7 @@ def test_the_key_of_wandb(tmp_path: Path, variables: dict[str, str], rc: str, st
     (tmp_path / "a.py").chmod(0o644)
     if rc:
         (tmp_path / ".netrc").chmod(0o600)
-    (one,) = told(tree, "wandb", imported("wandb"), variables=variables)
+    (one,) = told(tree, "wandb", variables=variables, logger=True)
     assert one.state is state
 
 
@@ -223,6 +223,8 @@ def test_no_key_is_needed_without_wandb(tmp_path: Path) -> None:
         tmp_path, {"a.py": "try:\n    import wandb\nexcept ImportError:\n    import wandb_off as wandb\n"}
     )
     assert told(tree, "wandb") == []
+    (one,) = told(tree, "wandb", logger=True)
+    assert (one.state, "a.py:2 logs to it" in one.text) == (State.MISSING, True)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from patcher.checkout import Checkout
 from patcher.doctor.wants import Wants, wants
+from patcher.syntax.shims import stamp
 from tests.helpers import write_tree
 
 
@@ -75,3 +76,9 @@ def test_what_else_a_tree_wants(tmp_path: Path, text: str, name: str, place: str
 def test_a_file_that_does_not_parse_is_passed_over(tmp_path: Path) -> None:
     found = wanted(tmp_path, {"a.py": "print 1\n", "b.py": "import torch\n"})
     assert ([one.module for one in found.modules], found.skipped) == (["torch"], ("a.py",))
+
+
+def test_a_copied_shim_wants_nothing(tmp_path: Path) -> None:
+    shim = stamp("flash_attn_torch/cuda.py", b"import extra\nf = torch.compile(g)\n").decode()
+    found = wanted(tmp_path, {"a.py": "import torch\n", "flash_attn_torch/cuda.py": shim})
+    assert ([one.module for one in found.modules], found.compiles) == (["torch"], "")
