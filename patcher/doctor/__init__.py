@@ -57,6 +57,12 @@ def _needed(wanted: Wants, fits: Iterable[Fit]) -> dict[str, str]:
 
 
 def _sized(seen: Seen, measure: bool) -> Iterator[Finding]:
+    mine = seen.own
+    if measure and mine and mine.recipe.sizes and mine.verdict is not Verdict.APPLIED:
+        what = (
+            f"Nothing was measured: that is done on a copy of the patched tree, and {mine.recipe.name} is not applied."
+        )
+        yield Finding("batch", State.ADVICE, what, seen.apply(mine.recipe))
     applied = [fit.recipe for fit in seen.fits if fit.verdict is Verdict.APPLIED and fit.recipe in seen.recipes]
     for recipe, sizing in ((one, sizing) for one in applied for sizing in one.sizes):
         if not measure:

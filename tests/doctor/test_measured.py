@@ -123,3 +123,9 @@ def test_it_is_measured_only_when_asked(patcher: Patcher, recipe: Path, tree: Pa
     assert (told.code, "read its sizes, then give --allow-run" in told.stderr) == (2, True)
     told = patcher("doctor", tree, "-r", recipe, "--python", sys.executable, "--measure", "--allow-run")
     assert "A batch of 96 " in told.out
+
+
+def test_what_is_not_patched_is_not_measured(patcher: Patcher, recipe: Path, tree: Path) -> None:
+    told = patcher("doctor", tree, "-r", recipe, "--python", sys.executable, "--measure", "--allow-run")
+    assert "Nothing was measured: that is done on a copy of the patched tree, and mine is not applied." in told.out
+    assert f"patcher apply {tree} --recipe {recipe.parent}\n" in told.out
