@@ -107,15 +107,21 @@ def told(found: Measured | str, memory: float) -> Iterator[Finding]:
     # A smaller batch makes as many steps more as it is smaller.
     whole = seconds * steps * asked / batch
     run = found.sizing.check.why
-    yield Finding("time", State.OK, f"A step with a batch of {batch} takes {seconds:.2g} s, and {run} {_long(whole)}.")
+    yield Finding(
+        "time", State.OK, f"A step with a batch of {batch} takes {_short(seconds)} s, and {run} {_long(whole)}."
+    )
 
 
 def _word(sizing: Sizing, batch: int) -> str:
     return next(word.replace("{batch}", str(batch)) for word in sizing.check.run if "{batch}" in word)
 
 
+def _short(seconds: float) -> str:
+    return f"{seconds:.2g}" if seconds < 10 else f"{seconds:.0f}"
+
+
 def _long(seconds: float) -> str:
-    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+    for unit, length in (("years", 31557600), ("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * length:
             return f"some {seconds / length:.0f} {unit}"
     return f"some {seconds:.0f} seconds"

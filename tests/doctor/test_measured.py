@@ -46,6 +46,13 @@ def test_it_does_not_fit_and_a_smaller_one_takes_more_steps() -> None:
     assert time.text == "A step with a batch of 35 takes 3.6 s, and the long run some 3 hours."
 
 
+def test_a_run_that_nobody_waits_for() -> None:
+    _, time = told(of((1, GIB, 300), (4, 1.3 * GIB, 1200)), 20 * GIB)
+    assert time.text == "A step with a batch of 100 takes 30000 s, and the long run some 347 days."
+    _, time = told(of((1, GIB, 3000), (4, 1.3 * GIB, 12000)), 20 * GIB)
+    assert time.text == "A step with a batch of 100 takes 300000 s, and the long run some 10 years."
+
+
 def test_the_model_alone_does_not_fit() -> None:
     batch, _ = told(of((1, 9 * GIB, 1), (4, 9.3 * GIB, 1)), 5 * GIB)
     assert (batch.state, batch.text.startswith("The model alone takes some 8.9 GiB")) == (State.MISSING, True)

@@ -2,7 +2,7 @@
 
     python full_size.py OUTDIR
 
-    OUTDIR/train_full.py BATCH    as many steps as are asked for by who watches it
+    OUTDIR/train_full.py training.batch_size=N    as many steps as are asked for by who watches it
 
 It is for measuring memory and time, see `sizes` in the recipe, and driver.py for why not the upstream's own script. Its
 two pretrained encoders are not there, which are frozen and run once a batch: a step of it takes more than is measured.
@@ -22,10 +22,11 @@ sys.path.insert(0, os.getcwd())
 CONFIG, PACKAGE = os.path.join("configs", "config_ddp.yaml"), "protlig_dd.model.transformer"
 
 
-def main(batch_size):
+def main(override):
     if not os.path.exists(CONFIG):
         sys.exit("there is no %s in this tree" % CONFIG)
-    config = OmegaConf.load(CONFIG)
+    config = OmegaConf.merge(OmegaConf.load(CONFIG), OmegaConf.from_dotlist([override]))
+    shape = (config.training.batch_size, config.model.length)
     copied = PACKAGE + "_torch"
     module = importlib.import_module(copied if importlib.util.find_spec(copied) else PACKAGE)
     from protlig_dd.model.ema import ExponentialMovingAverage
@@ -37,8 +38,8 @@ def main(batch_size):
     graph, noise = graph_lib.get_graph(config, device), noise_lib.get_noise(config).to(device)
     optimizer = torch.optim.AdamW(net.parameters(), lr=config.optim.lr)
     for _ in range(config.training.n_iters):
-        tokens = torch.randint(config.tokens, (batch_size, config.model.length), device=device)
-        sigma, dsigma = noise(torch.rand(batch_size, device=device).clamp(min=1e-3))
+        tokens = torch.randint(config.tokens, shape, device=device)
+        sigma, dsigma = noise(torch.rand(shape[0], device=device).clamp(min=1e-3))
         noisy = graph.sample_transition(tokens, sigma[:, None])
         loss = graph.score_entropy(net(noisy, sigma), sigma[:, None], noisy, tokens)
         (dsigma[:, None] * loss).sum(dim=-1).mean().backward()
@@ -48,7 +49,7 @@ def main(batch_size):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(sys.argv[1])
 """
 
 
