@@ -22,8 +22,8 @@ __all__ = ["command"]
 def command(path: str, prove: bool, python: str | None, show: bool, form: str, output: Path | None) -> int:
     """List the loops over the places of a tensor in the checkout at PATH, and what can be made of each.
 
-    A loop is told as batched (inlined code, or torch.func.vmap), or with the reason why it must stay. Nothing is written,
-    and without --prove nothing is run.
+    A loop is told as batched (inlined code, or torch.func.vmap), or with the reason why it must stay. Nothing is
+    written, and without --prove nothing is run.
     """
     from patcher.checkout import Checkout
     from patcher.errors import UsageError

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from patcher.errors import TargetError
 from patcher.syntax.draft import Draft
@@ -59,7 +60,7 @@ def judged(found: Sequence[Candidate], draft: Draft, python: str) -> tuple[Judge
     return tuple(results)
 
 
-def _answers(asked: Sequence[Fragment], python: str) -> list[dict[str, object]]:
+def _answers(asked: Sequence[Fragment], python: str) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="patcher-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         request, answer, printed = (folder / one for one in ("request.json", "answer.json", "printed.txt"))
@@ -76,5 +77,5 @@ def _answers(asked: Sequence[Fragment], python: str) -> list[dict[str, object]]:
             raise TargetError(f"The loops could not be run with {python}. Its last words: {last}") from None
     if "refused" in told:
         raise TargetError(f"{python} has no torch ({told['refused']}). Install it there, or name another --python.")
-    found: list[dict[str, object]] = told["found"]
+    found: list[dict[str, Any]] = told["found"]
     return found

@@ -43,7 +43,8 @@ FORMAT = 1
 class Case:
     """One case on both sides: the largest error of each kind (None: there was none to measure), and what differs.
 
-    `autocast`: it was run under bfloat16 autocast, where other errors are allowed. `mends`: the code before raises on it.
+    `autocast`: it was run under bfloat16 autocast, where other errors are allowed. `mends`: the code before raises on
+    it.
     """
 
     name: str

@@ -8,7 +8,17 @@ from dataclasses import replace
 
 from patcher.syntax.loops.values import Axis, Count, Refused, Unproved, Value, aligned, tensor
 
-__all__ = ["LEFT", "RIGHT", "found_at", "inserted_at", "multiplied", "with_one_more", "without"]
+__all__ = [
+    "LEFT",
+    "RIGHT",
+    "found_at",
+    "inserted_at",
+    "multiplied",
+    "over_last",
+    "swapped",
+    "with_one_more",
+    "without",
+]
 
 LEFT, RIGHT = "left", "right"
 
@@ -85,6 +95,14 @@ def with_one_more(value: Value, dim: int, side: str, size: str = "1") -> Value:
     return Value(sizes, rank, axis, is_tensor=True, view=True, outside=value.outside)
 
 
+def _rows_alone(axis: Axis, right: Value) -> bool:
+    """Tell whether no axis of one matrix meets another than its own of the other: whatever lies left is a batch."""
+    if right.axis is None:
+        return right.rank == Count(2) and axis.at_right(1) is True
+    two = axis.at_right(2) and right.axis.at_right(2)
+    return bool(two) and axis.right == right.axis.right and axis.left == right.axis.left
+
+
 def multiplied(left: Value, right: Value, node: ast.AST) -> Value:
     """Return the product of two matrices (`@`).
 
@@ -100,18 +118,33 @@ def multiplied(left: Value, right: Value, node: ast.AST) -> Value:
         return tensor((*(outer.sizes or ()), left.sizes[-2], right.sizes[-1]))
     if left.anywhere or right.anywhere:
         return Value(anywhere=True, is_tensor=True)
-    if left.axis is not None and right.axis is None:
-        # Rows of a batch times one matrix: whatever lies left of the last axis is a row.
-        if right.rank == Count(2) and left.axis.at_right(1) and not left.axis.merged:
-            sizes = None
-            if left.sizes is not None and right.sizes is not None:
-                sizes = (*left.sizes[:-1], right.sizes[-1])
-            return tensor(sizes, left.axis, rank=left.rank, fresh=True)
-    if left.axis is not None and right.axis is not None:
-        two = left.axis.at_right(2) and right.axis.at_right(2)
-        if two and left.axis.right == right.axis.right and left.axis.left == right.axis.left and not left.axis.merged:
-            sizes = None
-            if left.sizes is not None and right.sizes is not None:
-                sizes = (*left.sizes[:-1], right.sizes[-1])
-            return tensor(sizes, left.axis, rank=left.rank, fresh=True)
+    if left.axis is not None and not left.axis.merged and _rows_alone(left.axis, right):
+        sizes = None
+        if left.sizes is not None and right.sizes is not None:
+            sizes = (*left.sizes[:-1], right.sizes[-1])
+        return tensor(sizes, left.axis, rank=left.rank, fresh=True)
     raise Unproved("multiplies matrices whose loop axis could meet another axis", node)
+
+
+def over_last(value: Value, node: ast.AST, size: str = "") -> Value:
+    """Return what a linear map of the last axis gives.
+
+    Raises:
+        Unproved: the last axis need not be one of a turn.
+    """
+    if value.anywhere:
+        return value
+    if value.axis is not None and value.axis.at_right(1) is not True:
+        raise Unproved("works on the last axis, where not all axes are known", node)
+    sizes = (*value.sizes[:-1], size) if value.sizes else None
+    return Value(sizes, value.rank, value.axis, is_tensor=True, fresh=True)
+
+
+def swapped(value: Value, one: int, other: int) -> Value:
+    """Return one turn with two axes in each other's place."""
+    sizes = value.sizes
+    if sizes is not None:
+        found = list(sizes)
+        found[one], found[other] = found[other], found[one]
+        sizes = tuple(found)
+    return replace(value, sizes=sizes, view=True, fresh=False, text="")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from patcher.syntax.loops.files import dotted_name
+from patcher.syntax.loops.modules import Module
 from patcher.syntax.loops.reading import Reading, joined
 from patcher.syntax.loops.values import UNKNOWN, Refused, Unproved, Value, aligned, number, tensor
 
@@ -109,8 +110,6 @@ def _items(reading: Reading, node: ast.For) -> list[tuple[ast.expr, Value]]:
 
 
 def _item(reading: Reading, node: ast.expr, loop: ast.For) -> Value:
-    from patcher.syntax.loops.opened import Module
-
     value = reading.read(node)
     if isinstance(value.module, Module) and value.module.kind in ("list", "row"):
         return Value(is_tensor=False, module=Module("either", parts=value.module.parts))
@@ -126,7 +125,7 @@ def _item(reading: Reading, node: ast.expr, loop: ast.For) -> Value:
     return Value()
 
 
-# --- one statement ------------------------------------------------------------------------------------------------------
+# --- one statement ----------------------------------------------------------------------------------------------------
 
 
 def statement(reading: Reading, node: ast.stmt) -> None:
@@ -253,7 +252,9 @@ def _spread_shape(reading: Reading, target: ast.Tuple | ast.List, of: Value) -> 
         return
     for name, held in list(reading.env.items()):
         if (held is of or (held.text == of.text and of.text and held.is_tensor is not False)) and held.axis == of.axis:
-            reading.env[name] = tensor(plain, held.axis, text=held.text, fresh=held.fresh, view=held.view, outside=held.outside)
+            reading.env[name] = tensor(
+                plain, held.axis, text=held.text, fresh=held.fresh, view=held.view, outside=held.outside
+            )
     if of.text and of.text not in reading.env and of.axis is None and "." not in of.text:
         reading.env[of.text] = tensor(plain, text=of.text)
 

@@ -61,7 +61,7 @@ def files_of(draft: Draft, path: str = "", text: str = "") -> Files:
 
 
 def candidates(draft: Draft) -> Iterator[Candidate]:
-    """Yield the loops of a tree that read or write a tensor at their variable, file by file in the order of the text."""
+    """Yield the loops of a tree that read or write a tensor at their variable, in the order of files and text."""
     for path in draft.paths:
         if path.endswith(".py"):
             yield from _of_file(draft, path)

@@ -1,4 +1,4 @@
-"""The files of a tree as `ast` has them, and what a dotted name means in one: a definition of the tree, or a library's."""
+"""The files of a tree as `ast` has them, and what a dotted name means in one: a definition, or a library's."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def dotted_name(node: ast.AST) -> str:
 
 
 class Files:
-    """The files of a tree. `find` gives the paths that a dotted module may be for a file; `read` gives a file's text."""
+    """The files of a tree. `find` gives the paths that a module may be for a file, `read` the text of a file."""
 
     def __init__(self, find: Callable[[str, str], list[str]], read: Callable[[str], str]) -> None:
         self._find, self._read = find, read

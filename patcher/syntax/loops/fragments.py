@@ -53,7 +53,7 @@ def fragment(draft: Any, candidate: Candidate) -> Fragment | str:
         inputs = {name: _input(name, reading, place) for name in sorted(names)}
     except Refused as refused:
         return refused.reason
-    outputs = tuple(sorted(_outputs(*trees, set(inputs))))
+    outputs = tuple(sorted(_outputs(trees[0], trees[1], set(inputs))))
     turns = head.loop.size or head.loop.turns
     return Fragment(textwrap.dedent(old), textwrap.dedent(new), prelude, turns, inputs, outputs)
 
@@ -68,8 +68,8 @@ def _regions(place: Place, old: str, new: str) -> tuple[str, str]:
     touched = [
         one for one in place.blocks[-1] if one.lineno - 1 < max(last, first + 1) and (one.end_lineno or 0) > first
     ]
-    start = min((one.lineno - 1 for one in (*touched, place.loop)))
-    end = max((one.end_lineno or 0 for one in (*touched, place.loop)))
+    start = min(one.lineno - 1 for one in (*touched, place.loop))
+    end = max(one.end_lineno or 0 for one in (*touched, place.loop))
     return "".join(before_[start:end]), "".join(after[start : len(after) - (len(before_) - end)])
 
 
@@ -204,7 +204,7 @@ def _input(name: str, reading: Reading, place: Place) -> dict[str, Any]:
 
 
 def _used(name: str, place: Place) -> tuple[int, int] | None:
-    """Return the least number of axes of a tensor that is read at the loop's variable, and that axis; None if none is."""
+    """Return the least number of axes of what is read at the loop's variable, and that axis; None if none is."""
     variables = {one.id for one in ast.walk(place.loop.target) if isinstance(one, ast.Name)}
     found: tuple[int, int] | None = None
     for node in ast.walk(place.loop):

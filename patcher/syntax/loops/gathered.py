@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from patcher.syntax.loops.files import dotted_name
 from patcher.syntax.loops.header import Place
 from patcher.syntax.loops.reading import integer
 from patcher.syntax.loops.values import Refused
@@ -14,7 +15,7 @@ __all__ = ["Consumer", "consumer", "emptied"]
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
-    """The one call of torch.stack or torch.cat that takes the list, and its axis; without a call a list stays a list."""
+    """The one call of torch.stack or torch.cat that takes the list, and its axis; without one it stays a list."""
 
     call: ast.Call | None = None
     is_stack: bool = False
@@ -48,16 +49,12 @@ def _names(node: ast.AST) -> set[str]:
 
 
 def _is_empty(node: ast.stmt, name: str) -> bool:
-    if isinstance(node, ast.AnnAssign):
-        target, value = node.target, node.value
-    elif isinstance(node, ast.Assign) and len(node.targets) == 1:
-        target, value = node.targets[0], node.value
-    else:
+    targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets if isinstance(node, ast.Assign) else []
+    if len(targets) != 1 or not (isinstance(targets[0], ast.Name) and targets[0].id == name):
         return False
-    empty = isinstance(value, ast.List) and not value.elts
-    called = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "list"
-    empty = empty or (called and not value.args)  # type: ignore[union-attr]
-    return isinstance(target, ast.Name) and target.id == name and empty
+    value = node.value  # type: ignore[attr-defined]
+    called = isinstance(value, ast.Call) and dotted_name(value.func) == "list" and not value.args
+    return called or (isinstance(value, ast.List) and not value.elts)
 
 
 def consumer(place: Place, name: str) -> Consumer:

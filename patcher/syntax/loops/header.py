@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from patcher.syntax.loops.body import assign, names_of, run, statement
+from patcher.syntax.loops.expressions import expression
 from patcher.syntax.loops.files import Code, Defined, Files, Function, dotted_name
-from patcher.syntax.loops.opened import annotated
+from patcher.syntax.loops.modules import annotated
 from patcher.syntax.loops.reading import Loop, Reading
 from patcher.syntax.loops.values import Axis, Count, Refused, Value, number, tensor
 
@@ -49,7 +50,7 @@ def places(code: Code) -> Iterator[Place]:
     def functions(body: Sequence[ast.stmt], owner: Defined | None) -> Iterator[Place]:
         for node in body:
             if isinstance(node, Function):
-                yield from _loops(code, node, owner, node.body, (node.body,), ())  # type: ignore[arg-type]
+                yield from _loops(code, node, owner, node.body, (node.body,), ())
             elif isinstance(node, ast.ClassDef):
                 yield from functions(node.body, Defined(code, node))
             else:
@@ -69,7 +70,7 @@ def _loops(
 ) -> Iterator[Place]:
     for node in body:
         if isinstance(node, Function):
-            yield from _loops(code, node, None, node.body, (node.body,), ())  # type: ignore[arg-type]
+            yield from _loops(code, node, None, node.body, (node.body,), ())
             continue
         inner = [getattr(node, name, []) for name in ("body", "orelse", "finalbody")]
         inner += [one.body for one in getattr(node, "handlers", [])]
@@ -79,7 +80,7 @@ def _loops(
             yield Place(code, function, owner, node, blocks, above)
 
 
-# --- the names in front -------------------------------------------------------------------------------------------------
+# --- the names in front -----------------------------------------------------------------------------------------------
 
 
 def before(place: Place, files: Files) -> Reading:
@@ -90,7 +91,7 @@ def before(place: Place, files: Files) -> Reading:
             assigned.append(node.id)
     many = frozenset(name for name in assigned if assigned.count(name) > 1)
     arguments = annotated(place.function)
-    reading = Reading(place.code, files, dict(arguments), self_class=place.owner, strict=True, many=many)
+    reading = Reading(place.code, files, dict(arguments), expression, self_class=place.owner, strict=True, many=many)
     for block, node in zip(place.blocks, (*place.above, place.loop), strict=True):
         for one in block[: next(at for at, other in enumerate(block) if other is node)]:
             _pass(reading, one)
@@ -179,9 +180,9 @@ def _less(turns: str, first: int) -> str:
 def _check_never_less(node: ast.expr, value: Value) -> None:
     """Refuse an end that may lie before the beginning by more than one: a slice would count it from the end."""
     for one in ast.walk(node):
-        if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Sub) and not value.text.startswith("self."):
-            if not (isinstance(one.right, ast.Constant) and one.right.value == 1):
-                raise Refused("has a range that may end before it begins", node)
+        less = isinstance(one, ast.BinOp) and isinstance(one.op, ast.Sub) and not value.text.startswith("self.")
+        if less and not (isinstance(one.right, ast.Constant) and one.right.value == 1):  # type: ignore[attr-defined]
+            raise Refused("has a range that may end before it begins", node)
     if isinstance(node, ast.UnaryOp):
         raise Refused("has a range that may end before it begins", node)
 
@@ -219,7 +220,7 @@ def _parts(node: ast.For, reading: Reading) -> Header:
         sizes.append(size)
         texts.append(text)
     counts = [size or f"len({text})" for size, text in zip(sizes, texts, strict=True)]
-    same = len(set(sizes)) == 1 and bool(sizes[0]) or len(texts) == 1
+    same = (len(set(sizes)) == 1 and bool(sizes[0])) or len(texts) == 1
     turns, line = counts[0], ""
     if not same:
         turns = "turns"
@@ -252,4 +253,3 @@ def _part(node: ast.expr, reading: Reading, loop: ast.For) -> tuple[Value, str, 
 
 def _is_call(node: ast.expr, name: str) -> bool:
     return isinstance(node, ast.Call) and dotted_name(node.func) == name
-

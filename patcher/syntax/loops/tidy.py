@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from patcher.syntax.loops.files import Code, Function
+from patcher.syntax.loops.files import Code, Function, dotted_name
 from patcher.syntax.loops.header import Place
 
 __all__ = ["spare", "tidied"]
@@ -24,9 +24,8 @@ def tidied(text: str, place: Place) -> str:
 
 def _function(code: Code, place: Place) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
     for node in ast.walk(code.module):
-        same = isinstance(node, Function) and node.name == place.function.name
-        if same and node.lineno == place.function.lineno:  # type: ignore[union-attr]
-            return node  # type: ignore[return-value]
+        if isinstance(node, Function) and node.name == place.function.name and node.lineno == place.function.lineno:
+            return node
     return None
 
 
@@ -72,8 +71,8 @@ def _last(body: list[ast.stmt], name: str) -> ast.Assign | None:
     for one in reversed(body):
         names = {node.id for node in ast.walk(one) if isinstance(node, ast.Name)}
         if name in names:
-            alone = isinstance(one, ast.Assign) and len(one.targets) == 1 and isinstance(one.targets[0], ast.Name)
-            return one if alone and one.targets[0].id == name else None  # type: ignore[union-attr, return-value]
+            alone = isinstance(one, ast.Assign) and len(one.targets) == 1 and dotted_name(one.targets[0]) == name
+            return one if alone and isinstance(one, ast.Assign) else None
     return None
 
 

@@ -1,8 +1,8 @@
 """What is known of a value in one turn of a loop, and where the loop's axis lies in the tensor of all turns.
 
-In one turn `x[:, t]` has the axes of `x` but one; the batched code has `x` itself, with the loop's axis in its place. So
-a value is told by the axes that it has in one turn and by how many of them lie left of the loop's axis. Counts that no
-text tells are symbolic: two values whose unknown part is the same tensor's can still be seen to agree.
+In one turn `x[:, t]` has the axes of `x` but one; the batched code has `x` itself, with the loop's axis in its place.
+So a value is told by the axes that it has in one turn and by how many of them lie left of the loop's axis. Counts that
+no text tells are symbolic: two values whose unknown part is the same tensor's can still be seen to agree.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 __all__ = ["UNKNOWN", "Axis", "Count", "Refused", "Unproved", "Value", "aligned", "number", "tensor"]
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818  # what became of a loop, in the words of the outcomes
     """The loop must not be batched; `node` is the place in the text, where there is one of its own."""
 
     def __init__(self, reason: str, node: Any = None) -> None:
@@ -74,11 +74,12 @@ UNKNOWN: Any = object()
 class Value:
     """What is known of an expression in one turn.
 
-    `sizes` are its axes as text, empty where unknown; None if not even their number is. `rank` is that number. `axis` is
-    there if it differs from turn to turn, `anywhere` if it does and nothing is known of its axes. `index` is the offset of
-    what is the loop's variable plus a number. `items` are the values of a list or tuple. `shape_of`: it is the shape of
-    another value. `fresh`: the function computed it, so that nobody else sees what is written to it. `view`: it is a part of
-    something else, `outside`: of what was there in front of the loop. `module` is the module that it is.
+    `sizes` are its axes as text, empty where unknown; None if not even their number is. `rank` is that number. `axis`
+    is there if it differs from turn to turn, `anywhere` if it does and nothing is known of its axes. `index` is the
+    offset of what is the loop's variable plus a number. `items` are the values of a list or tuple. `shape_of`: it is
+    the shape of another value. `fresh`: the function computed it, so that nobody else sees what is written to it.
+    `view`: it is a part of something else, `outside`: of what was there in front of the loop. `module` is the module
+    that it is.
     """
 
     sizes: tuple[str, ...] | None = None
@@ -110,7 +111,7 @@ class Value:
     @property
     def is_number(self) -> bool:
         """Whether it is a plain number or a tensor without axes that is the same at every turn."""
-        plain = self.is_tensor is False and self.items is None or self.rank == Count(0)
+        plain = (self.is_tensor is False and self.items is None) or self.rank == Count(0)
         return plain and not self.moves
 
 

@@ -12,7 +12,7 @@ from _patcher_cases import Caught
 from _patcher_compare import ALLOWED, same, size
 
 TURNS = (0, 1, 2, 3, 5)
-# What a size is that no text tells, and what the others are: different numbers, so that one in place of the other fails.
+# What a size is that no text tells, and what the others are: different numbers, so that a mix-up fails.
 USUAL = 3
 OTHERS = (4, 6, 7, 8, 9, 10, 11, 12)
 # How inputs are made whose axes the text does not tell: whether sizes differ, and how many more axes there are.
@@ -24,7 +24,7 @@ def judged(ask):
     worst, ran = 0.0, 0
     for guess in GUESSES:
         found = [at_length(ask, turns, guess) for turns in TURNS]
-        told = [one for turns, one in zip(TURNS, found) if turns and "raised" not in one]
+        told = [one for turns, one in zip(TURNS, found) if turns and "raised" not in one]  # noqa: B905  (3.8)
         if not told:  # these are no inputs for the loop; without turns it may run all the same
             continue
         if any("differs" in one for one in found):
@@ -97,7 +97,7 @@ def computed(ask, body, inputs):
         put(own if name.startswith("self.") else scope, name, given)
     scope["self"] = own
     lines = ["def fragment():"]
-    stored = [name for name in ask["outputs"]]
+    stored = list(ask["outputs"])
     again = [name for name in stored if name in inputs]
     lines += ["    global %s" % name for name in again]
     lines += ["    " + line for line in body.splitlines()]
@@ -109,7 +109,7 @@ def computed(ask, body, inputs):
     wanted = [value for value in tensors.values() if value.requires_grad]
     total = sum((value * (at + 1)).sum() for at, value in enumerate(wanted))
     grads = torch.autograd.grad(total, list(leaves.values()), allow_unused=True) if wanted else []
-    for name, grad in zip(leaves, grads):
+    for name, grad in zip(leaves, grads):  # noqa: B905  (3.8)
         tensors["the gradient of %s" % name] = grad
     return tensors
 

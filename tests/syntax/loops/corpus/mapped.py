@@ -1,8 +1,6 @@
 """Loops over which torch.func.vmap goes: their turns are pure, and the text does not show how the axis travels."""
 
 import torch
-import torch.nn.functional as F
-from torch import nn
 
 
 # x: B T D, w: T D E
