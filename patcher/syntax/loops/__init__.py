@@ -1,12 +1,12 @@
 """Loops over a tensor's axis: which of them can be batched, and why the others must stay.
 
-    candidates    the loops of a tree, each batched or refused
-    rewrite       one loop: roles and sinks say what it gathers; inlined or mapped writes it, split leaves a rest
-    header        its turns, and what is known of every name in front of it
-    expressions   what one turn computes: calls, along, still (PyTorch's functions), indexing, turns (subscripts)
-    opened        the tree's own modules and functions, statement by statement (body)
-    values        what is known of a value in one turn; axes: how the loop's axis travels
-    fragments     a loop and its batched code by themselves, to be run beside each other
+candidates    the loops of a tree, each batched or refused
+rewrite       one loop: roles and sinks say what it gathers; inlined or mapped writes it, split leaves a rest
+header        its turns, and what is known of every name in front of it
+expressions   what one turn computes: calls, along, still (PyTorch's functions), indexing, turns (subscripts)
+opened        the tree's own modules and functions, statement by statement (body)
+values        what is known of a value in one turn; axes: how the loop's axis travels
+fragments     a loop and its batched code by themselves, to be run beside each other
 """
 
 from patcher.syntax.loops.candidates import Candidate, batched, candidates
