@@ -86,7 +86,7 @@ class Vectorize:
             start, end = work.source.span(match.node)
             if work.in_scope(match) and not any(first <= start and end <= last for first, last in done):
                 site = self._site(work, match)
-                if site.status is Status.APPLIED:  # the loops in it went with it
+                if site.status is Status.APPLIED or site.reason == self.unproved != "":  # the loops in it go with it
                     done.append((start, end))
                 yield site
 

@@ -38,10 +38,20 @@ def attribute(reading: Reading, name: str) -> Value:
         return Value(text=text)
     inner = reading.inside(owner.code, _arguments_of(owner), owner)
     try:
+        _bind_locals(inner, owner, value, DEPTH)
         known = inner.read(value)
     except Refused:
         return Value(text=text)
     return replace(known, text=text, fresh=False, module=None)
+
+
+def _bind_locals(inner: Reading, owner: Defined, value: ast.expr, depth: int) -> None:
+    """Read the local names of `__init__` that a value is made of, however far."""
+    for one in ast.walk(value):
+        bound = _local(owner, one.id) if isinstance(one, ast.Name) and one.id not in inner.env else None
+        if bound is not None and depth and isinstance(one, ast.Name):
+            _bind_locals(inner, owner, bound, depth - 1)
+            inner.env[one.id] = inner.read(bound)
 
 
 def _assigned(files: Files, owner: Defined, name: str) -> tuple[Defined, ast.expr] | None:
@@ -100,8 +110,8 @@ def method_of(files: Files, owner: Defined, name: str) -> Defined | None:
 
 def _arguments_of(owner: Defined) -> dict[str, Value]:
     """Return what is known of the arguments of a class's `__init__`."""
-    init = next((one for one in owner.node.body if isinstance(one, Function) and one.name == "__init__"), None)
-    return annotated(init) if init is not None else {}
+    maker = _maker(owner)
+    return annotated(maker) if maker is not None else {}
 
 
 def annotated(function: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, Value]:
@@ -129,6 +139,9 @@ def _module(files: Files, owner: Defined, node: ast.expr, seen: tuple[str, ...] 
     if isinstance(node, ast.IfExp):
         parts = [_module(files, owner, one, seen) for one in (node.body, node.orelse)]
         return _either(parts)
+    if isinstance(node, ast.Name) and node.id not in seen:
+        bound = _local(owner, node.id)
+        return _module(files, owner, bound, (*seen, node.id)) if bound is not None else None
     if not isinstance(node, ast.Call):
         return None
     meant = owner.code.meaning(node.func)
@@ -140,6 +153,33 @@ def _module(files: Files, owner: Defined, node: ast.expr, seen: tuple[str, ...] 
     defined = files.definition(owner.code, dotted_name(node.func))
     if defined is not None and isinstance(defined.node, ast.ClassDef):
         return Module("tree", defined.node.name, node, defined)
+    return _built(files, defined, seen) if defined is not None else None
+
+
+def _built(files: Files, defined: Defined, seen: tuple[str, ...]) -> Module | None:
+    """Return the module that a function of the tree gives back, or None."""
+    name = f"{defined.code.path}::{defined.node.name}"
+    results = [one.value for one in ast.walk(defined.node) if isinstance(one, ast.Return)]
+    if not results or None in results or name in seen:
+        return None
+    return _either([_module(files, defined, one, (*seen, name)) for one in results if one is not None])
+
+
+def _maker(owner: Defined) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """Return the function in which modules are made: a class's `__init__`, or the function itself."""
+    if isinstance(owner.node, Function):
+        return owner.node
+    return next((one for one in owner.node.body if isinstance(one, Function) and one.name == "__init__"), None)
+
+
+def _local(owner: Defined, name: str) -> ast.expr | None:
+    """Return the one value that a local name is given, or None."""
+    maker = _maker(owner)
+    stores = [one for one in ast.walk(maker or ast.Pass()) if isinstance(one, ast.Name) and one.id == name]
+    stores = [one for one in stores if isinstance(one.ctx, ast.Store)]
+    for node in ast.walk(maker or ast.Pass()):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and [node.targets[0]] == stores:
+            return node.value
     return None
 
 
@@ -148,6 +188,8 @@ def _row(files: Files, owner: Defined, node: ast.Call, kind: str, seen: tuple[st
     arguments: list[ast.expr] = []
     for one in node.args:
         inner = one.value if isinstance(one, ast.Starred) else one
+        if isinstance(inner, ast.Subscript) and isinstance(inner.slice, ast.Slice):
+            inner = inner.value  # some of them, and nothing is said of which
         if isinstance(inner, ast.Name) and inner.id not in seen:
             gathered = _gathered(owner, inner.id)
             if gathered is None:
@@ -168,10 +210,10 @@ def _row(files: Files, owner: Defined, node: ast.Call, kind: str, seen: tuple[st
 
 def _gathered(owner: Defined, name: str) -> list[ast.expr] | None:
     """Return all that is put into a list of `__init__`, in any order; None if not all of it is seen."""
-    init = next((one for one in owner.node.body if isinstance(one, Function) and one.name == "__init__"), None)
-    if init is None:
+    maker = _maker(owner)
+    if maker is None:
         return None
-    parts = [_put(node, name) for node in ast.walk(init)]
+    parts = [_put(node, name) for node in ast.walk(maker)]
     return None if None in parts else [one for part in parts for one in part or ()]
 
 
@@ -179,6 +221,8 @@ def _put(node: ast.AST, name: str) -> list[ast.expr] | None:
     """Return what a statement or a call puts into a list; None if that is not seen."""
     if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if any(isinstance(one, ast.Subscript) and dotted_name(one.value) == name for one in targets):
+            return None
         if not any(isinstance(one, ast.Name) and one.id == name for one in targets):
             return []
         if isinstance(node.value, ast.ListComp):

@@ -150,6 +150,28 @@ def _still_matmul(given: Given) -> Value:
     return multiplied(given.values[0], given.values[1], given.node)
 
 
+def _still_unbind(given: Given) -> Value:
+    """Return the parts along an axis whose size is written as a number; they are parts of what is given."""
+    value, node = given.values[0], given.argument(1, "dim")
+    dim = integer(node) if node is not None else 0
+    if dim is None or value.sizes is None or not -len(value.sizes) <= dim < len(value.sizes):
+        return Value(is_tensor=False)
+    count = value.sizes[dim]
+    part = tensor(tuple(size for at, size in enumerate(value.sizes) if at != dim % len(value.sizes)), view=True)
+    return Value(is_tensor=False, items=(part,) * int(count)) if count.isdigit() else Value(is_tensor=False)
+
+
+def _still_chunk(given: Given) -> Value:
+    """Return so many parts along an axis, whose sizes are not told; they are parts of what is given."""
+    value, number_, node = given.values[0], given.argument(1, "chunks"), given.argument(2, "dim")
+    count, dim = integer(number_) if number_ is not None else None, integer(node) if node is not None else 0
+    known = value.sizes is not None and dim is not None and -len(value.sizes) <= dim < len(value.sizes)
+    if count is None or not known or value.sizes is None or dim is None:
+        return Value(is_tensor=False)
+    sizes = tuple("" if at == dim % len(value.sizes) else size for at, size in enumerate(value.sizes))
+    return Value(is_tensor=False, items=(tensor(sizes, view=True),) * count)
+
+
 _SHAPED: dict[str, Callable[[Given], Value]] = {
     "transpose": _still_swap,
     "swapaxes": _still_swap,
@@ -158,6 +180,8 @@ _SHAPED: dict[str, Callable[[Given], Value]] = {
     "cat": _still_join,
     "concat": _still_join,
     "stack": _still_stack,
+    "unbind": _still_unbind,
+    "chunk": _still_chunk,
     "matmul": _still_matmul,
     "bmm": _still_matmul,
 }
