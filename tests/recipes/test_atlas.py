@@ -11,7 +11,7 @@ from patcher.verify.golden import read_golden, step_digests
 from tests.helpers import ROOT, Patcher, Result, fixture_tree, git, snapshot
 
 COPIES = {"tokenizer_bytes.py", "wandb_off.py"}
-ELSEWHERE = {"context-sum", "context-loops"}  # a form that only upstream's second commit has
+ELSEWHERE = {"context-sum", "context-loops", "hidden-failure"}  # forms that only upstream's second commit has
 
 
 @pytest.fixture
@@ -71,13 +71,27 @@ def test_what_changes_the_numbers_is_told(patcher: Patcher, tree: Path) -> None:
     ]
 
 
-def test_the_loop_over_tokens_and_its_place_in_the_ring_stay(patcher: Patcher, tree: Path) -> None:
+def test_both_loops_are_one_call_of_the_memory_and_the_ring_keeps_its_last_turns(patcher: Patcher, tree: Path) -> None:
     patcher("apply", tree, "-r", "atlas")
-    model = snapshot(tree)["model.py"]
-    for line in (b"for t in range(length):", b"for h in range(self.num_heads):", b"self.context_pos += 1"):
-        assert line in model
-    assert b"self.context_keys[slot] = kept[:, t].mean(0).detach()  # of the batch" in model
+    model = snapshot(tree)["model.py"].decode()
+    assert "for t in range" not in model and "for h in range" not in model
+    for line in (
+        "kept = min(length, self.config.context_window_size)",
+        "self.context_keys[slot] = known.mean(0)[length - kept:].to(self.context_keys).detach()  # of the batch",
+        "self.context_pos += length",
+    ):
+        assert f"        {line}\n" in model
     assert snapshot(tree)["config.py"] == (ROOT / "fixtures" / "atlas" / "config.py").read_bytes()
+
+
+def test_another_loop_stays_until_it_is_proved(patcher: Patcher, tree: Path) -> None:
+    model = tree / "model.py"
+    model.write_text(model.read_text().replace("known[:, t].mean(0)", "known[:, t].amax(0)"))
+    result = patcher("apply", tree, "-r", "atlas", "--allow-dirty", "--format", "json")
+    step = next(one for one in result.json["steps"] if one["id"] == "tokens")
+    assert (result.code, step["status"]) == (3, "refused")
+    assert "patcher prove" in step["places"][0]["reason"]
+    assert "for t in range(length)" in model.read_text()
 
 
 @pytest.mark.parametrize("golden", ["recipes/atlas/golden/train.json", "fixtures/golden/atlas/train.json"])
