@@ -14,7 +14,7 @@ from patcher.syntax.loops.given import Given, dim_node, dims_named, keeps_axis, 
 from patcher.syntax.loops.reading import Reading, integer
 from patcher.syntax.loops.values import Axis, Count, Unproved, Value, aligned, number, tensor
 
-__all__ = ["OWN", "along", "placewise", "reduced"]
+__all__ = ["OWN", "SAME", "along", "placewise", "reduced"]
 
 
 # What may give back the very tensor that it is given.
@@ -79,7 +79,7 @@ def reduced(reading: Reading, given: Given, name: str) -> Value:
             kept = {dim % len(sizes) for dim in dims}
             sizes = tuple("1" if at in kept else size for at, size in enumerate(sizes))
         return tensor(sizes, value.axis, rank=value.rank, fresh=True)
-    return replace(without(value, found, given.node), fresh=True)
+    return replace(without(value, found, given.node), fresh=True, view=False, outside=False)
 
 
 def _whole_reduced(reading: Reading, given: Given, name: str) -> Value:

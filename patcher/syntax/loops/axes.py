@@ -77,7 +77,7 @@ def without(value: Value, dims: Sequence[tuple[int, str]], node: ast.AST) -> Val
         )
         if min(axis.left.extra if axis.left.known else 0, axis.right.extra if axis.right.known else 0) < 0:
             raise Unproved("takes away more axes than there are", node)
-    return Value(sizes, rank, axis, is_tensor=True)
+    return Value(sizes, rank, axis, is_tensor=True, view=value.view, outside=value.outside)
 
 
 def with_one_more(value: Value, dim: int, side: str, size: str = "1") -> Value:

@@ -148,7 +148,13 @@ def statement(reading: Reading, node: ast.stmt) -> None:
             _augmented(reading, node)
         case ast.Assert():
             reading.check_truth(reading.read(node.test), node.test)
-        case ast.Pass() | ast.Import() | ast.ImportFrom() | ast.FunctionDef() | ast.Global() | ast.Nonlocal():
+        case ast.Import() | ast.ImportFrom():
+            for alias in node.names:
+                if (name := alias.asname or alias.name.partition(".")[0]) in reading.code.top:
+                    reading.env[name] = Value()
+        case ast.FunctionDef():  # what is called so is no definition of the file
+            reading.env[node.name] = Value()
+        case ast.Pass():
             return
         case ast.Try():
             raise Refused("has a `try` in it, which tells apart the turns that fail", node)
@@ -181,7 +187,9 @@ def _augmented(reading: Reading, node: ast.AugAssign) -> None:
     if not isinstance(node.target, ast.Name):
         raise Refused(f"writes to `{reading.code.of(node.target)}`", node)
     before = reading.read(ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target))
-    if before.moves and not before.fresh and before.is_tensor is not False:
+    own = before.fresh or (before.is_tensor is False and before.items is None)
+    in_front = reading.loop is None and not reading.depth
+    if not own and not in_front:
         raise Refused(f"writes in place to `{node.target.id}`, which is a part of something else", node)
     if isinstance(node.op, ast.MatMult):
         raise Unproved("multiplies matrices in place", node)

@@ -113,7 +113,7 @@ def _of_torch(reading: Reading, node: ast.Call, meant: str, base: Value | None =
         return reduced(reading, given, name)
     if name in names.ALONG:
         return along(reading, given, name)
-    if name in names.LAST:
+    if name in names.LAST and not any(one.moves for one in given.all[1:]):
         return over_last(given.values[0], node)
     return _plain(given, meant)
 

@@ -112,19 +112,26 @@ def _binop(reading: Reading, node: ast.BinOp) -> Value:
     if isinstance(node.op, ast.MatMult):
         return multiplied(left, right, node)
     if left.items is not None and right.items is not None:
-        return replace(left, items=None, sizes=None, rank=None)
+        return replace(left, items=(*left.items, *right.items), text="")
     found = aligned([left, right], node)
-    return replace(found, text="") if found.is_tensor is not False else number(_folded(node.op, left, right), "")
+    if found.is_tensor is False:
+        return number(_folded(node.op, left, right), "")
+    return replace(found, text="", fresh=found.is_tensor is True)
 
 
 def _boolop(reading: Reading, node: ast.BoolOp) -> Value:
     values = [reading.read(one) for one in node.values]
     for one in values:
         reading.check_truth(one, node)
-    known = [one.constant for one in values]
-    if UNKNOWN in known:
-        return Value(is_tensor=False)
-    return Value(is_tensor=False, constant=all(known) if isinstance(node.op, ast.And) else any(known))
+    for one in values[:-1]:  # the first one that decides is what it gives
+        if one.constant is UNKNOWN:
+            break
+        if bool(one.constant) is isinstance(node.op, ast.Or):
+            return one
+    else:
+        return values[-1]
+    plain = all(one.is_tensor is False and one.items is None for one in values)
+    return Value(is_tensor=False) if plain else Value()
 
 
 def _compare(reading: Reading, node: ast.Compare) -> Value:
@@ -136,7 +143,7 @@ def _compare(reading: Reading, node: ast.Compare) -> Value:
         raise Refused("asks whether a tensor is in something", node)
     if any(one.index is not None for one in values):
         return Value((), Count(0), is_tensor=False, index=0)  # a truth that moves; who takes it is refused
-    if len(node.ops) == 1 and all(isinstance(one.constant, int | float | bool) for one in values):
+    if not identity and len(node.ops) == 1 and all(isinstance(one.constant, int | float) for one in values):
         return number(_COMPARED[type(node.ops[0])](values[0].constant, values[1].constant))
     if len(node.ops) > 1 and any(one.moves for one in values):
         raise Refused("branches on a tensor", node)
@@ -186,8 +193,6 @@ _COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.LtE: lambda a, b: a <= b,
     ast.Gt: lambda a, b: a > b,
     ast.GtE: lambda a, b: a >= b,
-    ast.Is: lambda a, b: a is b,
-    ast.IsNot: lambda a, b: a is not b,
 }
 
 

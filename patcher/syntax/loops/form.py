@@ -15,7 +15,7 @@ from patcher.syntax.loops.sinks import Sink, target_of
 from patcher.syntax.loops.tidy import spare
 from patcher.syntax.loops.values import Count, Refused, Unproved, Value
 
-__all__ = ["Form", "asks_for_views", "postfix", "turns_axis"]
+__all__ = ["Form", "asks_for_views", "check_alone", "postfix", "turns_axis"]
 
 WIDTH = 120
 
@@ -93,7 +93,7 @@ class Form:
         owned = held.fresh or (sink.target.startswith("self.") and held.is_tensor)
         if not owned:
             raise Refused(f"writes to `{sink.target}`, which the function did not make", sink.node)
-        _check_alone(self.place, sink.target, sink.node)
+        check_alone(self.place, sink.target, sink.node)
         self.reading.env[sink.target] = held
         loose, self.reading.loose = self.reading.loose, False
         try:
@@ -123,9 +123,20 @@ class Form:
             raise Refused("uses the loop's variable as a number, not only as an index", sink.node)
         if value.items is not None:
             raise Refused("gathers several things at once", sink.node)
+        if sink.kind == "sum" and isinstance(sink.node, ast.AugAssign):
+            self._check_own(sink)
         if not value.moves and sink.kind != "write":
             raise Refused("gathers what is the same at every turn", sink.node)
         return value
+
+    def _check_own(self, sink: Sink) -> None:
+        """Refuse to add in place to what may be a part of something that a turn reads."""
+        held = self.held(sink.target, sink.node)
+        if held.is_tensor is False and held.items is None:
+            return
+        if not held.fresh:
+            raise Refused(f"adds in place to `{sink.target}`, which the function did not make", sink.node)
+        check_alone(self.place, sink.target, sink.node)
 
     def counted(self, sink: Sink) -> str:
         """Return the statement that counts all turns at once."""
@@ -162,7 +173,7 @@ class Form:
     def ringed(self, sink: Sink, text: str, value: Value) -> str:
         """Return the write of all turns that stay in a ring."""
         name, kept = self.rings[sink.counter]
-        _check_alone(self.place, sink.target, sink.node)
+        check_alone(self.place, sink.target, sink.node)
         held = self.held(sink.target, sink.node)
         if not value.anywhere:
             assert value.axis is not None
@@ -181,14 +192,14 @@ def _line(code: Code, offset: int) -> int:
     return code.data.count(b"\n", 0, offset) + 1
 
 
-def asks_for_views(place: Place, name: str) -> bool:
+def asks_for_views(place: Place) -> bool:
     """Tell whether `view` is called behind a loop, which asks for the layout that a stack has."""
     end = place.loop.end_lineno or 0
     calls = [one for one in ast.walk(place.function) if isinstance(one, ast.Call) and one.lineno > end]
     return any(isinstance(one.func, ast.Attribute) and one.func.attr == "view" for one in calls)
 
 
-def _check_alone(place: Place, key: str, node: ast.stmt) -> None:
+def check_alone(place: Place, key: str, node: ast.stmt) -> None:
     """Refuse to write to what may be read under another name: only its own name is seen to be written to."""
     inside = {id(one) for one in ast.walk(place.loop)}
     above = {id(one): other for other in ast.walk(place.function) for one in ast.iter_child_nodes(other)}

@@ -87,7 +87,7 @@ class Inlined(Form):
             raise Refused("keeps a list of what need not be tensors", sink.node)
         if shown is not None and value.outside:  # what is stacked is a copy
             text = f"{postfix(text)}.clone()"
-        if shown is not None and asks_for_views(self.place, sink.target) and not shown.endswith(")"):
+        if shown is not None and asks_for_views(self.place):
             shown = f"{shown}.contiguous()"
         if use.call is None or shown is None:
             if value.axis.merged:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
+from patcher.syntax.loops import names
+from patcher.syntax.loops.along import SAME
 from patcher.syntax.loops.body import block
-from patcher.syntax.loops.files import Code
-from patcher.syntax.loops.form import Form, turns_axis
+from patcher.syntax.loops.files import Code, dotted_name
+from patcher.syntax.loops.form import Form, asks_for_views, turns_axis
 from patcher.syntax.loops.gathered import consumer
 from patcher.syntax.loops.reading import Reading
 from patcher.syntax.loops.sinks import Sink
@@ -138,8 +140,9 @@ class Mapped(Form):
             raise Refused("keeps a list of what is not followed", sink.node)
         if not use.is_stack:
             raise Refused("joins parts whose axes are not known", sink.node)
-        self.outside.append((*self.code.span(use.call), sink.target))
-        return f"{sink.target} = {name}"
+        layout = ".contiguous()" if asks_for_views(self.place) else ""
+        self.outside.append((*self.code.span(use.call), f"{sink.target}{layout}"))
+        return f"{sink.target} = {name}" if _computes(sink.value) else f"{sink.target} = {name}.clone()"
 
     def _placed(self, sink: Sink, name: str) -> str:
         node, target = self.target(sink)
@@ -163,6 +166,16 @@ def _placed_for_all(form: Form, sink: Sink) -> Reading:
     finally:
         form.reading = form_reading
     return reading
+
+
+def _computes(node: ast.expr) -> bool:
+    """Tell whether an expression surely gives a new tensor, and no view of what a turn reads, as a stack never is."""
+    if isinstance(node, ast.BinOp):
+        return True
+    name = dotted_name(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
+    name = name or (node.func.attr if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else "")
+    new = names.PLACEWISE - SAME | names.REDUCES | names.ALONG | names.LAST | names.LOSSES
+    return name in new | {"matmul", "bmm", "mm", "mv", "einsum", "outer", "cat", "stack", "inv", "where"}
 
 
 def _operator(node: ast.stmt, code: Code) -> str:

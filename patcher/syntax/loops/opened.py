@@ -26,7 +26,8 @@ def call_of_tree(reading: Reading, node: ast.Call) -> Value | None:
     if name.startswith("self.") and name.count(".") == 1 and reading.self_class is not None:
         method = method_of(reading.files, reading.self_class, name.partition(".")[2])
         if method is not None:
-            return _opened(reading, method, reading.self_class, _values_of(reading, node), node)
+            given, written = _values_of(reading, node), reading.written_to_self
+            return _opened(reading, method, reading.self_class, given, node, written)
     held = _held(reading, node.func)
     if isinstance(held.module, Module):
         return _called_module(reading, held.module, [reading.read(one) for one in node.args], node)
@@ -56,6 +57,9 @@ def _definition(reading: Reading, name: str) -> Defined | None:
 
 
 def _values_of(reading: Reading, node: ast.Call) -> list[tuple[str | None, Value]]:
+    handed = [*node.args, *(one.value for one in node.keywords)]
+    if reading.written_to_self and any(isinstance(one, ast.Name) and one.id == "self" for one in handed):
+        raise Refused("hands on `self`, to which it writes", node)
     found: list[tuple[str | None, Value]] = [(None, reading.read(one)) for one in node.args]
     return found + [(one.arg, reading.read(one.value)) for one in node.keywords]
 
@@ -129,15 +133,16 @@ def _opened(
     owner: Defined | None,
     given: list[Value] | list[tuple[str | None, Value]],
     node: ast.Call,
+    written: frozenset[str] = frozenset(),
 ) -> Value:
-    """Return what a function of the tree gives; a place in it is told with its file."""
+    """Return what a function of the tree gives; a place in it is told with its file. `written`: of self."""
     function = defined.node
     assert not isinstance(function, ast.ClassDef)
     if reading.depth >= DEPTH or isinstance(function, ast.AsyncFunctionDef):
         raise Refused(f"calls `{reading.code.of(node.func)}`, which leads too far to be read", node)
     pairs = [one if isinstance(one, tuple) else (None, one) for one in given]
     env = _bound(defined, owner, pairs, node)
-    inner = reading.inside(defined.code, env, owner, loose=reading.loose)
+    inner = replace(reading.inside(defined.code, env, owner, loose=reading.loose), assigned=written)
     try:
         return _handed_back(run(inner, function.body), [value for _, value in pairs], node)
     except Refused as error:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from patcher.syntax.loops.files import Code, Defined, Files, dotted_name
-from patcher.syntax.loops.names import PURE_BUILTINS
+from patcher.syntax.loops.names import OF_CHANCE, PURE_BUILTINS
 from patcher.syntax.loops.values import Count, Refused, Unproved, Value
 
 __all__ = ["DEPTH", "Loop", "Reading", "Source", "integer", "joined"]
@@ -130,6 +130,11 @@ class Reading:
         depth = self.depth + 1
         return Reading(code, self.files, env, self.reads, self_class=owner, loose=loose, strict=True, depth=depth)
 
+    @property
+    def written_to_self(self) -> frozenset[str]:
+        """What a turn writes to of `self`, which its methods see."""
+        return frozenset(key for key in self.assigned if key.startswith("self."))
+
     def anything(self, node: ast.expr) -> Value:
         """Read what has no reading of its own: it may stand if nothing in it moves."""
         if isinstance(node, ast.Yield | ast.YieldFrom | ast.Await | ast.NamedExpr):
@@ -148,6 +153,9 @@ class Reading:
         """Refuse a call that is not known to leave everything as it was."""
         name = dotted_name(node.func)
         meant = self.code.meaning(node.func)
+        last = meant.rpartition(".")[2]
+        if last in OF_CHANCE:
+            raise Refused(f"draws random numbers in every turn (`{last}`)", node)
         if meant.startswith(("torch.", "math.")) or (name in PURE_BUILTINS and name not in self.code.top):
             return
         raise Refused(f"calls `{self.code.of(node.func)}`, which is not known", node)
@@ -202,7 +210,15 @@ def joined(one: Value, other: Value, node: ast.AST) -> Value:
         if one.sizes is not None and other.sizes is not None:
             sizes = tuple(a if a == b else "" for a, b in zip(one.sizes, other.sizes, strict=True))
         plain = one.is_tensor if one.is_tensor == other.is_tensor else None
-        return Value(sizes, one.rank, one.axis, is_tensor=plain, fresh=one.fresh and other.fresh)
+        return Value(
+            sizes,
+            one.rank,
+            one.axis,
+            is_tensor=plain,
+            fresh=one.fresh and other.fresh,
+            view=one.view or other.view,
+            outside=one.outside or other.outside,
+        )
     if one.items is not None and other.items is not None and len(one.items) == len(other.items):
         pairs = zip(one.items, other.items, strict=True)
         return Value(is_tensor=False, items=tuple(joined(a, b, node) for a, b in pairs))

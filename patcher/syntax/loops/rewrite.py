@@ -18,7 +18,16 @@ from patcher.syntax.loops.mapped import Mapped
 from patcher.syntax.loops.reading import Reading
 from patcher.syntax.loops.roles import Roles, roles
 from patcher.syntax.loops.sinks import Sink
-from patcher.syntax.loops.split import carries, independent, joined_parts, known_calls, loop_of, lost, stays
+from patcher.syntax.loops.split import (
+    carries,
+    check_writes,
+    independent,
+    joined_parts,
+    known_calls,
+    loop_of,
+    lost,
+    stays,
+)
 from patcher.syntax.loops.tidy import tidied
 from patcher.syntax.loops.values import Refused, Unproved
 
@@ -89,7 +98,9 @@ def _split(place: Place, reading: Reading, head: Header) -> tuple[str, str] | No
     if not rest or not carries(place.loop, rest, head.variables) or not all(known_calls(one, reading) for one in rest):
         return None
     try:
-        _check_behind(place, lost(together, rest) | frozenset(), together.sinks)
+        _check_behind(place, lost(together, rest), together.sinks)
+        for one in rest:
+            check_writes(place, one, reading)
         return _formed(place, reading, head, together, loop_of(place, rest))
     except Refused:
         return None

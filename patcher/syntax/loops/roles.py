@@ -43,10 +43,12 @@ def roles(loop: ast.For, variables: frozenset[str]) -> Roles:
     sinks = sinks_of(body, variables)
     if not sinks:
         raise Refused(_idle(body, written, variables), loop)
+    _check_places(sinks, variables)
     live = living(body, sinks)
     dead = tuple(one for one in body if one not in live)
+    read = {key for one in live for key in keys_read(one)}
     for one in dead:
-        _check_dead(one, sinks)
+        _check_dead(one, sinks, read)
     return Roles(sinks, tuple(one for one in body if one in live), dead, written)
 
 
@@ -80,6 +82,7 @@ def check_flow(loop: ast.For) -> None:
             ast.While: "while",
             ast.With: "with",
             ast.Raise: "raise",
+            ast.Assert: "assert",
             ast.Delete: "del",
             ast.Global: "global",
             ast.Nonlocal: "nonlocal",
@@ -143,10 +146,35 @@ def _read_by(sink: Sink) -> set[str]:
     return found
 
 
-def _check_dead(node: ast.stmt, sinks: Sequence[Sink]) -> None:
-    """Refuse to leave out what nothing reads where it does something else too."""
+def _check_places(sinks: Sequence[Sink], variables: frozenset[str]) -> None:
+    """Refuse several writes to one tensor where those of a later turn could meet those of an earlier one."""
+    for sink in sinks:
+        others = [one for one in sinks if one.target == sink.target and one.kind in ("write", "ring")]
+        if sink.kind != "write" or len(others) < 2:
+            continue
+        adds = all(isinstance(one.node, ast.AugAssign) and isinstance(one.node.op, ast.Add | ast.Sub) for one in others)
+        if not adds and len({_turn_of(one, variables) for one in others}) > 1:
+            raise Refused(f"writes to several places of `{sink.target}` in a turn", sink.node)
+
+
+def _turn_of(sink: Sink, variables: frozenset[str]) -> tuple[object, ...]:
+    """Return what tells the place of the turn in a subscript: the element with the variable, and what is in front."""
+    index = target_of(sink.node).slice
+    elements = index.elts if isinstance(index, ast.Tuple) else [index]
+    names = [{one.id for one in ast.walk(element) if isinstance(one, ast.Name)} for element in elements]
+    at = next((at for at, found in enumerate(names) if found & variables), -1)
+    kinds = [
+        "rest" if ast.unparse(one) == "..." else "new" if ast.unparse(one) == "None" else "" for one in elements[:at]
+    ]
+    return (sink.kind, at, tuple(kinds), ast.unparse(elements[at]))
+
+
+def _check_dead(node: ast.stmt, sinks: Sequence[Sink], read: set[str]) -> None:
+    """Refuse to leave out what nothing reads where it does something else too; `read` is what the rest reads."""
     gathered = {sink.target for sink in sinks}
     for one in ast.walk(node):
+        if isinstance(one, ast.AugAssign) and keys_written(one) & read:
+            raise Refused(f"writes in place to `{ast.unparse(one.target)}`, which was read before", node)
         if isinstance(one, ast.Assign | ast.AugAssign | ast.AnnAssign):
             for target in one.targets if isinstance(one, ast.Assign) else [one.target]:
                 for leaf in leaves(target):
@@ -156,13 +184,17 @@ def _check_dead(node: ast.stmt, sinks: Sequence[Sink]) -> None:
                         raise Refused(f"carries `{leaf.id}` from turn to turn", node)
         if isinstance(one, ast.Call):
             name = dotted_name(one.func) or (one.func.attr if isinstance(one.func, ast.Attribute) else "")
-            if not _leaves_all(name):
+            if not _leaves_all(one.func, name):
                 raise Refused(f"calls `{name or ast.unparse(one.func)}`, which may do anything", node)
 
 
-def _leaves_all(name: str) -> bool:
+def _leaves_all(node: ast.expr, name: str) -> bool:
     """Tell whether a call is known to leave everything as it was, so that it may go where its result is not read."""
-    last = name.rpartition(".")[2]
+    base, _, last = name.rpartition(".")
+    if isinstance(node, ast.Name):
+        return last in names.PURE_BUILTINS
+    if base == "self":  # a module or a method, whatever it is called
+        return False
     pure = names.PLACEWISE | names.REDUCES | names.ALONG | names.PLAIN | names.SYNCS | names.LOSSES | names.CREATES
     pure |= names.PURE_BUILTINS | {"size", "dim", "arange"}
     return last in pure or name.startswith("math.")

@@ -10,16 +10,17 @@ from collections.abc import Sequence
 
 from patcher.syntax.loops import names
 from patcher.syntax.loops.files import dotted_name
+from patcher.syntax.loops.form import check_alone
 from patcher.syntax.loops.header import Place
-from patcher.syntax.loops.keys import keys_read, keys_written
+from patcher.syntax.loops.keys import base_of, keys_read, keys_written, leaves
 from patcher.syntax.loops.lines import header_lines
 from patcher.syntax.loops.modules import Module, attribute
 from patcher.syntax.loops.reading import Reading
 from patcher.syntax.loops.roles import Roles, check_flow, living
 from patcher.syntax.loops.sinks import sink_of
-from patcher.syntax.loops.values import Refused
+from patcher.syntax.loops.values import Refused, Value
 
-__all__ = ["carries", "independent", "joined_parts", "known_calls", "loop_of", "lost", "stays"]
+__all__ = ["carries", "check_writes", "independent", "joined_parts", "known_calls", "loop_of", "lost", "stays"]
 
 
 def independent(loop: ast.For, variables: frozenset[str]) -> list[Roles]:
@@ -83,6 +84,23 @@ def carries(loop: ast.For, rest: Sequence[ast.stmt], variables: frozenset[str]) 
             return True
         bound |= names
     return False
+
+
+def check_writes(place: Place, node: ast.stmt, reading: Reading) -> None:
+    """Refuse what stays where it writes into something that may have another name, by which the part reads it.
+
+    Raises:
+        Refused: it does.
+    """
+    for one in ast.walk(node):
+        targets = one.targets if isinstance(one, ast.Assign) else [one.target] if isinstance(one, ast.AugAssign) else []
+        for leaf in (leaf for target in targets for leaf in leaves(target)):
+            key = dotted_name(base_of(leaf))
+            held = reading.read(base_of(leaf)) if key.startswith("self.") else reading.env.get(key, Value())
+            if isinstance(leaf, ast.Subscript) or (isinstance(one, ast.AugAssign) and held.is_tensor is not False):
+                if not (held.fresh or (key.startswith("self.") and held.is_tensor)):
+                    raise Refused(f"writes to `{key}`, which the function did not make", node)
+                check_alone(place, key, node)
 
 
 def lost(together: Roles, rest: list[ast.stmt]) -> frozenset[str]:
