@@ -14,7 +14,7 @@ from patcher.syntax.loops.given import Given, dim_node, dims_named, keeps_axis, 
 from patcher.syntax.loops.reading import Reading, integer
 from patcher.syntax.loops.values import Axis, Count, Unproved, Value, aligned, number, tensor
 
-__all__ = ["OWN", "SAME", "along", "placewise", "reduced"]
+__all__ = ["OWN", "SAME", "along", "axes_counted", "placewise", "reduced"]
 
 
 # What may give back the very tensor that it is given.
@@ -140,7 +140,7 @@ def _unsqueezed(reading: Reading, given: Given) -> Value:
 def _squeezed(reading: Reading, given: Given) -> Value:
     value, node = given.values[0], given.argument(1, "dim")
     dim = integer(node) if node is not None else None
-    one_long = value.sizes is not None and dim is not None and value.sizes[dim] == "1"
+    one_long = dim is not None and value.size(dim) == "1"
     if value.axis is None or node is None or dim is None or not one_long:
         raise Unproved("squeezes an axis whose size is not known", given.node)
     return without(value, _turned(reading, given, node, [dim]), given.node)
@@ -240,10 +240,12 @@ def _size(reading: Reading, given: Given) -> Value:
     if value.axis is None or dim is None:
         return number()
     reading.put(node, str(found_at(value.axis, dim, given.node)[0]))
-    return number(text=value.sizes[dim] if value.sizes is not None and dim < len(value.sizes) else "")
+    return number(text=value.size(dim))
 
 
 def _matmul(reading: Reading, given: Given) -> Value:
+    if len(given.values) != 2:
+        raise Unproved("multiplies matrices that are given by name", given.node)
     return multiplied(given.values[0], given.values[1], given.node)
 
 
@@ -259,8 +261,11 @@ def _padded(reading: Reading, given: Given) -> Value:
     return tensor(sizes, value.axis, rank=value.rank, fresh=True)
 
 
-def _dimension(reading: Reading, given: Given) -> Value:
-    raise Unproved("asks how many axes one turn has", given.node)
+def axes_counted(reading: Reading, node: ast.AST) -> Value:
+    """Return how many axes one turn has, which only a turn by itself can tell."""
+    if not reading.loose:
+        raise Unproved("asks how many axes one turn has", node)
+    return number()
 
 
 def _hot(reading: Reading, given: Given) -> Value:
@@ -283,6 +288,5 @@ OWN: dict[str, Callable[[Reading, Given], Value]] = {
     "size": _size,
     "matmul": _matmul,
     "pad": _padded,
-    "dim": _dimension,
     "one_hot": _hot,
 }

@@ -145,6 +145,8 @@ def swapped(value: Value, one: int, other: int) -> Value:
     sizes = value.sizes
     if sizes is not None:
         found = list(sizes)
+        if not all(-len(found) <= dim < len(found) for dim in (one, other)):
+            raise Unproved("swaps axes that are not there")
         found[one], found[other] = found[other], found[one]
         sizes = tuple(found)
     return replace(value, sizes=sizes, view=True, fresh=False, text="")

@@ -9,7 +9,7 @@ import ast
 from dataclasses import replace
 
 from patcher.syntax.loops import names
-from patcher.syntax.loops.along import OWN, along, placewise, reduced
+from patcher.syntax.loops.along import OWN, along, axes_counted, placewise, reduced
 from patcher.syntax.loops.axes import over_last
 from patcher.syntax.loops.files import dotted_name
 from patcher.syntax.loops.given import Given, read_call
@@ -73,8 +73,10 @@ def _builtin(reading: Reading, node: ast.Call, name: str) -> Value:
         return number() if plain or small else Value(is_tensor=None if name != "slice" else False)
     if any(one.index is not None for one in moving):
         raise Refused("uses the loop's variable as a number, not only as an index", node)
+    if not given.values:
+        raise Refused(f"takes `{name}` of what differs from turn to turn", node)
     if name == "len" and given.values[0].shape_of is not None:
-        raise Unproved("asks how many axes one turn has", node)
+        return axes_counted(reading, node)
     if name in ("float", "int", "bool"):
         raise Refused(f"makes a plain number of a tensor (`{name}`)", node)
     if name == "abs":
@@ -96,10 +98,14 @@ def _of_torch(reading: Reading, node: ast.Call, meant: str, base: Value | None =
     if name.endswith("_") and not name.endswith("__"):
         raise Refused(f"writes in place (`{name}`)", node)
     _check_arguments(given, name)
+    if not given.values and name not in names.CREATES | {"tensor"}:  # all by name
+        return _plain(given, meant) if any(one.moves for one in given.all) else Value()
     if not any(one.moves for one in given.all):
         return still(reading, given, name, meant)
     if name in names.OF_CHANCE:
         return given.values[0]
+    if name in ("dim", "ndimension"):
+        return axes_counted(reading, node)
     if any(one.anywhere for one in given.all):
         return _plain(given, meant)
     if name in names.LOSSES and _reduction(given) == "none":

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from patcher.syntax.loops.along import axes_counted
 from patcher.syntax.loops.axes import multiplied
 from patcher.syntax.loops.calls import called
 from patcher.syntax.loops.files import dotted_name
@@ -54,6 +55,8 @@ def _attribute(reading: Reading, node: ast.Attribute) -> Value:
         if transposed and base.sizes is not None:
             return tensor((*base.sizes[:-2], base.sizes[-1], base.sizes[-2]))
         return Value(text=reading.own(name))
+    if node.attr == "ndim":
+        return axes_counted(reading, node)
     if node.attr in ("dtype", "device", "requires_grad", "is_cuda"):
         return Value(is_tensor=False)
     if node.attr == "mT" and base.axis is not None and base.axis.at_right(2):

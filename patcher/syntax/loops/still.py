@@ -112,7 +112,7 @@ def _still_permute(given: Given) -> Value:
     known = value.sizes is not None and len(dims) == len(value.sizes) and None not in dims
     if not known or value.sizes is None:
         return Value(is_tensor=True) if len(dims) < 2 else tensor(("",) * len(dims))
-    return tensor(tuple(value.sizes[one or 0] for one in dims))
+    return tensor(tuple(value.size(one or 0) for one in dims))
 
 
 def _still_unsqueeze(given: Given) -> Value:
@@ -147,7 +147,8 @@ def _still_stack(given: Given) -> Value:
 
 
 def _still_matmul(given: Given) -> Value:
-    return multiplied(given.values[0], given.values[1], given.node)
+    two = len(given.values) == 2
+    return multiplied(given.values[0], given.values[1], given.node) if two else Value(is_tensor=True)
 
 
 def _still_unbind(given: Given) -> Value:

@@ -108,6 +108,11 @@ class Value:
             or (self.shape_of is not None and self.shape_of.moves)
         )
 
+    def size(self, dim: int) -> str:
+        """Return the size of an axis as text, empty where it is not known or not there."""
+        sizes = self.sizes or ()
+        return sizes[dim] if -len(sizes) <= dim < len(sizes) else ""
+
     @property
     def is_number(self) -> bool:
         """Whether it is a plain number or a tensor without axes that is the same at every turn."""
@@ -189,8 +194,9 @@ def _broadcast(tensors: list[Value], values: list[Value]) -> Value:
     if all(one.sizes is not None for one in tensors):
         widest = max((one.sizes or () for one in tensors), key=len)
         return tensor(_sizes([one.sizes or () for one in tensors], len(widest)))
+    sure = True if any(one.is_tensor for one in tensors) else None
     same = all(one.rank == first.rank for one in tensors)
-    return tensor(None, rank=first.rank) if same else Value(is_tensor=True)
+    return replace(tensor(None, rank=first.rank), is_tensor=sure) if same else Value(is_tensor=sure)
 
 
 def _sizes(shapes: list[tuple[str, ...]], count: int) -> tuple[str, ...]:

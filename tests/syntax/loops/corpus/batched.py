@@ -493,3 +493,74 @@ def splits_off_what_is_independent(x):
         hidden.append(state)
         opened.append(torch.sigmoid(now))
     return torch.stack(hidden, dim=1), torch.stack(opened, dim=1)
+
+
+# x: B T D
+def hands_out_no_views(x):
+    outputs = []
+    for t in range(x.shape[1]):
+        outputs.append(x[:, t])
+    return torch.stack(outputs, dim=1) + 0
+
+
+# x: B T D
+def views_what_it_stacked(x):
+    batch, length, size = x.shape
+    outputs = []
+    for t in range(length):
+        outputs.append(x[:, t].exp())
+    return torch.stack(outputs, dim=0).view(length * batch, size)
+
+
+# x: B T D
+def opens_code_with_names_of_its_own(x):
+    batch, length, size = x.shape
+    outputs = []
+    for t in range(length):
+        outputs.append(centred(x[:, t]))
+    return torch.stack(outputs, dim=1)
+
+
+def centred(value):
+    length = value.shape[-1]
+    return value - value.sum(-1, keepdim=True) / length
+
+
+# x: B T D
+def writes_parts_of_one_place(x):
+    batch, length, size = x.shape
+    y = torch.zeros(batch, length, 6, dtype=x.dtype)
+    for t in range(length):
+        y[:, t, :3] = x[:, t]
+        y[:, t, 3:] = -x[:, t]
+    return y
+
+
+# x: B T D
+def adds_to_two_places_of_a_tensor(x):
+    batch, length, size = x.shape
+    y = torch.zeros(batch, length + 1, size, dtype=x.dtype)
+    for t in range(length):
+        y[:, t] += x[:, t]
+        y[:, t + 1] += x[:, t] * 2
+    return y
+
+
+# x: B T D, w: E D, bias: T E
+def adds_another_bias_in_each_turn(x, w, bias):
+    batch, length, size = x.shape
+    length, rows = bias.shape
+    outputs = []
+    for t in range(length):
+        outputs.append(F.linear(x[:, t], w) + bias[t, :])
+    return torch.stack(outputs, dim=1)
+
+
+# x: B T D
+class KeepsTheLast(nn.Module):
+    def forward(self, x):
+        outputs = []
+        for t in range(x.shape[1]):
+            self.last = x[:, t]
+            outputs.append(x[:, t] * 2)
+        return torch.stack(outputs, dim=1)

@@ -254,16 +254,6 @@ def appends_to_what_it_was_given(x, outputs):
     return torch.stack(outputs, dim=1)
 
 
-# `self.last`
-class KeepsTheLast(nn.Module):
-    def forward(self, x):
-        outputs = []
-        for t in range(x.shape[1]):
-            self.last = x[:, t]
-            outputs.append(x[:, t] * 2)
-        return torch.stack(outputs, dim=1)
-
-
 # carries `self.kept`
 class ReadsItsRing(nn.Module):
     def __init__(self, dim, window):
@@ -380,4 +370,221 @@ def reads_backwards(x):
     outputs = []
     for t in range(length):
         outputs.append(x[:, length - 1 - t] * math.pi)
+    return torch.stack(outputs, dim=1)
+
+
+# which may have another name too
+def writes_to_what_has_another_name(x):
+    y = torch.zeros_like(x)
+    first = y[:, 0]
+    for t in range(x.shape[1]):
+        y[:, t] = x[:, t] + first
+    return y
+
+
+# which may have another name too
+def writes_to_what_stands_in_a_tuple(x):
+    y = torch.zeros_like(x)
+    both = (x, y)
+    for t in range(x.shape[1]):
+        y[:, t] = both[0][:, t]
+    return y
+
+
+# which may have another name too
+def keeps_a_loop_that_writes_to_what_is_read(x):
+    y = torch.zeros_like(x)
+    first = y[:, 0]
+    outputs = []
+    for t in range(x.shape[1]):
+        y[:, t] = x[:, t].relu() + first
+        outputs.append(first * x[:, t])
+    return torch.stack(outputs, dim=1)
+
+
+# did not make
+def adds_in_place_to_a_part_of_its_input(x):
+    total = x[:, 0]
+    for t in range(x.shape[1]):
+        total += x[:, t] * x[:, 0]
+    return total
+
+
+# stands in a `try`
+def stands_in_a_try(x):
+    outputs = []
+    try:
+        for t in range(x.shape[1]):
+            outputs.append(torch.linalg.inv(x[:, t]))
+    except RuntimeError:
+        return outputs
+    return torch.stack(outputs, dim=1)
+
+
+# may end before it begins
+def may_end_before_it_begins(x, width):
+    y = x.clone()
+    for t in range(x.shape[1] - width):
+        y[:, t] = x[:, t] * 2
+    return y
+
+
+# may end before it begins
+def ends_where_something_else_does(x, n):
+    y = x.clone()
+    for t in range(n - 1):
+        y[:, t] = x[:, t] * 2
+    return y
+
+
+# carries `self.kept`
+class ReadsItsRingInAMethod(nn.Module):
+    def __init__(self, dim, window):
+        super().__init__()
+        self.window = window
+        self.register_buffer("kept", torch.zeros(window, dim))
+        self.register_buffer("position", torch.zeros(1, dtype=torch.long))
+
+    def look(self, value):
+        return value + self.kept.mean()
+
+    def forward(self, x):
+        outputs = []
+        for t in range(x.shape[1]):
+            slot = self.position.item() % self.window
+            outputs.append(self.look(x[:, t]))
+            self.kept[slot] = x[:, t].mean(0).detach()
+            self.position += 1
+        return torch.stack(outputs, dim=1)
+
+
+# carries `self.count`
+class ReadsItsCounterInAMethod(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def scaled(self, value):
+        return value * self.count
+
+    def forward(self, x):
+        outputs = []
+        for t in range(x.shape[1]):
+            self.count += 1
+            outputs.append(self.scaled(x[:, t]))
+        return torch.stack(outputs, dim=1)
+
+
+# hands on `self`
+class HandsItselfOn(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def forward(self, x):
+        outputs = []
+        for t in range(x.shape[1]):
+            self.count += 1
+            outputs.append(counted(self, x[:, t]))
+        return torch.stack(outputs, dim=1)
+
+
+def counted(module, value):
+    return value * module.count
+
+
+CALLS = 0
+
+
+# has a `global`
+def calls_what_counts_in_a_global(x):
+    outputs = []
+    for t in range(x.shape[1]):
+        outputs.append(counting(x[:, t]))
+    return torch.stack(outputs, dim=1)
+
+
+def counting(value):
+    global CALLS
+    CALLS += 1
+    return value * CALLS
+
+
+# writes in place
+def calls_what_writes_to_its_argument(x):
+    w = torch.zeros(3)
+    outputs = []
+    for t in range(x.shape[1]):
+        outputs.append(bumped(x[:, t], w))
+    return torch.stack(outputs, dim=1) * w
+
+
+def bumped(value, w):
+    w += 1
+    return value * 2
+
+
+# `helper`, which is not known
+def calls_a_function_within(x):
+    calls = [0]
+
+    def helper(value):
+        calls[0] += 1
+        return value * calls[0]
+
+    outputs = []
+    for t in range(x.shape[1]):
+        outputs.append(helper(x[:, t]))
+    return torch.stack(outputs, dim=1)
+
+
+def helper(value):
+    return value * 2
+
+
+# which was read before
+def changes_what_it_appended(x):
+    outputs = []
+    for t in range(x.shape[1]):
+        now = x[:, t] * 1
+        outputs.append(now)
+        now *= 2
+    return torch.stack(outputs, dim=1)
+
+
+# which was read before
+def changes_what_another_name_has(x):
+    outputs = []
+    for t in range(x.shape[1]):
+        now = x[:, t] * 1
+        other = now
+        now += 1
+        outputs.append(other)
+    return torch.stack(outputs, dim=1)
+
+
+# several places of `y`
+def writes_what_a_later_turn_writes_over(x):
+    y = torch.zeros(2, 9, 3)
+    for t in range(x.shape[1]):
+        y[:, t] = x[:, t]
+        y[:, t + 1] = -x[:, t]
+    return y
+
+
+# `assert`
+def asserts(x):
+    outputs = []
+    for t in range(x.shape[1]):
+        assert torch.isfinite(x[:, t]).all()
+        outputs.append(x[:, t] * 2)
+    return torch.stack(outputs, dim=1)
+
+
+# random
+def sums_random_numbers(x):
+    outputs = []
+    for t in range(x.shape[1]):
+        noise = sum([torch.randn(3) for _ in (1, 2)])
+        outputs.append(x[:, t] + noise)
     return torch.stack(outputs, dim=1)
