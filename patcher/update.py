@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from patcher.checkout import OWN, Checkout
+from patcher.choices import Choices
 from patcher.errors import PatcherError, RecipeError, UsageError
 from patcher.history import Tree, renamed, tracked, tree_of
 from patcher.lock import Locked, lock_entry
@@ -74,6 +75,9 @@ class Update:
         return any(place.status is Status.REFUSED for one in self.plans for out in one.outcomes for place in out.places)
 
 
+Planner = Callable[[Recipe, Checkout, Path, Choices | None], Plan]
+"""Plans a recipe over a tree, as `plan` does."""
+
 Make = Callable[[Recipe, Checkout], Plan]
 """Plans a recipe over a tree, without what was declined."""
 
@@ -95,8 +99,9 @@ def prepare(
     *,
     base: str | None = None,
     markers: bool = False,
+    planner: Planner = plan,
 ) -> Update:
-    """Return what becomes of a fork on a new upstream.
+    """Return what becomes of a fork on a new upstream; `planner` makes the plans there, and says what may go there.
 
     Raises:
         UsageError: the commits are not known, or the recipes are not applied.
@@ -110,12 +115,16 @@ def prepare(
     choices = {one.recipe.digest: remembered(one.locked) for one in applied}
 
     def make(recipe: Recipe, seen: Checkout) -> Plan:
+        return planner(recipe, seen, shims, choices[recipe.digest])
+
+    def made(recipe: Recipe, seen: Checkout) -> Plan:  # what stands in the fork went there when it could
         return plan(recipe, seen, shims, choices[recipe.digest])
 
     if old == new:
         return Update((), old, new)
     trees = [tree_of(checkout, commit) for commit in (old, new)]
-    before, after = (_patched(checkout, tree, recipes, make) for tree in trees)
+    both = (made, make)
+    before, after = (_patched(checkout, tree, recipes, one) for tree, one in zip(trees, both, strict=True))
     moved = renamed(checkout, old, new)
     found = tuple(_traces(one, other, trees, moved) for one, other in zip(before.plans, after.plans, strict=True))
     fork = {
@@ -125,7 +134,7 @@ def prepare(
     update = Update(
         after.plans, old, new, found, left=tuple(_left(trees)), entries=tuple(_entries(applied, after, new))
     )
-    base_files, theirs, notes = _carried(checkout, update, before, after, recipes, make)
+    base_files, theirs, notes = _carried(checkout, update, (before, after), recipes, both)
     # What a step that fell has put into the fork is carried over, and is no edit of a person.
     update = replace(update, edits=tuple(edits(before.patched, fork)), notes=notes)
     return _merged(checkout, update, base_files, fork, theirs, recipes, make, markers=markers)
@@ -170,23 +179,23 @@ def _refuse_unapplied(checkout: Checkout, before: _Side, fork: Files, recipes: S
 
 
 def _carried(
-    checkout: Checkout, update: Update, before: _Side, after: _Side, recipes: Sequence[Recipe], make: Make
+    checkout: Checkout, update: Update, sides: tuple[_Side, _Side], recipes: Sequence[Recipe], both: tuple[Make, Make]
 ) -> tuple[Files, Files, tuple[str, ...]]:
     """Return base and theirs of the merge; a step that fell is in neither, so that the fork's text of it is an edit."""
     fallen = [{trace.step.id for trace in group if trace.fallen} for group in update.traces]
     if not any(fallen):
-        return before.patched, after.patched, ()
+        return sides[0].patched, sides[1].patched, ()
     rest = [
         replace(recipe, steps=tuple(step for step in recipe.steps if step.id not in names))
         for recipe, names in zip(recipes, fallen, strict=True)
     ]
     try:
-        sides = [_patched(checkout, side.tree, rest, make) for side in (before, after)]
+        before, after = (_patched(checkout, side.tree, rest, make) for side, make in zip(sides, both, strict=True))
     except RecipeError as error:
         # Then all that the recipes did is merged as text.
         note = f"The other steps do not hold without the ones that drifted; all of them are merged as text. {error}"
-        return before.tree.files, after.tree.files, (note,)
-    return sides[0].patched, sides[1].patched, ()
+        return sides[0].tree.files, sides[1].tree.files, (note,)
+    return before.patched, after.patched, ()
 
 
 def _entries(applied: Sequence[Applied], after: _Side, new: str) -> Iterator[Locked]:

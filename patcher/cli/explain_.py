@@ -37,6 +37,7 @@ def command(
     from patcher.cli.chosen import only
     from patcher.explain import explain
     from patcher.recipe import bundled_root
+    from patcher.verify.proofs import only_proved
 
     file, line = _split(place)
     root = Path(tree) if tree is not None else _root_of(file)
@@ -51,7 +52,8 @@ def command(
         raise UsageError(f"{loaded.name} has no step {step}; {hint}")
     path = os.path.relpath(file, root) if tree is None or Path(file).is_absolute() else os.path.normpath(file)
     width = max((len(one.id) for one in loaded.steps), default=0)
-    for told in explain(loaded, Checkout.open(root), bundled_root() / "shims", path.replace(os.sep, "/"), line):
+    checkout, shims = Checkout.open(root), bundled_root() / "shims"
+    for told in explain(only_proved(loaded, checkout, shims), checkout, shims, path.replace(os.sep, "/"), line):
         if step in (None, told.step.id):
             status = paint(f"{told.status or '-':8}", told.status or "absent")
             click.echo(f"{status}  {told.step.id:{width}}  {told.reason}")

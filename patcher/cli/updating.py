@@ -24,6 +24,7 @@ from patcher.recipe import bundled_root
 from patcher.report.update import update_data, update_patch, update_text
 from patcher.update import Applied, Update, prepare
 from patcher.upstream import newest
+from patcher.verify.proofs import plan_proved
 
 __all__ = ["Asked", "carry_out"]
 
@@ -66,7 +67,7 @@ def carry_out(asked: Asked) -> int:
     onto = asked.onto if asked.onto is not None else newest(checkout, [one.recipe for one in recipes])
     applied = [Applied(one.recipe, one.name, one.locked) for one in recipes]
     shims = bundled_root() / "shims"
-    update = prepare(checkout, applied, shims, onto, base=asked.base, markers=asked.markers)
+    update = prepare(checkout, applied, shims, onto, base=asked.base, markers=asked.markers, planner=plan_proved)
     stopped = _stopped(update, asked)
     written = asked.writing and not stopped and bool(update.plans)
     if written:

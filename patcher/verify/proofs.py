@@ -28,6 +28,7 @@ __all__ = [
     "Standing",
     "beside",
     "looked_at",
+    "only_proved",
     "plan_proved",
     "record_file",
     "records",
@@ -162,22 +163,44 @@ def plan_proved(recipe: Recipe, checkout: Checkout, shims: Path, choices: Choice
         RecipeError, TargetError: as `plan`.
     """
     made = plan(recipe, checkout, shims, choices)
-    held = {outcome.step.id: reason for outcome in made.outcomes if (reason := _not_proved(outcome, made))}
-    if not held:
-        return made
+    held = _held_back(made, checkout)
+    return plan(_holding(recipe, held), checkout, shims, choices) if held else made
+
+
+def only_proved(recipe: Recipe, checkout: Checkout, shims: Path) -> Recipe:
+    """Return a recipe whose steps that go only where their code was proved refuse their places where it was not.
+
+    Raises:
+        RecipeError, TargetError: as `plan`.
+    """
+    if not any(_needs_proof(step) for step in recipe.steps):
+        return recipe
+    return _holding(recipe, _held_back(plan(recipe, checkout, shims), checkout))
+
+
+def _holding(recipe: Recipe, held: Mapping[str, str]) -> Recipe:
     steps = tuple(
         replace(step, action=replace(step.action, unproved=held[step.id])) if step.id in held else step
         for step in recipe.steps
     )
-    return plan(replace(recipe, steps=steps), checkout, shims, choices)
+    return replace(recipe, steps=steps)
 
 
-def _not_proved(outcome: Outcome, made: Plan) -> str:
+def _held_back(made: Plan, checkout: Checkout) -> dict[str, str]:
+    """Return why steps must not go where a plan has them, by their ids."""
+    return {outcome.step.id: reason for outcome in made.outcomes if (reason := _not_proved(outcome, made, checkout))}
+
+
+def _needs_proof(step: Step) -> bool:
+    return getattr(step.action, "NEEDS_PROOF", False) is True
+
+
+def _not_proved(outcome: Outcome, made: Plan, checkout: Checkout) -> str:
     """Return why a step must not go where a plan has it, or nothing."""
     step = outcome.step
-    if not getattr(step.action, "NEEDS_PROOF", False) or not outcome.count(Status.APPLIED):
+    if not _needs_proof(step) or not outcome.count(Status.APPLIED):
         return ""
-    told = standing(outcome, made)
+    told = standing(outcome, made, checkout)
     if told is None or told.proved:
         return ""
     recipe = made.recipe
@@ -199,8 +222,11 @@ def tied(recipe: Recipe, step: Step) -> frozenset[str]:
     return frozenset(found)
 
 
-def standing(outcome: Outcome, plan: Plan) -> Standing | None:
-    """Return whether a step's proof is of the code that this plan has; None if nothing is to be proved."""
+def standing(outcome: Outcome, plan: Plan, checkout: Checkout | None = None) -> Standing | None:
+    """Return whether a step's proof is of the code that this plan has; None if nothing is to be proved.
+
+    `checkout` is what was planned on, where that is not the work tree as it stands on the disk.
+    """
     step = outcome.step
     if step.proof is None or not any(place.status in (Status.APPLIED, Status.ALREADY) for place in outcome.places):
         return None
@@ -208,7 +234,7 @@ def standing(outcome: Outcome, plan: Plan) -> Standing | None:
         kept = records(step)
         if not kept:
             return Standing(step, False, "This was not proved yet.")
-        sides = _sides(outcome, plan)
+        sides = _sides(outcome, plan, checkout or Checkout.open(plan.root))
     except TargetError as error:
         return Standing(step, False, str(error))
     before, after = sides
@@ -225,12 +251,11 @@ def standing(outcome: Outcome, plan: Plan) -> Standing | None:
     return Standing(step, True, told, after)
 
 
-def _sides(outcome: Outcome, plan: Plan) -> tuple[frozenset[str] | None, str]:
+def _sides(outcome: Outcome, plan: Plan, checkout: Checkout) -> tuple[frozenset[str] | None, str]:
     """Return the keys that what is proved may have without a step, None if the step was there before, and its own."""
     step = outcome.step
     assert step.proof is not None
     changes = {change.path: change for change in plan.changes}
-    checkout = Checkout.open(plan.root)
     there = {path for path in (*checkout.paths, *changes) if path not in changes or not changes[path].gone}
     tree = Tree(
         frozenset(there),
