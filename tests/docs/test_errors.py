@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs import errors_forks, errors_rare, errors_recipes, errors_review, errors_trees, errors_update
+from tests.docs import (
+    errors_forks,
+    errors_loops,
+    errors_rare,
+    errors_recipes,
+    errors_review,
+    errors_trees,
+    errors_update,
+)
 from tests.docs.scenes import Play, Scene, said
 from tests.helpers import ROOT, Patcher
 
@@ -32,7 +40,7 @@ def rows() -> list[Row]:
     return [Row(one["wrong"], one["sentence"].replace("\\|", "|"), int(one["code"])) for one in found]
 
 
-MODULES = (errors_recipes, errors_trees, errors_forks, errors_update, errors_review, errors_rare)
+MODULES = (errors_recipes, errors_trees, errors_forks, errors_update, errors_review, errors_loops, errors_rare)
 
 
 def plays() -> list[tuple[str, Play]]:

@@ -211,7 +211,7 @@ def check_alone(place: Place, key: str, node: ast.stmt) -> None:
         written = isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Store)
         early = one.lineno < place.loop.lineno or any(isinstance(other, ast.For | ast.While) for other in place.above)
         if isinstance(one.ctx, ast.Load) and early and not (asked or written):
-            raise Refused(f"writes to `{key}`, which may have another name too (line {one.lineno})", node)
+            raise Refused(f"writes to `{key}`, which may have another name too, see line {one.lineno}", node)
 
 
 def _reads_own(sink: Sink) -> bool:

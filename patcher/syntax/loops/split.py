@@ -136,7 +136,9 @@ def _is_known(node: ast.Call, reading: Reading) -> bool:
     meant = reading.code.meaning(node.func)
     if meant:
         return meant.startswith(("torch.", "math.")) and last in pure
-    return last in pure | names.SYNCS | names.PURE_BUILTINS | {"append", "size", "dim"}
+    if isinstance(node.func, ast.Name):
+        return name in names.PURE_BUILTINS and name not in reading.code.top and name not in reading.env
+    return last in pure | names.SYNCS | {"append", "size", "dim"}
 
 
 def _of_torch(module: Module) -> bool:

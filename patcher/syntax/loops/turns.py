@@ -48,7 +48,7 @@ def _offset(reading: Reading, one: ast.expr, node: ast.Subscript) -> tuple[int, 
     size = _block(one, variable)
     if size is not None:
         return 0, size
-    raise Refused(f"takes a part whose length or spot depends on `{variable}`", node)
+    raise Refused(f"takes a part whose length or place depends on `{variable}`", node)
 
 
 def _index_of(reading: Reading, node: ast.expr) -> int | None:
@@ -192,7 +192,7 @@ def _whole(reading: Reading, base: Value, node: ast.Subscript, elements: list[as
         count = loop.turns if loop.turns.isidentifier() else f"({loop.turns})"
         size = spot.block if spot.block.replace(".", "").isidentifier() or spot.block.isdigit() else f"({spot.block})"
         if loop.first != "0":
-            raise Refused("takes blocks from another spot than the first", node)
+            raise Refused("takes blocks from another place than the first", node)
         texts[spot.at] = f":{count} * {size}"
         inner = reading.text(node.value)
         return f"{inner}[{', '.join(texts)}].unflatten({at}, ({loop.turns}, {spot.block}))"
