@@ -678,6 +678,14 @@ PROVE: dict[str, Play] = {
     "a case whose `call` is no tuple": _case("{'name': 'one', 'call': torch.ones(2)}"),
     "an `init` for a function": _case("{'name': 'one', 'init': (1,), 'call': ()}"),
     "a `train` that is neither True nor False": _case("{'name': 'one', 'call': (), 'train': 1}"),
+    "`buffers` for a function": _case("{'name': 'one', 'call': (), 'buffers': {}}"),
+    "`buffers` that are no dict": _case("{'name': 'one', 'call': (), 'buffers': 1}"),
+    "`buffers` of what the module has not": proof(
+        model="import torch\n\n\nclass Size(torch.nn.Module):\n    def forward(self, x):\n        return torch.pow(x, 2)\n",
+        cases=f"{HEADED}    yield {{'name': 'one', 'init': (), 'call': (torch.ones(2),), 'buffers': {{'kept': 1}}}}\n",
+        step=SQUARE.replace("::size", "::Size"),
+    ),
+    "a case that should mend and does not": _case("{'name': 'one', 'call': (torch.ones(2),), 'mends': True}"),
     "two cases of one name": proof(cases=f"{ONE}{ONE.splitlines()[-1]}\n"),
     "a case that runs on neither side": _case("{'name': 'one', 'call': ()}"),
     "a case that gives nothing": proof(

@@ -239,6 +239,74 @@ def test_dropout_draws_the_same_numbers(probe: ModuleType) -> None:
     assert compared(probe, before, lambda x: F.dropout(x, 0.5), init=(), call=(torch.ones(50),))["differences"] == []
 
 
+class Counts(nn.Module):
+    """Adds a place of a ring buffer, behind a counter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("count", torch.zeros((), dtype=torch.long))
+        self.register_buffer("kept", torch.arange(4.0))
+        self.weight = nn.Parameter(torch.ones(3))
+
+    def forward(self, x: Any) -> Any:
+        self.count += 1
+        return self.weight * x + self.place()
+
+    def place(self) -> Any:
+        return self.kept[self.count % 4]
+
+
+class FromTheBeginning(Counts):
+    """Is right for a counter of 0 alone."""
+
+    def place(self) -> Any:
+        return self.kept[1]
+
+
+def counted(probe: ModuleType, after: Any, **keys: Any) -> Any:
+    return compared(probe, Counts, after, init=(), call=(torch.randn(2, 3),), **keys)["differences"]
+
+
+def test_buffers_begin_with_what_a_case_gives(probe: ModuleType) -> None:
+    assert counted(probe, FromTheBeginning) == []
+    assert counted(probe, Counts, buffers={"count": 6}) == []
+    assert counted(probe, FromTheBeginning, buffers={"count": torch.tensor(6)})[0].startswith("output differs by")
+
+
+def test_a_buffer_that_there_is_not(probe: ModuleType) -> None:
+    with pytest.raises(probe.Refused, match=r"there is no buffer `kent`; known: count, kept\."):
+        counted(probe, Counts, buffers={"kent": 1})
+
+
+class InTurns(nn.Linear):
+    def forward(self, x: Any) -> Any:
+        return torch.stack([super(InTurns, self).forward(row) for row in x.unbind(1)], 1)
+
+
+class TooLarge(nn.Linear):
+    def forward(self, x: Any) -> Any:
+        return super().forward(x) * 1.1
+
+
+def test_under_autocast_a_rounding_of_bfloat16_is_allowed(probe: ModuleType) -> None:
+    keys = {"init": (12, 12), "autocast": True}
+    told = compared(probe, nn.Linear, InTurns, **{**keys, "call": (torch.randn(2, 5, 12),)})
+    assert told["differences"] == [] and told["autocast"] is True
+    case = {"name": "one", "call": (torch.randn(2, 5, 12),), **keys}
+    assert probe.run_case(nn.Linear, case, None)["outputs"]["output"].dtype == torch.bfloat16
+    told = compared(probe, nn.Linear, TooLarge, **{**keys, "call": (torch.randn(2, 5, 12),)})
+    assert told["differences"][0].startswith("output differs by")
+
+
+def test_what_mends_raises_before_and_not_after(probe: ModuleType) -> None:
+    told = compared(probe, Fails, Attention, mends=True)
+    assert told["differences"] == [] and told["mends"] is True and told["outputs"] is None
+    assert compared(probe, Attention, Attention, mends=True)["differences"] == [
+        "it does not raise before the step, and `mends` says that it does"
+    ]
+    assert "it raises RuntimeError" in compared(probe, Fails, Fails, mends=True)["differences"][0]
+
+
 @pytest.mark.parametrize(
     ("call", "nothing"),
     [
