@@ -149,6 +149,9 @@ LOOPS: dict[str, Play] = {
     "an item of a list": loop("outs.append(both[t] * 2)", first="outs = []\nboth = [x, x]"),
     "several statements on a line": loop("now = x[:, t]; outs.append(now)"),
     "a text over several lines": loop('now = """\n"""', APPENDED),
+    "a property": module(
+        "self.m = 0", "outs.append(x[:, t] * self.p)", below="    @property\n    def p(self):\n        return 1\n"
+    ),
     "a module that takes each turn for a batch": module("self.m = nn.BatchNorm1d(3)"),
     "a module that draws at random in training": module("self.m = nn.Dropout(0.1)"),
     "a module that is not known": module("self.m = nn.LSTM(3, 3)"),

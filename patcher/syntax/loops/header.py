@@ -92,6 +92,9 @@ def before(place: Place, files: Files) -> Reading:
     many = frozenset(name for name in assigned if assigned.count(name) > 1)
     arguments = annotated(place.function)
     reading = Reading(place.code, files, dict(arguments), expression, self_class=place.owner, strict=True, many=many)
+    for one in ast.walk(place.function.args):  # an argument hides what the file calls so
+        if isinstance(one, ast.arg):
+            reading.env.setdefault(one.arg, reading.named(ast.Name(one.arg, ast.Load())))
     for block, node in zip(place.blocks, (*place.above, place.loop), strict=True):
         for one in block[: next(at for at, other in enumerate(block) if other is node)]:
             _pass(reading, one)

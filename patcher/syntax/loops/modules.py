@@ -24,8 +24,15 @@ class Module:
 
 
 def attribute(reading: Reading, name: str) -> Value:
-    """Return what an attribute of `self` is, as far as the class tells."""
+    """Return what an attribute of `self` is, as far as the class tells.
+
+    Raises:
+        Refused: it is a property.
+    """
     assert reading.self_class is not None
+    method = method_of(reading.files, reading.self_class, name)
+    if method is not None and any("property" in dotted_name(one) for one in method.node.decorator_list):
+        raise Refused(f"reads `self.{name}`, a property, which may do anything")
     found = _assigned(reading.files, reading.self_class, name)
     text = reading.own(f"self.{name}")
     if found is None:

@@ -588,3 +588,50 @@ def sums_random_numbers(x):
         noise = sum([torch.randn(3) for _ in (1, 2)])
         outputs.append(x[:, t] + noise)
     return torch.stack(outputs, dim=1)
+
+
+# `scaled`, which is not known
+def calls_an_argument(x, scaled):
+    outputs = []
+    for t in range(x.shape[1]):
+        outputs.append(scaled(x[:, t]))
+    return torch.stack(outputs, dim=1)
+
+
+def scaled(value):
+    return value * 2
+
+
+# a property
+class ReadsAProperty(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    @property
+    def scale(self):
+        self.count += 1
+        return self.count
+
+    def forward(self, x):
+        outputs = []
+        for t in range(x.shape[1]):
+            outputs.append(x[:, t] * self.scale)
+        return torch.stack(outputs, dim=1)
+
+
+# which may do anything
+class CallsAMethodForNothing(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def norm(self, value):
+        self.count += 1
+
+    def forward(self, x):
+        outputs = []
+        for t in range(x.shape[1]):
+            self.norm(x[:, t])
+            outputs.append(x[:, t] * 2)
+        return torch.stack(outputs, dim=1) * self.count
