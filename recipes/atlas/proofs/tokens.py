@@ -20,8 +20,15 @@ def cases(of):
 
 def case(make, length, position, batch, heads=3, **more):
     config = make(
-        vocab_size=11, hidden_size=6 * heads, num_layers=1, num_heads=heads, max_seq_length=64, memory_depth=2,
-        memory_hidden_size=5, polynomial_degree=2, context_window_size=WINDOW,
+        vocab_size=11,
+        hidden_size=6 * heads,
+        num_layers=1,
+        num_heads=heads,
+        max_seq_length=64,
+        memory_depth=2,
+        memory_hidden_size=5,
+        polynomial_degree=2,
+        context_window_size=WINDOW,
     )
     told = "".join(f", {key}" if value is True else f", {key} {value}" for key, value in more.items())
     return {
