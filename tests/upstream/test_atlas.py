@@ -79,7 +79,8 @@ def test_what_upstream_has_is_told_as_already(patcher: Patcher, tree: Path) -> N
 def test_no_try_is_put_in_but_around_an_import(patcher: Patcher, tree: Path) -> None:
     before = sum(path.read_text().count("except") for path in tree.glob("*.py"))
     patcher("apply", tree, "-r", "atlas")
-    assert sum(path.read_text().count("except") for path in tree.glob("*.py") if path.stem not in SHIMS) == before + 2
+    after = sum(path.read_text().count("except") for path in tree.glob("*.py") if path.stem not in SHIMS)
+    assert after == before + 2 - (0 if is_first(tree) else 1)  # upstream's second commit hides what fails in the memory
 
 
 SHIMS = ("tokenizer_bytes", "wandb_off")

@@ -43,9 +43,10 @@ def verified(patcher: Patcher, tree: Path, recipe: str, check: str, *options: st
 def same(found: dict[str, Any], note: Property) -> None:
     """Ten losses are those of the reference."""
     assert (found["finding"], found["exit_code"]) == ("same", 0), found["reason"]
-    assert len(found["run"]["readings"]["loss"]) == 10
-    note("first loss", found["run"]["readings"]["loss"][0])
-    note("tenth loss", found["run"]["readings"]["loss"][-1])
+    losses = found["run"]["readings"]["loss"][:10]
+    assert len(losses) == 10
+    note("first loss", losses[0])
+    note("tenth loss", losses[-1])
     note("loss off by", found["worst"]["loss"]["off"])
     note("allowed", found["worst"]["loss"]["allowed"])
 

@@ -108,7 +108,10 @@ def turns(reading: Reading, base: Value, node: ast.Subscript, elements: list[ast
 
 def _check_tensor(reading: Reading, base: Value, node: ast.Subscript, elements: list[ast.expr]) -> None:
     """Refuse to read what need not be a tensor: a list of modules has other things at each spot."""
-    if base.is_tensor or len(elements) > 1:
+    asked = (
+        reading.loop is not None and base.text and f"{base.text}.shape[" in f"{reading.loop.size} {reading.loop.turns}"
+    )
+    if base.is_tensor or len(elements) > 1 or base.sizes is not None or asked:
         return
     name = reading.code.of(node.value)
     if base.module is not None:

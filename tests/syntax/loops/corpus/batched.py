@@ -564,3 +564,11 @@ class KeepsTheLast(nn.Module):
             self.last = x[:, t]
             outputs.append(x[:, t] * 2)
         return torch.stack(outputs, dim=1)
+
+
+# x: T D
+def knows_a_tensor_by_its_shape(x):
+    outputs = []
+    for t in range(x.shape[0]):
+        outputs.append(torch.exp(x[t]))
+    return torch.stack(outputs)
