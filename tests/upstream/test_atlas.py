@@ -198,7 +198,7 @@ def test_without_these_no_model_is_built(
 ) -> None:
     pytest.importorskip("torch")
     tree = upstream("atlas", FIRST)
-    text = f"recipe: part\nsummary: Without {step}\nsteps:\n  - use: atlas\n    skip: [{step}]\n"
+    text = f"recipe: part\nsummary: Without {step}\nsteps:\n  - use: atlas\n    skip: [{step}, tokens]\n"
     (tmp_path / "part.yaml").write_text(text)
     assert patcher("apply", tree, "-r", str(tmp_path / "part.yaml")).code == 0
     with pytest.raises(AssertionError, match=says):
