@@ -190,7 +190,7 @@ AtlasModel(AtlasConfig(vocab_size=9, hidden_size=8, num_layers=1, num_heads=2))(
     [
         ("factorial/arange", "TypeError"),
         ("feature-shape", "too many values to unpack"),
-        ("constant-term", "mat1 and mat2 shapes cannot be multiplied"),
+        ("constant-term", "must match the existing size"),
     ],
 )
 def test_without_these_no_model_is_built(
