@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from patcher import plan as planning
 from patcher.checkout import Checkout
 from patcher.choices import Choices
 from patcher.errors import TargetError
 from patcher.model import Change, Outcome, Plan, Recipe, Status, Step
-from patcher.plan import plan
 from patcher.syntax.draft import glob_match
 from patcher.verify.definitions import Definition, Tree, encoding_of, find
 from patcher.verify.keys import key, reached
@@ -162,9 +162,9 @@ def plan_proved(recipe: Recipe, checkout: Checkout, shims: Path, choices: Choice
     Raises:
         RecipeError, TargetError: as `plan`.
     """
-    made = plan(recipe, checkout, shims, choices)
+    made = planning.plan(recipe, checkout, shims, choices)
     held = _held_back(made, checkout)
-    return plan(_holding(recipe, held), checkout, shims, choices) if held else made
+    return planning.plan(_holding(recipe, held), checkout, shims, choices) if held else made
 
 
 def only_proved(recipe: Recipe, checkout: Checkout, shims: Path) -> Recipe:
@@ -175,7 +175,7 @@ def only_proved(recipe: Recipe, checkout: Checkout, shims: Path) -> Recipe:
     """
     if not any(_needs_proof(step) for step in recipe.steps):
         return recipe
-    return _holding(recipe, _held_back(plan(recipe, checkout, shims), checkout))
+    return _holding(recipe, _held_back(planning.plan(recipe, checkout, shims), checkout))
 
 
 def _holding(recipe: Recipe, held: Mapping[str, str]) -> Recipe:

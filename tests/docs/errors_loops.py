@@ -145,7 +145,9 @@ LOOPS: dict[str, Play] = {
     "the variable twice in a subscript": loop("outs.append(x[t, t])"),
     "a part of a length that changes": loop("outs.append(x[:, :t].sum(1))"),
     "a part at a place that changes": loop("outs.append(x[:, t:2 * t].sum(1))"),
-    "an item of what need not be a tensor": loop("outs.append(x[t] * 2)"),
+    "an item of what need not be a tensor": loop(
+        "outs.append(x[t] * 2)", over="for t in range(n)", arguments="x, n: int"
+    ),
     "an item of a list": loop("outs.append(both[t] * 2)", first="outs = []\nboth = [x, x]"),
     "several statements on a line": loop("now = x[:, t]; outs.append(now)"),
     "a text over several lines": loop('now = """\n"""', APPENDED),
