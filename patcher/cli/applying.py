@@ -68,9 +68,8 @@ def carry_out(asked: Asked) -> int:
     write = not (asked.looking or held_back)
     commits = _write(planned, checkout, asked) if write else ()
     code = _exit_code([one.plan for one in planned], needed=asked.looking or (asked.staged and write))
-    write_output(
-        _report([] if held_back and asked.diff else planned, checkout, asked, code, written=write), asked.output
-    )
+    nothing = held_back and asked.diff and asked.form == "text"  # a patch is all or nothing, a report tells the plan
+    write_output(_report([] if nothing else planned, checkout, asked, code, written=write), asked.output)
     if asked.form != "json":
         for note in said_beside(planned, checkout, asked, commits, held_back=held_back):
             click.echo(note, err=True)

@@ -120,6 +120,12 @@ class TestWriting:
         ready.apply(*options)
         assert ready.read() == "y = round(1)\n"
 
+    def test_what_drifted_is_told_as_data_in_each_way_to_look(self, tiny: Tiny) -> None:
+        tiny.one("abs(1)\n").recipe(ROUND, replace("len($X)", "int($X)", name="other", expect="1"))
+        for options in ((), ("--diff",), ("--check",)):
+            result = tiny.apply("--format", "json", *options)
+            assert (result.code, result.steps()["other"]) == (3, "drifted"), options
+
 
 class TestDirty:
     def test_work_that_git_does_not_have_is_not_written_over(self, ready: Tiny) -> None:
