@@ -17,7 +17,7 @@ from rich.text import Text
 from patcher.model import EffectKind, Step
 from patcher.review import Question, Section, sections
 
-__all__ = ["harmless", "show"]
+__all__ = ["EFFECTS", "harmless", "show"]
 
 CONTEXT = 3
 UNFINISHED = "\\ No newline at end of file"

@@ -9,7 +9,17 @@ from patcher.choices import OUT
 from patcher.model import Change, EffectKind, Outcome, Place, Plan, Status
 from patcher.verify.proofs import standing
 
-__all__ = ["Paint", "check_lines", "notes", "place_lines", "prove_command", "summary"]
+__all__ = [
+    "Paint",
+    "check_lines",
+    "counts",
+    "follow_ups",
+    "notes",
+    "numbers",
+    "place_lines",
+    "prove_command",
+    "summary",
+]
 
 Paint = Callable[[str, str], str]
 """Gives a text the look of a role: a status word, `why`, `head`, `warn`. Without colour it gives the text back."""
@@ -27,9 +37,9 @@ def summary(plan: Plan, paint: Paint, *, written: bool, tree: str, recipe: str) 
         paint(f"{plan.recipe.name} on {tree}", "head"),
         *_steps(plan, paint, tree, recipe),
         "",
-        _counts(plan, written),
+        counts(plan, written),
     ]
-    lines += _numbers(plan, paint)
+    lines += [paint(line, "warn") for line in numbers(plan)]
     lines += _left_alone(plan)
     lines += _known(plan)
     lines += _passed_over(plan)
@@ -169,26 +179,27 @@ def _left(outcome: Outcome) -> str:
     return "; ".join(dict.fromkeys(f"{place}: {place.reason}" for place in outcome.places if place.reason))
 
 
-def _counts(plan: Plan, written: bool) -> str:
-    counts = ", ".join(f"{len(found)} {status.value}" for status in Status if (found := plan.of(status)))
+def counts(plan: Plan, written: bool) -> str:
+    """Return how many steps ended in which way, and how many files are, or would be, written."""
+    ended = ", ".join(f"{len(found)} {status.value}" for status in Status if (found := plan.of(status)))
     changed = sum(change.before is not None for change in plan.changes)
     added = len(plan.changes) - changed
     if not plan.changes:
         if left := sum(place.reason in OUT for outcome in plan.outcomes for place in outcome.places):
             what = "one place is left as it is" if left == 1 else f"{left} places are left as they are"
-            return f"Steps: {counts}. Nothing is written; {what}."
+            return f"Steps: {ended}. Nothing is written; {what}."
         drifted = plan.of(Status.DRIFTED)
-        return f"Steps: {counts}." if drifted else f"Steps: {counts}. No file needs a change."
+        return f"Steps: {ended}." if drifted else f"Steps: {ended}. No file needs a change."
     done = ("was" if len(plan.changes) == 1 else "were") if written else "would be"
     parts = [_files(changed, "changed"), _files(added, "added")]
-    return f"Steps: {counts}. {' and '.join(part for part in parts if part)} {done} written."
+    return f"Steps: {ended}. {' and '.join(part for part in parts if part)} {done} written."
 
 
 def _files(count: int, what: str) -> str:
     return f"{count} file{'s' if count != 1 else ''} {what}" if count else ""
 
 
-def _numbers(plan: Plan, paint: Paint) -> Iterator[str]:
+def numbers(plan: Plan) -> Iterator[str]:
     """Name every step in force that changes what is computed, and the parameter that does not."""
     for outcome in plan.outcomes:
         effect = outcome.step.effect
@@ -196,7 +207,7 @@ def _numbers(plan: Plan, paint: Paint) -> Iterator[str]:
             other = " ".join(f"-p {shlex.quote(f'{name}={value}')}" for name, value in effect.avoid)
             detail = f": {effect.detail}" if effect.detail else ""
             keeps = f"; {other} keeps them" if other else ""
-            yield paint(f"This changes the numbers: {outcome.step.id}{detail}{keeps}.", "warn")
+            yield f"This changes the numbers: {outcome.step.id}{detail}{keeps}."
 
 
 def _next(plan: Plan, paint: Paint, tree: str, recipe: str) -> Iterator[str]:
@@ -205,12 +216,17 @@ def _next(plan: Plan, paint: Paint, tree: str, recipe: str) -> Iterator[str]:
     for hint in plan.recipe.next:
         yield f"  {hint.run.replace('{tree}', '.')}"
         yield paint(f"      {hint.why}", "why")
+    yield from (f"{what}:  {command}" for what, command in follow_ups(plan, tree, recipe))
+
+
+def follow_ups(plan: Plan, tree: str, recipe: str) -> Iterator[tuple[str, str]]:
+    """Yield what can be done with a tree that was written, each with its command; `tree` is quoted already."""
     if plan.recipe.checks:
         options = "".join(f" -p {shlex.quote(f'{name}={value}')}" for name, value in _chosen(plan))
         allowed = "" if plan.recipe.bundled else " --allow-run"
-        yield f"See it train:  patcher verify {tree} --recipe {shlex.quote(recipe)}{options}{allowed}"
+        yield "See it train", f"patcher verify {tree} --recipe {shlex.quote(recipe)}{options}{allowed}"
     if plan.changes:
-        yield f"Take it back:  patcher undo {tree}"
+        yield "Take it back", f"patcher undo {tree}"
 
 
 def _chosen(plan: Plan) -> Iterator[tuple[str, str]]:
