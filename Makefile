@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 DEMO   := .demo/HRM
 
-.PHONY: demo env format lint types test test-all quick docs upstream clean
+.PHONY: demo env browser format lint types test test-all quick docs upstream clean
 
 # --- the environment ------------------------------------------------------------------------------
 
@@ -56,12 +56,19 @@ types: env
 	$(BIN)/mypy
 
 quick: env
-	$(BIN)/pytest --numprocesses auto -m "not slow and not upstream"
+	$(BIN)/pytest --numprocesses auto -m "not slow and not upstream and not browser"
 
 test: lint types
-	$(BIN)/pytest --numprocesses auto -m "not full"
+	$(BIN)/pytest --numprocesses auto -m "not full and not browser"
 
-test-all: lint types
+# A browser that opens the reports; where none can be installed, their tests say so and are skipped.
+browser:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || command -v chromium-browser >/dev/null || \
+	  { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+	    apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes chromium >/dev/null; } || \
+	  echo "There is no Chromium, and it cannot be installed here: the tests in a browser are skipped."
+
+test-all: lint types browser
 	$(BIN)/pytest --numprocesses auto
 
 docs: env

@@ -62,6 +62,9 @@ PLACES = {
     "libcst": ("syntax",),
     "click": ("cli",),
     "git": ("checkout",),
+    "jinja2": ("report",),
+    "markupsafe": ("report",),
+    "pygments": ("report",),
     "torch": (),
     "yaml": ("recipe", "files", "apply"),
 }

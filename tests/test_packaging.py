@@ -125,6 +125,7 @@ def test_the_wheel_holds_every_module_and_every_recipe(built: Built) -> None:
     assert packed == wanted
     assert {
         "patcher/py.typed",
+        "patcher/report/web/parts/base.html",
         "patcher/verify/probe/sitecustomize.py",
         "patcher/_recipes/hrm/recipe.yaml",
         "patcher/_recipes/hrm/checks/tiny_dataset.py",
@@ -145,9 +146,12 @@ def test_the_wheel_says_what_it_needs_and_torch_is_not_among_it(built: Built) ->
     assert sorted(line.split()[1].partition(">")[0].lower() for line in needed) == [
         "click",
         "gitpython",
+        "jinja2",
         "libcst",
+        "markupsafe",
         "packaging",
         "psutil",
+        "pygments",
         "pyyaml",
         "rich",
     ]

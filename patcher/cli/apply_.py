@@ -29,10 +29,11 @@ __all__ = ["command"]
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "patch", "sarif", "github"]),
+    type=click.Choice(["text", "json", "patch", "sarif", "github", "html", "markdown"]),
     default="text",
     show_default=True,
-    help="`patch` is what `git am` takes; it writes nothing. `sarif` and `github` go with --check.",
+    help="`patch` is what `git am` takes; it writes nothing. `sarif` and `github` go with --check. "
+    "`html` is a page for the browser, `markdown` for a pull request.",
 )
 @output_option
 def command(commit: bool, commit_per: str | None, path: str | None, staged: bool, **options: Any) -> int:

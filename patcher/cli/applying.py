@@ -69,7 +69,9 @@ def carry_out(asked: Asked) -> int:
     commits = _write(planned, checkout, asked) if write else ()
     code = _exit_code([one.plan for one in planned], needed=asked.looking or (asked.staged and write))
     nothing = held_back and asked.diff and asked.form == "text"  # a patch is all or nothing, a report tells the plan
-    write_output(_report([] if nothing else planned, checkout, asked, code, written=write), asked.output)
+    write_output(
+        _report([] if nothing else planned, checkout, asked, code, written=write, held=held_back), asked.output
+    )
     if asked.form != "json":
         for note in said_beside(planned, checkout, asked, commits, held_back=held_back):
             click.echo(note, err=True)
@@ -188,12 +190,16 @@ def _exit_code(plans: Sequence[Plan], *, needed: bool) -> int:
 # --- the report -----------------------------------------------------------------------------------------------------
 
 
-def _report(planned: Sequence[Planned], checkout: Checkout, asked: Asked, code: int, *, written: bool) -> bytes | str:
+def _report(
+    planned: Sequence[Planned], checkout: Checkout, asked: Asked, code: int, *, written: bool, held: bool
+) -> bytes | str:
     """Return the report; of several recipes one after the other, of a lock in JSON as a list."""
     plans = [one.plan for one in planned]
     if asked.form == "json":
         told = [plan_data(plan, written=written, exit_code=code, prefix=checkout.prefix) for plan in plans]
         return json.dumps(told[0] if asked.recipe else {"exit_code": code, "plans": told}, indent=2) + "\n"
+    if asked.form in ("html", "markdown"):
+        return _page(planned, asked, written=written, held=held)
     if asked.form == "patch":
         pieces = [piece for one in planned for piece in one.job.pieces]
         return mails(pieces, checkout.prefix, checkout.repository.author if checkout.is_git else None)
@@ -210,6 +216,20 @@ def _report(planned: Sequence[Planned], checkout: Checkout, asked: Asked, code: 
         return "".join(check_lines(plan) for plan in plans)
     texts = [summary(one.plan, paint, written=written, tree=asked.path, recipe=one.chosen.spec) for one in planned]
     return "\n".join(texts)
+
+
+def _page(planned: Sequence[Planned], asked: Asked, *, written: bool, held: bool) -> bytes:
+    """Return the report that people look at; what makes it is imported where it is asked for."""
+    from patcher.report.told import Told
+
+    told = [Told(one.plan, written, asked.path, one.chosen.spec, held) for one in planned]
+    if asked.form == "html":
+        from patcher.report.web.page import plan_page
+
+        return plan_page(told)
+    from patcher.report.markdown import plan_markdown
+
+    return plan_markdown(told).encode()
 
 
 def _painted(data: bytes, output: Path | None) -> bytes | str:

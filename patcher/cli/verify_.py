@@ -6,7 +6,7 @@ import json
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,8 @@ from patcher.model import Check, Recipe
 
 if TYPE_CHECKING:
     from patcher.checkout import Checkout
+    from patcher.verify.judge import Judge
+    from patcher.verify.session import Checked
 
 __all__ = ["command"]
 
@@ -49,7 +51,13 @@ WIDE = 120
 @click.option("--python", metavar="PYTHON", help="The Python that has what the tree imports.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--allow-run", is_flag=True, help="Run the checks of a recipe that did not come with patcher.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github", "html", "markdown"]),
+    default="text",
+    show_default=True,
+)
 @output_option
 def command(
     path: str,
@@ -106,7 +114,8 @@ def command(
     asked = Asked(shims, other, held, ablate, sensitivity)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
     at_once = form == "text" and output is None
-    checked, recorded = [], set()
+    checked: list[Checked] = []
+    recorded: set[str | None] = set()
     try:
         for check in checks:
             prepared = f"{check.prepare}, then " if check.prepare else ""
@@ -124,9 +133,24 @@ def command(
         elif form == "github" and checked:
             add_summary(verdict_summary(checked))
             write_output(verdict_annotations(checked), output)
+        elif form in ("html", "markdown") and checked:
+            write_output(_page(judge, checked, form), output)
         elif checked and not at_once:
             write_output("\n".join(checked_report(one, paint, width) for one in checked), output)
     return exit_code(checked)
+
+
+def _page(judge: Judge, checked: Sequence[Checked], form: str) -> bytes:
+    """Return the report that people look at; what makes it is imported where it is asked for."""
+    if form == "html":
+        from patcher.report.web.page import verdict_page
+
+        checks = {check.id: check for check in judge.recipe.checks}
+        ran = {one.verdict.check: one.verdict.run for one in checked if one.verdict.run is not None}
+        return verdict_page(judge, checked, {name: judge.environment(checks[name], run) for name, run in ran.items()})
+    from patcher.report.markdown import verdict_markdown
+
+    return verdict_markdown(judge, checked).encode()
 
 
 def _chosen(recipe: Recipe, names: tuple[str, ...]) -> list[Check]:

@@ -12,12 +12,13 @@ from patcher.verify.proofs import standing
 __all__ = [
     "Paint",
     "check_lines",
-    "counts",
+    "ended",
     "follow_ups",
     "notes",
     "numbers",
     "place_lines",
     "prove_command",
+    "result",
     "summary",
 ]
 
@@ -37,7 +38,7 @@ def summary(plan: Plan, paint: Paint, *, written: bool, tree: str, recipe: str) 
         paint(f"{plan.recipe.name} on {tree}", "head"),
         *_steps(plan, paint, tree, recipe),
         "",
-        counts(plan, written),
+        f"Steps: {ended(plan)}. {result(plan, written)}".rstrip(),
     ]
     lines += [paint(line, "warn") for line in numbers(plan)]
     lines += _left_alone(plan)
@@ -179,20 +180,27 @@ def _left(outcome: Outcome) -> str:
     return "; ".join(dict.fromkeys(f"{place}: {place.reason}" for place in outcome.places if place.reason))
 
 
-def counts(plan: Plan, written: bool) -> str:
-    """Return how many steps ended in which way, and how many files are, or would be, written."""
-    ended = ", ".join(f"{len(found)} {status.value}" for status in Status if (found := plan.of(status)))
-    changed = sum(change.before is not None for change in plan.changes)
-    added = len(plan.changes) - changed
+def ended(plan: Plan) -> str:
+    """Return how many steps ended in which way."""
+    return ", ".join(f"{len(found)} {status.value}" for status in Status if (found := plan.of(status)))
+
+
+def result(plan: Plan, written: bool, *, held: bool = False) -> str:
+    """Say how many files were, or would be, written; nothing where a step drifted and none would be.
+
+    `held`: a step drifted, so that none of them is, without `--partial`.
+    """
     if not plan.changes:
         if left := sum(place.reason in OUT for outcome in plan.outcomes for place in outcome.places):
             what = "one place is left as it is" if left == 1 else f"{left} places are left as they are"
-            return f"Steps: {ended}. Nothing is written; {what}."
-        drifted = plan.of(Status.DRIFTED)
-        return f"Steps: {ended}." if drifted else f"Steps: {ended}. No file needs a change."
+            return f"Nothing is written; {what}."
+        return "" if plan.of(Status.DRIFTED) else "No file needs a change."
+    changed = sum(change.before is not None for change in plan.changes)
+    added = len(plan.changes) - changed
     done = ("was" if len(plan.changes) == 1 else "were") if written else "would be"
     parts = [_files(changed, "changed"), _files(added, "added")]
-    return f"Steps: {ended}. {' and '.join(part for part in parts if part)} {done} written."
+    on_terms = " with --partial; without it nothing is, because a step drifted" if held else ""
+    return f"{' and '.join(part for part in parts if part)} {done} written{on_terms}."
 
 
 def _files(count: int, what: str) -> str:

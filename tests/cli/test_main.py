@@ -38,7 +38,7 @@ def loaded(*arguments: object) -> set[str]:
     """Return which of the large modules a command imports."""
     program = (
         "import sys, json; from patcher.cli.main import _run; sys.argv[0] = 'patcher'; _run()\n"
-        "print(json.dumps([name for name in ('libcst', 'git', 'yaml', 'torch', 'packaging') if name in sys.modules]))"
+        "print(json.dumps([name for name in ('libcst', 'git', 'yaml', 'torch', 'packaging', 'jinja2', 'pygments') if name in sys.modules]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)], env=environment(), capture_output=True, check=True
@@ -76,6 +76,11 @@ class TestHelp:
 
     def test_listing_imports_neither_a_parser_of_python_nor_git(self) -> None:
         assert loaded("list") & {"libcst", "git", "torch"} == set()
+
+    def test_a_report_as_text_imports_nothing_that_makes_pages(self, tiny: Tiny) -> None:
+        tiny.one("abs(1)\n").recipe(ROUND)
+        assert loaded("apply", tiny.tree, "-r", tiny.file, "--check") & {"jinja2", "pygments"} == set()
+        assert loaded("apply", tiny.tree, "-r", tiny.file, "--check", "--format", "html") >= {"jinja2", "pygments"}
 
     def test_applying_never_imports_torch(self, tiny: Tiny) -> None:
         text = "import torch\nfrom flash_attn import flash_attn_func\n\nflash_attn_func(abs(1))\n"
