@@ -31,7 +31,7 @@ MARKS = {
     Status.DRIFTED: "❌ drifted",
     Status.REFUSED: "⚠️ refused",
 }
-SPECIAL = re.compile(r"[\\`*{}\[\]|~]|(?<!\w)_|_(?!\w)|^[-+=#]|^\d+(?=[.)])")
+SPECIAL = re.compile(r"[\\`*{}\[\]|~]|(?<![^\W_])_|_(?![^\W_])|^[-+=#]|^\d+(?=[.)])")
 # What GitHub makes a link by itself: a mention, an issue, an address. Behind a comment it is none.
 LINKED = re.compile(r"@|#(?=\d)|(?<=:)/(?=/)|(?<=www)\.", re.IGNORECASE)
 PLAIN = re.compile(r"[\w./:+-]+")
@@ -223,8 +223,7 @@ def _code(text: str) -> str:
 
 def _entities(text: str) -> str:
     """Return a text every sign of which is a reference: inside of an element Markdown still reads what is plain."""
-    shown = harmless(text, keep="\n\t")
-    return "".join(char if char.isalnum() or char in " ./-" else f"&#{ord(char)};" for char in shown)
+    return "".join(char if char.isalnum() or char in " ./-" else f"&#{ord(char)};" for char in harmless(text))
 
 
 def _many(count: int, what: str) -> str:

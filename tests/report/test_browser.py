@@ -6,14 +6,17 @@ import shutil
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright import sync_api
 
 from patcher.report.web.page import verdict_page
 from tests.report.reports import HOSTILE, checked, judge
 from tests.tiny import Tiny, replace
 
-sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
 pytestmark = [
     pytest.mark.browser,
@@ -32,7 +35,7 @@ WIDTHS = (390, 820, 1400)
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[sync_api.Browser]:
-    with sync_api.sync_playwright() as playing:
+    with pytest.importorskip("playwright.sync_api").sync_playwright() as playing:
         made = playing.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield made
         made.close()
@@ -99,6 +102,8 @@ def test_the_keys_lead_from_hunk_to_hunk(opened: Opened) -> None:
     for key in "jnjjjkp":
         opened.page.keyboard.press(key)
         seen.append(opened.focused())
+    ring = "getComputedStyle(document.activeElement, '::after').borderTopWidth"
+    assert opened.page.evaluate(ring) == "2px", "where the keys have led to is seen"
     assert seen == ["f0-0-h1", "f0-1-h1", "f0-1-h2", "f0-2-h1", "f0-2-h1", "f0-1-h2", "f0-1-h1"]
 
 

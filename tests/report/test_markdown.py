@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
-from patcher.report.markdown import LIMIT, verdict_markdown
+from patcher.report.hunks import harmless
+from patcher.report.markdown import LIMIT, _code, _text, verdict_markdown
 from patcher.verify.compare import Finding, Verdict
 from patcher.verify.session import Checked
 from tests.report.reports import HOSTILE, checked, judge
@@ -92,6 +97,56 @@ class TestEscaped:
     def test_no_fence_of_a_file_ends_the_patch(self, tiny: Tiny) -> None:
         told = markdown(tiny.one(f'abs(1)\n"""\n````\n{HOSTILE}\n"""\n').recipe(ROUND))
         assert "\n`````diff\n" in told and told.count("\n`````\n") == 1
+
+
+class Text(HTMLParser):
+    """What is read of rendered Markdown: its text, and the tags that it has."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self.tags: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.parts).split())
+
+
+GITHUB = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+SIGNS = st.text(alphabet=st.sampled_from("ab1. _*`~#|<>[]()!&;@$:/-+=\\{}\n\t"), max_size=24)
+
+
+class TestRendered:
+    @settings(deadline=None)
+    @given(SIGNS | st.text(max_size=24))
+    def test_a_cell_reads_as_it_was_written(self, text: str) -> None:
+        read = Text(GITHUB.render(f"| a |\n|---|\n| x {_text(text)} y |\n"))
+        assert read.text == " ".join(f"a x {harmless(text, keep=chr(10) + chr(9))} y".split())
+        assert set(read.tags) <= {"table", "thead", "tbody", "tr", "th", "td", "span"}
+
+    @settings(deadline=None)
+    @given(SIGNS | st.text(max_size=24))
+    def test_code_reads_as_it_was_written(self, text: str) -> None:
+        read = Text(GITHUB.render(f"| a |\n|---|\n| x {_code(text)} y |\n"))
+        assert read.text == " ".join(f"a x {harmless(text)} y".split())
+        assert set(read.tags) <= {"table", "thead", "tbody", "tr", "th", "td", "code"}
+
+    def test_a_hostile_tree_and_recipe(self, tiny: Tiny) -> None:
+        name = "</summary><img src=x>.py".replace("/", "")
+        text = f'abs(1)  # {HOSTILE}\n"""\n```\n</details>\n"""\n'
+        tiny.files({name: text}).recipe({**ROUND, "why": HOSTILE})
+        read = Text(GITHUB.render(markdown(tiny)))
+        assert not {"script", "img"} & set(read.tags)
+        assert HOSTILE in read.text and name in read.text
+        assert read.tags.count("details") == 1
 
 
 class TestLength:
