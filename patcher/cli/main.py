@@ -31,6 +31,7 @@ COMMANDS = {
     "list": "List the recipes that come with patcher.",
     "loops": "List the loops that could be batched, and why others must stay.",
     "prove": "Run a step's equality proof.",
+    "schema": "Print the JSON Schema of recipe.yaml, for editors.",
     "show": "Show what a recipe does, step by step.",
     "test": "Run a recipe's own cases.",
     "undo": "Take back what the last apply wrote.",

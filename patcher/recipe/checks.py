@@ -13,18 +13,18 @@ from patcher.recipe.nodes import Items, Node, Reader, Table, Text, did_you_mean
 from patcher.recipe.parameters import Setting
 from patcher.recipe.steps import Steps
 
-__all__ = ["read_checks", "read_sizes"]
+__all__ = ["DEVICES", "KEYS", "REFERENCES", "SIZES", "read_checks", "read_sizes"]
 
-_KEYS = (
+KEYS = (
     "id", "why", "like", "prepare", "run", "environment", "limit", "readings", "golden", "packages", "programs",
     "device", "reference", "perturb", "files", "seed",
 )  # fmt: skip
-_SIZES = ("id", "why", "prepare", "run", "environment", "limit", "packages", "batch", "steps")
+SIZES = ("id", "why", "prepare", "run", "environment", "limit", "packages", "batch", "steps")
 # What the probe can read (besides what is given to wandb), the classes of devices, and what can stand in for the code
 # that a golden judges, while it is recorded.
 _READINGS = ("loss", "lr", "grad_norm", "parameters")
-_DEVICES = ("cpu", "cuda")
-_REFERENCES = ("attention", "adam_atan2")
+DEVICES = ("cpu", "cuda")
+REFERENCES = ("attention", "adam_atan2")
 _LIMIT = re.compile(r"(\d+)\s*(s|m|)")
 _SEEDS = 2**32 - 1
 _WORD = re.compile(r"\{(\w+)\}")
@@ -50,7 +50,7 @@ def read_sizes(tables: Iterable[Table], steps: Steps, reader: Reader) -> tuple[S
     found: dict[str, Check] = {}
     sizes = []
     for table in tables:
-        fields = dict(reader.fields(table, _SIZES, ("id", "why", "run", "batch", "steps")))
+        fields = dict(reader.fields(table, SIZES, ("id", "why", "run", "batch", "steps")))
         batch, count = (_number(fields.pop(key, None), key, reader) for key in ("batch", "steps"))
         check = _check(table, fields, found, steps, reader, (*_PLACES, "batch"))
         found[check.id] = check
@@ -70,7 +70,7 @@ def _number(node: Node | None, key: str, reader: Reader) -> int:
 def _fields(table: Table, known: Mapping[str, Fields], reader: Reader) -> Fields:
     """Return what a check says, and what it leaves to the one that it is `like`."""
     required = ("id", "why") if table.get("like") else ("id", "why", "run")
-    own = reader.fields(table, _KEYS, required)
+    own = reader.fields(table, KEYS, required)
     like = reader.text(own.get("like"), "like")
     if "like" in own and like and like not in known:
         reader.tell(own["like"].mark, f"There is no check `{like}` above{did_you_mean(like, known)}")
@@ -106,7 +106,7 @@ def _check(
         golden=file("golden"),
         packages=tuple(_packages(fields.get("packages"), steps.setting, reader)),
         programs=_texts(fields.get("programs"), "programs", reader),
-        device=_one_of(fields.get("device"), "device", _DEVICES, reader) or "cpu",
+        device=_one_of(fields.get("device"), "device", DEVICES, reader) or "cpu",
         reference=references,
         without=without,
         perturb=read_yes(fields.get("perturb"), "perturb", reader),
@@ -200,7 +200,7 @@ def _references(node: Node | None, steps: Steps, reader: Reader) -> tuple[tuple[
             fields = reader.fields(item, ("without",), ("without",))
             without |= {text.value: text for text in reader.texts(fields.get("without"), "without")}
         elif item is not None:
-            words.append(_one_of(item, "reference", _REFERENCES, reader))
+            words.append(_one_of(item, "reference", REFERENCES, reader))
     for name, text in without.items():
         if steps.whole and name not in steps.ids:
             reader.tell(text.mark, f"There is no step `{name}` to be left out{did_you_mean(name, steps.ids)}")

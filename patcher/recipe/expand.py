@@ -21,9 +21,9 @@ from patcher.recipe.steps import RecipeFile, StepReader, Steps
 if TYPE_CHECKING:
     from patcher.verbs.base import Verb
 
-__all__ = ["Expander"]
+__all__ = ["USE_KEYS", "Expander"]
 
-_USE_KEYS = ("use", "with", "in", "not_in", "when", "skip", "expect", "effect")
+USE_KEYS = ("use", "with", "in", "not_in", "when", "skip", "expect", "effect")
 # What is told of a step that is left out, and of which a use says something.
 _NOTHING = {"expect": "expect nothing", "effect": "claim nothing"}
 
@@ -99,7 +99,7 @@ class Expander:
         verb = next((key for key, _ in table.entries if key.value in self._verbs), None)
         if verb and table.whole:
             self._reader.tell(verb.mark, "A step is a `use` or has a verb, and this has both; make two steps.")
-        fields = self._reader.fields(table, [key.value for key, _ in table.entries] if verb else _USE_KEYS)
+        fields = self._reader.fields(table, [key.value for key, _ in table.entries] if verb else USE_KEYS)
         file = self._used(found, fields["use"])
         if file is None:
             found.whole = False

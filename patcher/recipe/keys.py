@@ -9,16 +9,17 @@ from patcher.model import Condition, Effect, EffectKind, Expect, Range
 from patcher.recipe.nodes import Items, Node, Reader, Table, Text, did_you_mean
 from patcher.recipe.parameters import Setting, complaint
 
-__all__ = ["read_effect", "read_expect", "read_id", "read_range", "read_when", "read_yes"]
+__all__ = ["EXPECT", "NAME", "RANGE", "read_effect", "read_expect", "read_id", "read_range", "read_when", "read_yes"]
 
-_KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_RANGE = re.compile(r"(\d+)(?:(\.\.)(\d+)?)?")
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+RANGE = re.compile(r"(\d+)(?:(\.\.)(\d+)?)?")
+EXPECT = ("total", "each", "files")
 
 
 def read_id(node: Node | None, key: str, reader: Reader, taken: Container[str] = ()) -> str:
     """Return a name in lower-case words joined by `-`; nothing if it is wrong or taken."""
     name = reader.text(node, key)
-    if node and name and not _KEBAB.fullmatch(name):
+    if node and name and not NAME.fullmatch(name):
         reader.tell(node.mark, f"`{name}` is not lower-case words joined by `-`, as `{key}` wants.")
     elif node and name and name in taken:
         reader.tell(node.mark, f"The id `{name}` is taken above; give each its own.")
@@ -31,7 +32,7 @@ def read_expect(node: Node | None, default: Range, reader: Reader) -> Expect:
     """Return an `expect`; `default` is the total where none is said."""
     if not isinstance(node, Table):
         return Expect(read_range(node, "expect", reader) if node else default)
-    fields = reader.fields(node, ("total", "each", "files"))
+    fields = reader.fields(node, EXPECT)
     ranges = {key: read_range(value, "expect", reader) for key, value in fields.items()}
     return Expect(ranges.get("total", default), ranges.get("each"), ranges.get("files"))
 
@@ -39,7 +40,7 @@ def read_expect(node: Node | None, default: Range, reader: Reader) -> Expect:
 def read_range(node: Node, key: str, reader: Reader) -> Range:
     """Return a count: 1, 1..3, 2.. or any."""
     text = reader.text(node, key)
-    found = _RANGE.fullmatch(text)
+    found = RANGE.fullmatch(text)
     if found:
         lower = int(found[1])
         upper = int(found[3]) if found[3] else None if found[2] else lower

@@ -9,7 +9,9 @@ from patcher.model import Flaw
 from patcher.recipe.nodes import Reader, Table
 from patcher.recipe.scopes import read_scopes
 
-__all__ = ["read_known"]
+__all__ = ["KEYS", "read_known"]
+
+KEYS = ("why", "in", "text")
 
 
 def read_known(tables: Iterable[Table], reader: Reader) -> Iterator[Flaw]:
@@ -17,7 +19,7 @@ def read_known(tables: Iterable[Table], reader: Reader) -> Iterator[Flaw]:
     from patcher.verbs.text import expression  # here, so that recipes are listed without libcst
 
     for table in tables:
-        fields = reader.fields(table, ("why", "in", "text"), ("why", "in", "text"))
+        fields = reader.fields(table, KEYS, KEYS)
         why, text = (reader.text(fields.get(key), key) for key in ("why", "text"))
         scopes = read_scopes(fields, "in", reader)
         for scope in scopes:

@@ -26,9 +26,11 @@ from patcher.recipe.steps import RecipeFile
 if TYPE_CHECKING:
     from patcher.verbs.base import Verb
 
-__all__ = ["load"]
+__all__ = ["HINT", "KEYS", "UPSTREAM", "load"]
 
-_KEYS = ("recipe", "summary", "upstream", "parameters", "leave", "known", "steps", "checks", "sizes", "next")
+KEYS = ("recipe", "summary", "upstream", "parameters", "leave", "known", "steps", "checks", "sizes", "next")
+UPSTREAM = ("repository", "tested")
+HINT = ("run", "why", "makes")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -136,7 +138,7 @@ class _Loader:
         if key not in self._files:
             data = read_bytes(path)
             root = self._reader.table(parse(data, str(path), self._reader), "A recipe")
-            fields = self._reader.fields(root, _KEYS, ("recipe", "summary", "steps"))
+            fields = self._reader.fields(root, KEYS, ("recipe", "summary", "steps"))
             self._reader.text(fields.get("summary"), "summary")
             name, upstream = self._name(path, fields.get("recipe")), self._upstream(fields.get("upstream"))
             whole = root.whole and len(fields) == len(root.entries)
@@ -152,7 +154,7 @@ class _Loader:
 
     def _upstream(self, node: Node | None) -> Upstream | None:
         table = self._reader.table(node, "upstream")
-        fields = self._reader.fields(table, ("repository", "tested"), ("repository",))
+        fields = self._reader.fields(table, UPSTREAM, ("repository",))
         repository = self._reader.text(fields.get("repository"), "repository")
         tested = self._reader.texts(fields.get("tested"), "tested")
         for text in tested:
@@ -168,7 +170,7 @@ class _Loader:
     def _hints(self, file: RecipeFile, setting: Setting) -> tuple[Hint, ...]:
         found = []
         for table in self._entries(file, "next", setting):
-            fields = self._reader.fields(table, ("run", "why", "makes"), ("run", "why"))
+            fields = self._reader.fields(table, HINT, ("run", "why"))
             run, why = (self._reader.text(fields.get(key), key) for key in ("run", "why"))
             makes = self._reader.text(fields["makes"], "makes") if "makes" in fields else None
             found.append(Hint(run, why, makes))

@@ -16,13 +16,25 @@ from patcher.model import Parameter
 from patcher.recipe.nodes import Broken, Items, Node, Reader, Table, Text, did_you_mean, plain
 from patcher.recipe.shapes import is_expression
 
-__all__ = ["Parameters", "Setting", "Values", "choose", "complaint", "fill", "read_parameters", "whole_name"]
+__all__ = [
+    "KEYS",
+    "TYPES",
+    "Parameters",
+    "Setting",
+    "Values",
+    "choose",
+    "complaint",
+    "fill",
+    "read_parameters",
+    "whole_name",
+]
 
 # What a parameter stands for; None: the parameter or its value is wrong, and that was told.
 Values = Mapping[str, str | None]
 Parameters = Mapping[str, Parameter | None]
 
 # The words of `when` that are no parameter.
+KEYS = ("type", "choices", "default", "help")
 _WHEN_WORDS = ("import", "not", "any")
 _FILL = re.compile(r"(\$?)\$\{([^}]*)\}")
 _WHOLE_FILL = re.compile(r"\$\{([^}]*)\}")
@@ -36,7 +48,7 @@ class Setting:
     values: Values
 
 
-_TYPES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
+TYPES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "choice": ("one of the choices", bool),
     "flag": ("yes or no", ("yes", "no").__contains__),
     "int": ("a whole number", re.compile(r"[-+]?\d+").fullmatch),
@@ -53,7 +65,7 @@ def complaint(parameter: Parameter, value: str) -> str:
     if parameter.choices:
         known = did_you_mean(value, parameter.choices)
         return "" if value in parameter.choices else f"`{value}` is no choice of `{parameter.name}`{known}"
-    wanted, fits = _TYPES[parameter.type]
+    wanted, fits = TYPES[parameter.type]
     return "" if fits(value) else f"`{value}` is not {wanted}, as `{parameter.name}` wants."
 
 
@@ -77,7 +89,7 @@ def _parameter(key: Text, node: Node, reader: Reader) -> Parameter | None:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", key.value) or key.value in _WHEN_WORDS:
         reader.tell(key.mark, f"`{key.value}` cannot name a parameter; use letters, digits, `_` and `-`.")
     table = reader.table(node, key.value)
-    fields = reader.fields(table, ("type", "choices", "default", "help"), ("default",))
+    fields = reader.fields(table, KEYS, ("default",))
     choices = tuple(text.value for text in reader.texts(fields.get("choices"), "choices"))
     kind = reader.text(fields.get("type"), "type") or ("choice" if "choices" in fields else "")
     default = reader.text(fields.get("default"), "default", empty=True)
@@ -91,7 +103,7 @@ def _parameter(key: Text, node: Node, reader: Reader) -> Parameter | None:
 def _check_parameter(found: Parameter, key: Text, fields: Mapping[str, Node], reader: Reader) -> None:
     """Tell what of a parameter does not fit together."""
     default = fields["default"]
-    if found.type not in _TYPES:
+    if found.type not in TYPES:
         reader.tell(fields.get("type", key).mark, _untyped(found))
     elif (found.type == "choice") != bool(found.choices):
         reader.tell(key.mark, f"`{found.name}` has the type `{found.type}`; `choice` and `choices` go together.")
@@ -105,10 +117,10 @@ def _check_parameter(found: Parameter, key: Text, fields: Mapping[str, Node], re
 
 def _untyped(found: Parameter) -> str:
     """Say that a parameter has no type that there is, and which there are."""
-    types = ", ".join(_TYPES)
+    types = ", ".join(TYPES)
     if not found.type:
         return f"`{found.name}` has no type; write one of {types}."
-    near = get_close_matches(found.type, _TYPES, 1)
+    near = get_close_matches(found.type, TYPES, 1)
     meant = f"; did you mean `{near[0]}`?" if near else "."
     return f"`{found.name}` has the type `{found.type}`, which is unknown{meant} The types are {types}."
 

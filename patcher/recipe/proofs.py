@@ -7,12 +7,14 @@ from patcher.recipe.beside import check_beside
 from patcher.recipe.nodes import Node, Reader
 from patcher.recipe.scopes import read_scopes
 
-__all__ = ["read_proof"]
+__all__ = ["KEYS", "read_proof"]
+
+KEYS = ("of", "cases")
 
 
 def read_proof(node: Node, reader: Reader) -> Proof:
     """Return a proof; what is wrong with it is told to the reader."""
-    fields = reader.fields(reader.table(node, "proof"), ("of", "cases"), ("of", "cases"))
+    fields = reader.fields(reader.table(node, "proof"), KEYS, KEYS)
     return Proof(_of(fields.get("of"), reader), _cases(fields.get("cases"), reader))
 
 

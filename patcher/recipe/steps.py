@@ -22,9 +22,9 @@ from patcher.recipe.shapes import fits
 if TYPE_CHECKING:
     from patcher.verbs.base import Shape, Verb
 
-__all__ = ["RecipeFile", "StepReader", "Steps"]
+__all__ = ["STEP_KEYS", "RecipeFile", "StepReader", "Steps"]
 
-_STEP_KEYS = ("id", "why", "effect", "expect", "in", "not_in", "when", "requires", "optional", "proof")
+STEP_KEYS = ("id", "why", "effect", "expect", "in", "not_in", "when", "requires", "optional", "proof")
 _FOLDED = " YAML joins these lines by spaces; several lines of code go in a `|` block."
 
 
@@ -69,7 +69,7 @@ class StepReader:
         if verb is None:
             return
         keys = self._verbs[verb].KEYS
-        fields = self._reader.fields(table, (*_STEP_KEYS, *keys), ("id", "why", "effect"))
+        fields = self._reader.fields(table, (*STEP_KEYS, *keys), ("id", "why", "effect"))
         required = self._reader.texts(fields.get("requires"), "requires")
         found.required += required
         for text in required:
@@ -111,7 +111,7 @@ class StepReader:
             self._reader.tell(named[1].mark, f"A step has one verb, and this has {both}; make two steps.")
         if not named and table.whole:
             verbs = ", ".join(sorted(self._verbs))
-            others = (key for key, _ in table.entries if key.value not in _STEP_KEYS)
+            others = (key for key, _ in table.entries if key.value not in STEP_KEYS)
             odd = next((key for key in others if get_close_matches(key.value, self._verbs)), None)
             near = f" `{odd.value}` is none{did_you_mean(odd.value, self._verbs)}" if odd else ""
             self._reader.tell((odd or table).mark, f"A step has one of the verbs {verbs}.{near}")
