@@ -6,14 +6,20 @@ from typing import Any
 
 import click
 
-from patcher.cli.common import allow_python_option, output_option, parameters_option, recipe_help
+from patcher.cli.common import allow_python_option, completes, output_option, parameters_option, recipe_help
 
 __all__ = ["command"]
 
 
 @click.command("apply", short_help="Apply a recipe to a checkout.")
 @click.argument("path", type=click.Path(), required=False)
-@click.option("-r", "--recipe", metavar="RECIPE", help=f"{recipe_help} Default: those that the lock names.")
+@click.option(
+    "-r",
+    "--recipe",
+    metavar="RECIPE",
+    help=f"{recipe_help} Default: those that the lock names.",
+    shell_complete=completes("recipes"),
+)
 @parameters_option
 @click.option("--diff", "--dry-run", "diff", is_flag=True, help="Print a patch that `git apply` takes; write nothing.")
 @click.option("--check", is_flag=True, help="Print one line a file that would change; write nothing.")

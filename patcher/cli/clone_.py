@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from patcher.cli.common import allow_python_option, load_recipe, parameters_option, refuse_code
+from patcher.cli.common import allow_python_option, completes, load_recipe, parameters_option, refuse_code
 from patcher.errors import TargetError, UsageError
 from patcher.model import Recipe, Upstream
 
@@ -15,7 +15,7 @@ __all__ = ["command"]
 
 
 @click.command("clone", short_help="Clone a recipe's upstream, and apply the recipe.")
-@click.argument("recipe", metavar="RECIPE")
+@click.argument("recipe", metavar="RECIPE", shell_complete=completes("recipes"))
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 @parameters_option
 @click.option("--lock", is_flag=True, help="Keep the recipe and its parameters in .patcher/lock.yaml.")

@@ -15,6 +15,8 @@ from patcher.errors import TargetError, UsageError
 from patcher.model import Recipe
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from patcher.checkout import Checkout
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "allow_python_option",
     "check_output",
     "coloured",
+    "completes",
     "load_recipe",
     "opened",
     "output_option",
@@ -47,13 +50,39 @@ COLOURS: dict[str, dict[str, Any]] = {
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+
+def completes(what: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Return what completes recipes, parameters, steps or checks; it is imported when a shell asks."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from patcher.cli import completing
+
+        found: list[CompletionItem] = getattr(completing, what)(ctx, param, incomplete)
+        return found
+
+    return complete
+
+
 recipe_help = "A bundled recipe's name, a folder, a YAML file, or git+URL@COMMIT#FOLDER."
-recipe_option: Decorator = click.option("-r", "--recipe", "recipe", required=True, metavar="RECIPE", help=recipe_help)
+recipe_option: Decorator = click.option(
+    "-r", "--recipe", "recipe", required=True, metavar="RECIPE", help=recipe_help, shell_complete=completes("recipes")
+)
 recipe_or_lock_option: Decorator = click.option(
-    "-r", "--recipe", "recipe", metavar="RECIPE", help=f"{recipe_help} Default: the one that the tree's lock names."
+    "-r",
+    "--recipe",
+    "recipe",
+    metavar="RECIPE",
+    help=f"{recipe_help} Default: the one that the tree's lock names.",
+    shell_complete=completes("recipes"),
 )
 parameters_option: Decorator = click.option(
-    "-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter of the recipe."
+    "-p",
+    "--param",
+    "params",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set a parameter of the recipe.",
+    shell_complete=completes("parameters"),
 )
 allow_python_option: Decorator = click.option(
     "--allow-python", is_flag=True, help="Run the codemods of a recipe that did not come with patcher."

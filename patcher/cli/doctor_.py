@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from patcher.cli.common import check_output, load_recipe, output_option, paint, recipe_help, write_output
+from patcher.cli.common import check_output, completes, load_recipe, output_option, paint, recipe_help, write_output
 from patcher.errors import UsageError
 
 __all__ = ["command"]
@@ -15,7 +15,13 @@ __all__ = ["command"]
 
 @click.command("doctor", short_help="Say what this machine lacks for a checkout.")
 @click.argument("path", default=".", type=click.Path())
-@click.option("-r", "--recipe", metavar="RECIPE", help=f"{recipe_help} Default: those that fit.")
+@click.option(
+    "-r",
+    "--recipe",
+    metavar="RECIPE",
+    help=f"{recipe_help} Default: those that fit.",
+    shell_complete=completes("recipes"),
+)
 @click.option("--python", metavar="PYTHON", help="The interpreter that runs the tree. Default: as `verify` finds it.")
 @click.option(
     "--measure", is_flag=True, help="Train a copy at full size for some steps: what batch fits, how long a run takes."

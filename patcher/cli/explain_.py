@@ -12,6 +12,7 @@ import click
 from patcher.chain import Link
 from patcher.cli.common import (
     allow_python_option,
+    completes,
     paint,
     parameters_option,
     recipe_or_lock_option,
@@ -28,7 +29,7 @@ __all__ = ["command"]
 @parameters_option
 @click.option("--tree", type=click.Path(), help="The checkout, if PATH is relative to it. Default: found from PATH.")
 @allow_python_option
-@click.option("--step", help="Explain this step alone.")
+@click.option("--step", help="Explain this step alone.", shell_complete=completes("steps"))
 def command(
     place: str, recipe: str | None, params: tuple[str, ...], tree: str | None, allow_python: bool, step: str | None
 ) -> int:

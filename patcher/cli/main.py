@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from patcher import __version__
 from patcher.errors import PatcherError, UsageError
@@ -25,6 +26,7 @@ __all__ = ["entry", "patcher"]
 COMMANDS = {
     "apply": "Apply a recipe to a checkout, or show what it would change.",
     "clone": "Clone the upstream of a recipe, and apply the recipe.",
+    "completion": "Print what a shell needs to complete commands.",
     "detect": "Say which recipes fit a checkout.",
     "doctor": "Say what this machine lacks for a checkout.",
     "explain": "Say why each step did or did not match at a line.",
@@ -38,6 +40,7 @@ COMMANDS = {
     "update": "Take a fork to a newer upstream, or show how.",
     "verify": "Train the patched tree by the recipe's checks.",
 }
+VARIABLE = "_PATCHER_COMPLETE"  # in it a shell asks what may stand at the cursor
 UNWRITTEN, BUG, INTERRUPTED, PIPE_CLOSED = 5, 70, 130, 141
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
@@ -64,6 +67,11 @@ class _Commands(click.Group):
         module = importlib.import_module(f"patcher.cli.{name}_")
         command: click.Command = module.command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command's name without importing any."""
+        names = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -133,6 +141,8 @@ def _open_streams() -> None:
 def _run() -> int:
     _open_streams()
     try:
+        if VARIABLE in os.environ:
+            importlib.import_module("patcher.cli.completing").register()
         code = patcher.main(standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 import click
 
-from patcher.cli.common import opened, paint, parameters_option, recipe_or_lock_option
+from patcher.cli.common import completes, opened, paint, parameters_option, recipe_or_lock_option
 from patcher.errors import UsageError
 from patcher.model import Recipe, Step
 
@@ -20,7 +20,7 @@ NUMBERS_DIFFER = 4
 @click.argument("path", type=click.Path())
 @recipe_or_lock_option
 @parameters_option
-@click.option("--step", help="Prove this step alone.")
+@click.option("--step", help="Prove this step alone.", shell_complete=completes("steps"))
 @click.option("--python", metavar="PYTHON", help="The Python that has what the tree imports.")
 @click.option("--record", is_flag=True, help="Keep what is proved beside the recipe, for `apply` to tell.")
 @click.option("--allow-run", is_flag=True, help="Run the cases of a recipe that did not come with patcher.")

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from patcher.cli.common import check_output, load_recipe, output_option, paint, parameters_option, write_output
+from patcher.cli.common import (
+    check_output,
+    completes,
+    load_recipe,
+    output_option,
+    paint,
+    parameters_option,
+    write_output,
+)
 from patcher.errors import UsageError
 from patcher.model import Recipe, Step
 
@@ -14,7 +22,7 @@ __all__ = ["command"]
 
 
 @click.command("show", short_help="Show what a recipe does, step by step.")
-@click.argument("recipe")
+@click.argument("recipe", shell_complete=completes("recipes"))
 @parameters_option
 @click.option("--format", "form", type=click.Choice(["text", "markdown"]), default="text", show_default=True)
 @output_option

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from patcher.cli.common import allow_python_option, paint, refuse_code
+from patcher.cli.common import allow_python_option, completes, paint, refuse_code
 from patcher.errors import RecipeError, TargetError, UsageError
 from patcher.model import Recipe, Upstream
 
@@ -22,7 +22,7 @@ FAILED = 3
 
 
 @click.command("test", short_help="Run a recipe's own cases.")
-@click.argument("recipes", nargs=-1, metavar="[RECIPE]...")
+@click.argument("recipes", nargs=-1, metavar="[RECIPE]...", shell_complete=completes("recipes"))
 @click.option(
     "--tree", type=click.Path(), help="A clone of the recipe's upstream: compare the counts of tested commits."
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from patcher.cli.common import allow_python_option, output_option, parameters_option, recipe_help
+from patcher.cli.common import allow_python_option, completes, output_option, parameters_option, recipe_help
 
 __all__ = ["command"]
 
@@ -15,7 +15,13 @@ __all__ = ["command"]
 @click.argument("path", type=click.Path())
 @click.option("--onto", metavar="REF", help="The new upstream, as it was fetched. Default: its remote's main branch.")
 @click.option("--base", metavar="REF", help="The upstream's commit that the fork was made from, if nothing says so.")
-@click.option("-r", "--recipe", metavar="RECIPE", help=f"{recipe_help} Default: those that the lock names.")
+@click.option(
+    "-r",
+    "--recipe",
+    metavar="RECIPE",
+    help=f"{recipe_help} Default: those that the lock names.",
+    shell_complete=completes("recipes"),
+)
 @parameters_option
 @click.option("--write", is_flag=True, help="Write the result; without it, it is only shown.")
 @click.option("--commit", is_flag=True, help="Write it, and commit it as a merge of the new upstream.")

@@ -15,6 +15,7 @@ import click
 from patcher.cli.common import (
     add_summary,
     check_output,
+    completes,
     load_recipe,
     opened,
     output_option,
@@ -41,7 +42,14 @@ WIDE = 120
 @click.argument("path", type=click.Path())
 @recipe_or_lock_option
 @parameters_option
-@click.option("--check", "names", multiple=True, metavar="ID", help="Run only this check. May be given several times.")
+@click.option(
+    "--check",
+    "names",
+    multiple=True,
+    metavar="ID",
+    help="Run only this check. May be given several times.",
+    shell_complete=completes("checks"),
+)
 @click.option("--ablate", is_flag=True, help="Also train the tree without each step, and judge what the step claims.")
 @click.option("--sensitivity", is_flag=True, help="Also plant wrong attentions, and say which of them the check sees.")
 @click.option("--record", is_flag=True, help="Write the golden outputs anew, from the reference path.")
