@@ -52,6 +52,7 @@ PARTS = {
     "chain": "verify",
     "conditions": "plan",
     "detect": "plan",
+    "drafting": "plan",
     "doctor": "verify",
     "explain": "verify",
     "__init__": "errors",

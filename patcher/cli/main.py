@@ -32,6 +32,7 @@ COMMANDS = {
     "explain": "Say why each step did or did not match at a line.",
     "list": "List the recipes that come with patcher.",
     "loops": "List the loops that could be batched, and why others must stay.",
+    "new": "Start a recipe, or draft one from a patch.",
     "prove": "Run a step's equality proof.",
     "schema": "Print the JSON Schema of recipe.yaml, for editors.",
     "show": "Show what a recipe does, step by step.",

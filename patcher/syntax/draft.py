@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -53,6 +54,15 @@ class Draft:
         self._aside: set[str] = set()
         self._focus: tuple[str, int] | None = None
         self._left_out: Collection[tuple[str, int, int]] = ()
+
+    def fork(self) -> Draft:
+        """Return a draft that goes on from here on its own; what is parsed is parsed for both."""
+        other = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, (dict, set)):
+                setattr(other, name, value.copy())
+        other._layers = {path: list(layers) for path, layers in self._layers.items()}
+        return other
 
     @contextmanager
     def leaving_out(self, places: Collection[tuple[str, int, int]]) -> Iterator[None]:

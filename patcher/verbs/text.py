@@ -13,6 +13,7 @@ from patcher.errors import PatternError, TargetError
 from patcher.model import Edit, Site, Status, Step
 from patcher.syntax.draft import Draft
 from patcher.verbs.base import Findings, Shape
+from patcher.verbs.common import drops_comments
 
 __all__ = ["Lines", "Text", "decoded", "expression"]
 
@@ -32,10 +33,16 @@ class Text:
     new: str
     result: re.Pattern[str] | None
     already: re.Pattern[str] | None
+    drops_comments: bool = False
 
     NEEDS_IN: ClassVar[bool] = True  # an expression over every file of a tree is not bounded
 
-    KEYS: ClassVar[Mapping[str, Shape]] = {"text": Shape.TEXT, "with": Shape.TEXT, "already": Shape.TEXT}
+    KEYS: ClassVar[Mapping[str, Shape]] = {
+        "text": Shape.TEXT,
+        "with": Shape.TEXT,
+        "already": Shape.TEXT,
+        "comments": Shape.TEXT,
+    }
 
     @classmethod
     def compile(cls, arguments: Mapping[str, Any]) -> Self:
@@ -50,7 +57,9 @@ class Text:
                 "A replacement with groups needs `already`, an expression for what it looks like once made.", ("with",)
             )
         literal = new and "\\" not in new  # nothing tells a text that was taken out from one that never was
-        return cls(pattern, new, re.compile(re.escape(_unix(new))) if literal else None, already)
+        return cls(
+            pattern, new, re.compile(re.escape(_unix(new))) if literal else None, already, drops_comments(arguments)
+        )
 
     @property
     def words(self) -> list[frozenset[bytes]]:

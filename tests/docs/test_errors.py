@@ -11,6 +11,7 @@ import pytest
 from tests.docs import (
     errors_forks,
     errors_loops,
+    errors_new,
     errors_rare,
     errors_recipes,
     errors_review,
@@ -40,7 +41,16 @@ def rows() -> list[Row]:
     return [Row(one["wrong"], one["sentence"].replace("\\|", "|"), int(one["code"])) for one in found]
 
 
-MODULES = (errors_recipes, errors_trees, errors_forks, errors_update, errors_review, errors_loops, errors_rare)
+MODULES = (
+    errors_recipes,
+    errors_trees,
+    errors_forks,
+    errors_update,
+    errors_review,
+    errors_loops,
+    errors_rare,
+    errors_new,
+)
 
 
 def plays() -> list[tuple[str, Play]]:
