@@ -24,18 +24,24 @@ HINT = """\
 SKELETON = """\
 recipe: {name}
 summary: What it makes run, in one line
-# upstream:                     # whose tree it is for, and the commits that it was tried on
+# Whose tree it is for, and the commits that it was tried on:
+# upstream:
 #   repository: https://github.com/somebody/tree
 #   tested: [<40 digits>]
 steps:
-  - id: device                  # its name, for reports and for others that use this recipe
+  # An id, for reports and for other recipes; then why, which everybody reads who gets the change.
+  - id: device
     why: a CUDA literal ends the program on a machine without CUDA
-    # in: train.py::main        # where: a path, and behind :: a function or class; unsaid, everywhere
-    edit: torch.device($D)      # Python with holes; names mean what an import gives
+    # Where: a path and, behind ::, a function or class. Unsaid, it is everywhere.
+    # in: train.py::main
+    # Python with holes; names mean what an import gives, whatever the file calls it.
+    edit: torch.device($D)
     where: {{D: '"cuda"'}}
     to: {{D: '$D if torch.cuda.is_available() else "cpu"'}}
-    # expect: 1                 # how many places it counts on
-    effect: enables             # on the numbers: enables, exact, unreached, or {{changes: why and by how much}}
+    # How many places it counts on: 1, 1..3, 2.. or any.
+    # expect: 1
+    # What it does to the numbers: enables, exact, unreached, or {{changes: why and by how much}}.
+    effect: enables
 """
 CASES = """\
 # What the recipe makes of a program; `patcher test ./{name}` runs these, in every layout.
