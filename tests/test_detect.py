@@ -20,7 +20,7 @@ def fits(patcher: Patcher, tree: Path) -> dict[str, dict[str, Any]]:
 def test_the_recipe_of_an_upstream_and_the_general_ones_that_it_uses(patcher: Patcher, tmp_path: Path) -> None:
     found = fits(patcher, fixture_tree("hrm", tmp_path / "hrm"))
     assert {name for name, one in found.items() if one["verdict"] == "fits"} == {
-        "hrm", "flash-attn", "adam-atan2", "device", "distributed",
+        "hrm", "flash-attn", "adam-atan2", "device", "distributed", "loader", "seed",
     }  # fmt: skip
     assert found["device"]["part_of"] == ["hrm"]
     assert found["amp"]["verdict"] == "not"

@@ -46,7 +46,8 @@ def test_every_option_of_every_command(name: str) -> None:
 
 
 def test_a_format() -> None:
-    assert complete("apply", "tree", "--format", "") == ["text", "json", "patch", "sarif", "github"]
+    known = ["text", "json", "patch", "sarif", "github", "html", "markdown"]
+    assert complete("apply", "tree", "--format", "") == known
     assert complete("verify", "tree", "--format=j") == ["json"]
 
 
